@@ -1,0 +1,48 @@
+"""GANs that fill up small and uneven image data sets.
+
+Importing the package checks the interpreter and the installed packages, so that an unsuitable environment is
+one sentence and not a traceback from deep inside.  This file keeps to syntax that old Pythons parse.
+"""
+
+import importlib.util
+import os
+import sys
+
+_PACKAGES = {
+    "keras": "keras",
+    "matplotlib": "matplotlib",
+    "mlflow": "mlflow",
+    "numpy": "numpy",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "tensorflow": "tensorflow",
+    "tqdm": "tqdm",
+}
+
+
+def _stop(sentence):
+    sys.stderr.write("error: " + sentence + "\n")
+    raise SystemExit(2)
+
+
+def _check_environment():
+    if sys.version_info < (3, 11):
+        found = ".".join(str(part) for part in sys.version_info[:3])
+        _stop(
+            "Python 3.11 to 3.13 is needed and this is " + found + "; "
+            "run `pip install uv`, then start with `uv run`, which fetches a suitable Python."
+        )
+    missing = [name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        _stop(
+            "missing package" + ("s " if len(missing) > 1 else " ") + ", ".join(missing) + "; "
+            "install the pinned ones with `uv sync --frozen` and start with `uv run`."
+        )
+
+
+_check_environment()
+
+# Set before the first import of the packages that read them.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

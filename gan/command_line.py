@@ -1,0 +1,107 @@
+"""Frozen dataclasses as command lines: one definition gives `--help`, the MLproject parameters and config.json."""
+
+import argparse
+import dataclasses
+import errno
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from gan.errors import UserError
+
+Config = TypeVar("Config")
+
+ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
+
+
+def option(default: Any, text: str) -> Any:
+    """A dataclass field with a default (bool, int, float or str) and the line that `--help` shows for it."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
+def parse(
+    config_class: type[Config], argv: Sequence[str] | None = None, program: str | None = None
+) -> Config:
+    """Read a command line into a frozen dataclass made of `option` fields.
+
+    Args:
+        config_class: the dataclass; each field is an option `--<field name> VALUE`, of the type of its default.
+        argv: the arguments; `sys.argv[1:]` by default.
+        program: the name that `--help` shows.
+
+    Raises:
+        UserError: an option is unknown, lacks its value, or has a value of another type, or the config's own
+            `__post_init__` refuses a value.
+    """
+    parser = _Parser(
+        prog=program,
+        description=(config_class.__doc__ or "").split("\n\n")[0],
+        allow_abbrev=False,
+    )
+    fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
+    for field in fields:
+        text = field.metadata["help"].replace("%", "%%")
+        shown = repr(field.default) if field.default == "" else str(field.default).lower()
+        kind = type(field.default)
+        parser.add_argument(
+            f"--{field.name}",
+            default=field.default,
+            metavar=kind.__name__.upper(),
+            help=f"{text} (default: {shown})",
+        )
+    given = vars(parser.parse_args(argv))
+    return config_class(**{field.name: _convert(field, given[field.name]) for field in fields})
+
+
+def run(
+    config_class: type[Config], main: Callable[[Config], int | None], argv: Sequence[str] | None = None
+) -> NoReturn:
+    """Parse, run and exit: 0, the status that `main` returns, or 2 with one sentence for a user's mistake.
+
+    SIGTERM raises KeyboardInterrupt like Ctrl-C does, so that both are handled in one place.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = main(parse(config_class, argv)) or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("stopped before there was anything to keep", file=sys.stderr)
+        status = 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        print(
+            f"error: no space left to write {error.filename or 'a file'}; free some and start again.",
+            file=sys.stderr,
+        )
+        status = 2
+    sys.exit(status)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; `{self.prog} --help` lists the options.")
+
+
+def _convert(field: dataclasses.Field, value: Any) -> Any:
+    """The text of an option as the type of the field's default."""
+    kind = type(field.default)
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if kind is str:
+        return "" if text.lower() in ABSENT else text
+    if kind is bool:
+        if text.lower() in ("true", "yes", "1"):
+            return True
+        if text.lower() in ("false", "no", "0"):
+            return False
+        raise UserError(f"{field.name} is true or false, not {value!r}.")
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise UserError(f"{field.name} is {wanted}, not {value!r}.") from None

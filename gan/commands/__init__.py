@@ -1,0 +1,1 @@
+"""Entry points beside the scripts: `python -m gan.commands.<name>`."""

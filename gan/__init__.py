@@ -26,7 +26,7 @@ def _stop(sentence):
 
 
 def _check_environment():
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  the very Pythons that this is for
         found = ".".join(str(part) for part in sys.version_info[:3])
         _stop(
             "Python 3.11 to 3.13 is needed and this is " + found + "; "
@@ -46,3 +46,6 @@ _check_environment()
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")  # not a line for every table of a new database
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one for every file
+os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # else a saved model asks for all that this project needs

@@ -20,9 +20,13 @@ def option(default: Any, text: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": text})
 
 
-def parse(
-    config_class: type[Config], argv: Sequence[str] | None = None, program: str | None = None
-) -> Config:
+def require(fits: bool, name: str, wanted: str, value: Any) -> None:
+    """Raise the UserError of a parameter outside its range unless `fits`."""
+    if not fits:
+        raise UserError(f"{name} is {wanted}, not {value!r}.")
+
+
+def parse(config_class: type[Config], argv: Sequence[str] | None = None, program: str | None = None) -> Config:
     """Read a command line into a frozen dataclass made of `option` fields.
 
     Args:

@@ -146,3 +146,8 @@ def parse_class(text: str) -> int | None:
     raise UserError(
         f'class_val is a GTSRB class id from 0 to {CLASSES - 1} (17 is "{NAMES[17]}") or `all`, not {text!r}.'
     )
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """float (..., 3) in [-1, 1] as uint8 0-255, rounded; values outside are cut off."""
+    return np.clip(np.rint((images + 1) * 127.5), 0, 255).astype(np.uint8)

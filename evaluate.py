@@ -1,0 +1,116 @@
+"""Generate images from a good run and show them beside the real ones."""
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.command_line import option, require, run
+from gan.data.signs import CLASSES, parse_class
+from gan.errors import UserError
+
+IMAGE_BYTES = 8_000  # of a PNG of 32x32 on the disk, at most
+MANIFEST = "evaluation.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+    """Generate images of traffic signs from the weights of a good run."""
+
+    class_val: str = option("17", "GTSRB class id, 0-42, or `all` for a run of all classes")
+    goodrun_ref: str = option(
+        "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+    )
+    count: int = option(100, "images to generate (of each class)")
+    seed: int = option(0, "of the latents, 0 or more; the same reference and seed give the same bytes")
+    output: str = option("", "folder for the images; by default one under images/evaluate that tells what is in it")
+
+    def __post_init__(self):
+        parse_class(self.class_val)
+        require(1 <= self.count <= 1_000_000, "count", "from 1 to 1000000", self.count)
+        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+
+
+def main(config: EvaluateConfig) -> None:
+    """Restore -> generate -> compare -> archive."""
+    # Imported here, so that --help and mistakes in parameters are answered at once.
+    from gan import tracking
+    from gan.storage import replace_folder, require_writable
+
+    class_id = parse_class(config.class_val)
+    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
+    if goodrun is None:
+        newest = tracking.newest_run("dcgan", config.class_val)
+        hint = (
+            f"the newest of class_val {config.class_val} is {newest}" if newest else "train one with train_dcgan.py"
+        )
+        raise UserError(f"evaluate needs goodrun_ref, the run to generate from; {hint}.")
+    origin = {"run": goodrun.run_id, "iteration": goodrun.iteration, "class_val": config.class_val}
+    origin |= {"seed": config.seed, "count": config.count}
+    name = f"class-{config.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
+    output = Path(config.output or Path("images/evaluate") / name)
+    classes = range(CLASSES) if class_id is None else [class_id]
+    require_writable(output.parent, config.count * len(classes) * 2 * IMAGE_BYTES)
+    require_own(output, origin)
+    real = real_images(goodrun.about, class_id)
+
+    from gan.evaluation import Evaluation
+    from gan.generating import Generator
+
+    generator = Generator(goodrun)
+    evaluation = Evaluation(goodrun, real)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
+        part = Path(folder) / output.name
+        for k in classes:
+            place = part / f"{k:02d}" if class_id is None else part
+            place.mkdir(parents=True)
+            images = generator.images(config.count, config.seed, k if class_id is None else 0)
+            for number, image in enumerate(images):
+                Image.fromarray(image).save(place / f"{number:05d}.png")
+            evaluation.add(k, images)
+        evaluation.write(part)
+        (part / MANIFEST).write_text(json.dumps(origin, indent=1))
+        with tracking.archived_run("evaluate", f"evaluate {name}", config) as run:
+            run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
+            run.data(goodrun.about.data["name"], goodrun.about.data["digest"], "evaluation")
+            run.metrics(evaluation.means(), goodrun.iteration)
+            run.image("samples/contact-sheet", evaluation.sheet(), goodrun.iteration)
+            run.folder(part)
+        replace_folder(part, output)
+    print(evaluation.text())
+    print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {tracking.browse_hint(run.id)}")
+
+
+def require_own(output: Path, origin: dict) -> None:
+    """Make sure that nothing of the user's is overwritten: the folder is new, empty, or made by this very command.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    try:
+        made_by = json.loads((output / MANIFEST).read_text())
+    except (OSError, ValueError):
+        made_by = None
+    if made_by != origin:
+        raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
+
+
+def real_images(about, class_id: int | None):
+    """The images that the good run was trained on, or None where they are not there any more."""
+    from gan.data.sets import open_signs
+
+    try:
+        signs = open_signs(about.data["name"], class_id).train
+    except UserError as error:
+        print(f"without real neighbours and scores: {error}")
+        return None
+    return signs if class_id is None else signs.take(signs.labels == class_id)
+
+
+if __name__ == "__main__":
+    run(EvaluateConfig, main)

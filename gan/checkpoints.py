@@ -1,0 +1,210 @@
+"""Checkpoints: everything that a run needs to go on, saved as one file, atomically.
+
+A checkpoint is an uncompressed NumPy archive of float arrays named `<part>/<number>`, and `about`, a JSON text.
+It holds no pickles, and a reader checks names, sizes and shapes before it takes anything from it, so a stranger's
+checkpoint is only numbers.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan.errors import UserError
+
+NAME = re.compile(r"checkpoint-(\d{8})\.npz")
+LARGEST = 4 << 30  # bytes; no network of this project comes near
+FORMAT = 1
+# Parameters that a resumed run must share with its good run to go on exactly as that would have.
+REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "seed", "precision")
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        kind: which program made it, "dcgan".
+        class_val: the parameter of the run.
+        iteration: updates made.
+        network: sizes of the networks, the fields of the program's `Network`.
+        config: all parameters of the run.
+        data: name and digest of the data set it was trained on.
+        run_id: the run that wrote it.
+    """
+
+    kind: str
+    class_val: str
+    iteration: int
+    network: dict[str, Any]
+    config: dict[str, Any]
+    data: dict[str, Any]
+    run_id: str
+
+    def differences(self, before: "About") -> list[str]:
+        """What matters for the weights to come and is not as it was, in words."""
+        pairs = {
+            "data (digest)": (before.data.get("digest"), self.data.get("digest")),
+            **{name: (before.config.get(name), self.config.get(name)) for name in REPRODUCED},
+        }
+        return [f"{name}: {old} before, {new} now" for name, (old, new) in pairs.items() if old != new]
+
+
+def file_name(iteration: int) -> str:
+    """The name of the checkpoint file of an iteration; `NAME` reads it back."""
+    return f"checkpoint-{iteration:08d}.npz"
+
+
+def save(path: Path, about: About, parts: dict[str, list]) -> None:
+    """Write a checkpoint; the file is there whole or not at all.
+
+    Args:
+        path: the file to make or replace.
+        about: what it says of itself.
+        parts: lists of variables or arrays by name.
+
+    Raises:
+        OSError: it can't be written; what was there before is unchanged.
+    """
+    arrays = {"about": np.array(json.dumps({"format": FORMAT} | dataclasses.asdict(about)))}
+    for part, variables in parts.items():
+        for number, variable in enumerate(variables):
+            arrays[f"{part}/{number:04d}"] = np.asarray(variable)
+    part_file = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part_file.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part_file.replace(path)
+    finally:
+        part_file.unlink(missing_ok=True)
+
+
+def read_about(path: Path) -> About:
+    """What a checkpoint says of itself.
+
+    Raises:
+        UserError: the file is not a whole checkpoint of this project.
+    """
+    with _opened(path) as archive:
+        return _about(path, archive)
+
+
+def load(path: Path, parts: dict[str, list]) -> About:
+    """Put a checkpoint's values into the variables of some or all of its parts.
+
+    Args:
+        path: the file.
+        parts: lists of variables by name, as they were saved.
+
+    Raises:
+        UserError: the file is damaged, or its networks are other ones; no variable is changed then.
+    """
+    with _opened(path) as archive:
+        about = _about(path, archive)
+        found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
+        for part, variables in parts.items():
+            stored = [name for name in archive.files if name.startswith(f"{part}/")]
+            if len(stored) != len(variables):
+                raise _other_network(path, part)
+            for number, variable in enumerate(variables):
+                array = _array(path, archive, f"{part}/{number:04d}")
+                if array.shape != tuple(variable.shape):
+                    raise _other_network(path, part)
+                found[part].append(array)
+    for part, variables in parts.items():
+        for variable, array in zip(variables, found[part], strict=True):
+            variable.assign(array)
+    return about
+
+
+def whole(path: Path) -> bool:
+    """Whether a file is a complete checkpoint: all of its contents agree with their check sums."""
+    try:
+        with _opened(path) as archive:
+            _about(path, archive)
+            return archive.zip.testzip() is None
+    except (UserError, zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def finite(parts: dict[str, list]) -> bool:
+    """Whether all numbers of a state are finite."""
+    return all(np.isfinite(np.asarray(variable)).all() for variables in parts.values() for variable in variables)
+
+
+def size(parts: dict[str, list]) -> int:
+    """Bytes of a checkpoint of these parts, nearly."""
+    return sum(np.asarray(variable).nbytes for variables in parts.values() for variable in variables)
+
+
+def thin_out(iterations: list[int], keep: int) -> list[int]:
+    """Which checkpoints to let go so that `keep` stay besides the latest, spread evenly over the run.
+
+    Args:
+        iterations: of all checkpoints there are.
+        keep: how many may stay besides the latest, 0 or more.
+
+    Returns:
+        The iterations to remove.
+    """
+    left = sorted(iterations)
+    removed = []
+    while len(left) > keep + 1:
+        # Removing one leaves a gap from its neighbour before to the one after: leave the smallest gap.
+        gaps = [left[k + 1] - (left[k - 1] if k else 0) for k in range(len(left) - 1)]
+        removed.append(left.pop(gaps.index(min(gaps))))
+    return removed
+
+
+def _opened(path: Path):
+    damaged = UserError(
+        f"{path} is not a whole checkpoint of this project; name another iteration of the run, or its run id."
+    )
+    try:
+        size = path.stat().st_size
+        with zipfile.ZipFile(path) as container:
+            members = container.infolist()
+        # np.savez stores without compression: anything else, or more than the file holds, is not ours.
+        if size > LARGEST or any(m.compress_type != zipfile.ZIP_STORED for m in members):
+            raise damaged
+        if sum(m.file_size for m in members) > size:
+            raise damaged
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        raise damaged from None
+
+
+def _array(path: Path, archive, name: str) -> np.ndarray:
+    try:
+        array = archive[name]
+    except (KeyError, ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile):
+        raise UserError(
+            f"{path} is damaged ({name} can't be read); name another iteration of the run, or its run id."
+        ) from None
+    return array
+
+
+def _about(path: Path, archive) -> About:
+    text = _array(path, archive, "about")
+    try:
+        values = json.loads(str(text))
+        version = values.pop("format")
+        about = About(**values)
+        if not isinstance(about.iteration, int) or not isinstance(about.network, dict):
+            raise TypeError
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise UserError(f"{path} is no checkpoint of this project.") from None
+    if version != FORMAT:
+        raise UserError(f"{path} has checkpoint format {version}; this version reads format {FORMAT}.")
+    return about
+
+
+def _other_network(path: Path, part: str) -> UserError:
+    return UserError(f"{path} holds another network ({part} has other sizes); restore it with the run's own program.")

@@ -1,0 +1,40 @@
+"""The main entry point: train a small generator and generate from it, to see everything at work."""
+
+import dataclasses
+import sys
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.command_line import option, run
+from gan.data.signs import parse_class
+
+
+@dataclasses.dataclass(frozen=True)
+class TourConfig:
+    """Train a generator of one class for a few minutes, then generate from it."""
+
+    class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all`')
+    iterations: int = option(800, "updates of both networks in all, those of the good run included")
+    goodrun_ref: str = option(
+        "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+    )
+    data: str = option("drawn", "`drawn` for signs drawn here, or a folder with train.p and test.p")
+
+    def __post_init__(self):
+        parse_class(self.class_val)
+
+
+def main(config: TourConfig) -> int:
+    """Train -> evaluate."""
+    import evaluate
+    import train_dcgan
+
+    shared = dataclasses.asdict(config)
+    run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**shared, checkpoint_interval=200))
+    if status == 0:
+        evaluate.main(evaluate.EvaluateConfig(class_val=config.class_val, goodrun_ref=run_id))
+    return status
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, "")  # the scripts stand in the project's folder
+    run(TourConfig, main)

@@ -1,0 +1,81 @@
+"""The data sets that a `data` parameter can name, and the part of one that a run trains on."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from gan.data.drawn import draw_signs
+from gan.data.gtsrb import read_signs
+from gan.data.signs import MIRROR, NAMES, Signs, join, mirrored
+from gan.errors import UserError
+
+DRAWN = "drawn"
+DRAWN_SEED = 0
+DRAWN_TRAINING = 13_000  # images of all classes: a third of GTSRB
+DRAWN_TEST = 4_200
+
+
+@dataclasses.dataclass(frozen=True)
+class SignSet:
+    """Training and test part of a data set.
+
+    Attributes:
+        name: what the run records: "drawn", or the folder.
+        train: the training part.
+        test: the test part; None where the folder has none.
+    """
+
+    name: str
+    train: Signs
+    test: Signs | None
+
+
+def open_signs(data: str, class_id: int | None = None) -> SignSet:
+    """Read or draw a data set.
+
+    Args:
+        data: "drawn", or a folder with train.p and test.p as `prepare` writes them.
+        class_id: only this class, and the one that it is the mirror image of, are needed; None for all.
+
+    Raises:
+        UserError: the folder has no train.p, or a file is not what it should be.
+    """
+    if data == DRAWN:
+        needed = None if class_id is None else sorted({class_id, MIRROR.get(class_id, class_id)})
+        return SignSet(DRAWN, *draw_signs(DRAWN_TRAINING, DRAWN_TEST, DRAWN_SEED, classes=needed))
+    folder = Path(data)
+    if not (folder / "train.p").is_file():
+        raise UserError(
+            f"there is no {folder / 'train.p'}; make it from the GTSRB archives with "
+            f"`uv run python -m gan.commands.prepare --source FOLDER --output {folder}` (or `--download true`), "
+            "or train on drawn signs with data=drawn."
+        )
+    test = folder / "test.p"
+    return SignSet(data, read_signs(folder / "train.p"), read_signs(test) if test.is_file() else None)
+
+
+def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
+    """The images that a generator learns: of one class or all, with the mirror images that are signs of it.
+
+    Raises:
+        UserError: the test part is wanted and missing, or there are too few images.
+    """
+    parts = [signs.train]
+    if use_test:
+        if signs.test is None:
+            raise UserError(f"use_test=true needs {Path(signs.name) / 'test.p'}, and there is none.")
+        parts.append(signs.test)
+    chosen = join(*parts)
+    if class_id is not None:
+        chosen = chosen.take(np.isin(chosen.labels, (class_id, MIRROR.get(class_id, class_id))))
+    chosen = join(chosen, mirrored(chosen))
+    if class_id is not None:
+        chosen = chosen.take(chosen.labels == class_id)
+        if len(chosen) < 2:
+            raise UserError(f"the data {signs.name} has no images of class {class_id} ({NAMES[class_id]}).")
+    elif (missing := np.flatnonzero(chosen.counts() == 0)).size:
+        raise UserError(
+            f"class_val=all needs images of every class, and {signs.name} has none of class {missing[0]}."
+        )
+    return chosen

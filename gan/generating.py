@@ -1,0 +1,53 @@
+"""Images from a checkpoint's generator."""
+
+import numpy as np
+
+from gan import checkpoints
+from gan.data.signs import to_uint8
+from gan.networks.dcgan import LATENT
+from gan.progress import progress
+from gan.tracking import GoodRun
+from gan.training.dcgan import Network
+
+BATCH = 64  # images at a time, always: arithmetic on another batch size could round another way
+
+
+class Generator:
+    """The averaged generator of a good run.
+
+    Args:
+        goodrun: a checkpoint of "dcgan".
+
+    Raises:
+        UserError: the checkpoint is damaged or its network can't be built.
+    """
+
+    def __init__(self, goodrun: GoodRun):
+        self.network = Network.restored(goodrun.about.network)
+        self._model = self.network.build_generator()
+        checkpoints.load(goodrun.checkpoint, {"averaged": self._model.variables})
+
+    def images(self, count: int, seed: int, class_id: int = 0) -> np.ndarray:
+        """Generate images of one class.
+
+        The k-th image depends on the weights, `seed`, `class_id` and k alone, not on `count`.
+
+        Args:
+            count: how many.
+            seed: of the latents.
+            class_id: the network's class; 0 where it knows only one.
+
+        Returns:
+            uint8 (count, 32, 32, 3).
+        """
+        made = np.empty((count, 32, 32, 3), np.uint8)
+        random = np.random.default_rng([seed, class_id])
+        labels = np.full(BATCH, class_id, np.int32)
+        with progress(count, "generating", "image") as bar:
+            for first in range(0, count, BATCH):
+                latents = random.standard_normal((BATCH, LATENT), np.float32)
+                inputs = [latents, labels] if self.network.classes > 1 else latents
+                batch = to_uint8(np.asarray(self._model(inputs, training=False)))[: count - first]
+                made[first : first + len(batch)] = batch
+                bar.update(len(batch))
+        return made

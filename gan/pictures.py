@@ -1,0 +1,140 @@
+"""Arrays in, pictures out: grids, contact sheets and charts."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from gan.data.signs import NAMES, Signs
+
+SCALE = 3  # how much a 32x32 image is enlarged in a picture for people
+INK, PAPER, GREY = (33, 37, 41), (255, 255, 255), (134, 142, 150)
+REAL, GENERATED = "#4c6ef5", "#f76707"
+
+
+def grid(images: np.ndarray, columns: int = 8, scale: int = SCALE) -> np.ndarray:
+    """Images side by side, row by row.
+
+    Args:
+        images: uint8 (N, height, width, 3).
+        columns: images in a row; the last row is filled up with white.
+        scale: how many pixels a pixel becomes in each direction.
+
+    Returns:
+        uint8 (rows * height * scale, columns * width * scale, 3).
+    """
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    filled = np.full((rows * columns, height, width, channels), 255, np.uint8)
+    filled[:count] = images
+    sheet = filled.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    sheet = sheet.reshape(rows * height, columns * width, channels)
+    return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def neighbour_sheet(generated: np.ndarray, neighbours: np.ndarray, captions: Sequence[str]) -> Image.Image:
+    """A contact sheet: each generated image and, to its right, the real images nearest to it.
+
+    Args:
+        generated: uint8 (N, 32, 32, 3).
+        neighbours: uint8 (N, K, 32, 32, 3), nearest first; K may be 0.
+        captions: N short texts to stand under the pairs (numbers, distances).
+    """
+    count, nearest = neighbours.shape[:2]
+    size = generated.shape[1] * SCALE
+    gap, text = 12, 16
+    cell_width = size * (1 + nearest) + (4 if nearest else 0) + gap
+    columns = max(1, min(count, round(1100 / cell_width)))
+    rows = math.ceil(count / columns)
+    sheet = Image.new("RGB", (columns * cell_width + gap, rows * (size + text + gap) + 2 * gap + 8), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(11)
+    head = "generated | the real training images nearest to it" if nearest else "generated"
+    draw.text((gap, 4), head, INK, font)
+    for k in range(count):
+        left = gap + k % columns * cell_width
+        top = 2 * gap + 4 + k // columns * (size + text + gap)
+        sheet.paste(_enlarged(generated[k]), (left, top))
+        for n in range(nearest):
+            sheet.paste(_enlarged(neighbours[k, n]), (left + 4 + size * (n + 1), top))
+        draw.text((left, top + size + 2), captions[k], GREY, font)
+    return sheet
+
+
+def class_samples(signs: Signs, seed: int = 0, each: int = 10) -> Image.Image:
+    """A sheet of some images of every class, with its number, name and count.
+
+    Args:
+        signs: the data set.
+        seed: of the choice of images.
+        each: images a class; fewer where it has fewer.
+    """
+    random = np.random.default_rng(seed)
+    counts = signs.counts()
+    present = np.flatnonzero(counts)
+    size, label, gap, font = 32 * 2, 210, 6, ImageFont.load_default(13)
+    columns = 2
+    rows = math.ceil(len(present) / columns)
+    sheet = Image.new("RGB", (columns * (label + each * size + 2 * gap), rows * (size + gap) + gap), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for place, k in enumerate(present):
+        left = place // rows * (label + each * size + 2 * gap) + gap
+        top = place % rows * (size + gap) + gap
+        draw.text((left, top + 14), f"{k:2d}  {NAMES[k]}", INK, font)
+        draw.text((left, top + 34), f"      {counts[k]} images", GREY, font)
+        chosen = random.permutation(np.flatnonzero(signs.labels == k))[:each]
+        for n, index in enumerate(chosen):
+            sheet.paste(_enlarged(signs.images[index], 2), (left + label + n * size, top))
+    return sheet
+
+
+def class_histogram(train_counts: np.ndarray, test_counts: np.ndarray | None) -> Image.Image:
+    """A bar chart of the images of each class.
+
+    Args:
+        train_counts: integers (43,) of the training part.
+        test_counts: integers (43,) of the test part, or None.
+    """
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    axes = figure.add_subplot()
+    classes = np.arange(len(train_counts))
+    axes.bar(classes, train_counts, 0.8, color=REAL, label=f"training ({int(np.sum(train_counts)):,})")
+    if test_counts is not None:
+        axes.bar(classes, test_counts, 0.45, color=GENERATED, label=f"test ({int(np.sum(test_counts)):,})")
+    axes.set(xlabel="class id", ylabel="images", xticks=classes, xlim=(-0.7, len(classes) - 0.3))
+    axes.tick_params(axis="x", labelsize=8)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _drawn(figure)
+
+
+def curves(series: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str) -> Image.Image:
+    """A line chart.
+
+    Args:
+        series: x and y values by name.
+        xlabel: what x is.
+        ylabel: what y is.
+    """
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.add_subplot()
+    for name, (x, y) in series.items():
+        axes.plot(x, y, label=name, linewidth=1.2)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _drawn(figure)
+
+
+def _enlarged(image: np.ndarray, scale: int = SCALE) -> Image.Image:
+    return Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1))
+
+
+def _drawn(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

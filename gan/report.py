@@ -1,0 +1,63 @@
+"""The report of a run: one HTML file that needs nothing else."""
+
+import base64
+import html
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #212529; max-width: 1180px; margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
+table { border-collapse: collapse; margin: .8em 0; } td, th { padding: .25em .9em .25em 0; text-align: left; }
+td { border-top: 1px solid #dee2e6; vertical-align: top; } th { color: #868e96; font-weight: 500; }
+img { max-width: 100%; image-rendering: pixelated; } p { max-width: 48em; } .warn { color: #c92a2a; }
+"""
+
+
+class Report:
+    """A page that is put together from top to bottom and written in one piece."""
+
+    def __init__(self, title: str):
+        self._title = html.escape(title)
+        self._parts = [f"<h1>{self._title}</h1>"]
+
+    def heading(self, text: str) -> None:
+        """Begin a section."""
+        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+
+    def text(self, text: str, warn: bool = False) -> None:
+        """Add a paragraph."""
+        self._parts.append(f"<p{' class=warn' if warn else ''}>{html.escape(text)}</p>")
+
+    def picture(self, image: Image.Image, words: str) -> None:
+        """Add a picture with the words that stand for it where it can't be seen."""
+        data = io.BytesIO()
+        image.save(data, "PNG")
+        code = base64.b64encode(data.getvalue()).decode()
+        self._parts.append(f'<img alt="{html.escape(words)}" src="data:image/png;base64,{code}">')
+
+    def table(self, head: list[str], rows: list[list[object]]) -> None:
+        """Add a table; numbers are shown with four significant digits."""
+        cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+        lines = "".join("<tr>" + "".join(f"<td>{_shown(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        self._parts.append(f"<table><tr>{cells}</tr>{lines}</table>")
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        page = (
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{self._title}</title>'
+            f"<style>{_STYLE}</style>{''.join(self._parts)}</html>"
+        )
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            part.write_text(page, encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))

@@ -1,0 +1,196 @@
+"""What the training scripts share: samples, checkpoints, warnings and endings of one run, in the archive."""
+
+import dataclasses
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from gan import checkpoints, pictures
+from gan.checkpoints import About
+from gan.report import Report
+from gan.tracking import Run, checkpoint_names, launcher
+from gan.training.trainer import StopRequested, Trainable, train
+from gan.training.watch import Finding, Watch
+
+GRID_BYTES = 1_000_000  # of a grid of samples: the file, and picture and thumbnail in the archive
+SHOWN = 32  # real images shown beside the samples
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """When a run does what, in iterations.
+
+    Attributes:
+        start: updates made by the good run that it goes on from, 0 for none.
+        end: updates to have been made in the end.
+        sample_interval: between two grids of samples.
+        checkpoint_interval: between two checkpoints.
+        keep_checkpoints: how many to keep besides the latest.
+    """
+
+    start: int
+    end: int
+    sample_interval: int
+    checkpoint_interval: int
+    keep_checkpoints: int
+
+    def space(self, checkpoint_size: int) -> int:
+        """Bytes of disk that the run will need at most, nearly; one checkpoint is there twice while it is stored."""
+        coming = (self.end - self.start) // self.checkpoint_interval + 1
+        grids = (self.end - self.start) // self.sample_interval + 1
+        return checkpoint_size * (min(coming, self.keep_checkpoints + 1) + 2) + grids * GRID_BYTES
+
+
+class Session:
+    """One training run: trains, records, and ends in a way that can be gone on from.
+
+    Args:
+        run: the open run of the archive.
+        trained: networks, optimizers and data; what `Trainable` lists.
+        about: what its checkpoints say of themselves, at any iteration.
+        schedule: when to do what.
+        real: uint8 (N, height, width, 3), all real images.
+        folder: where grids go on this machine.
+        again: the command that goes on with a run, given its id.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        trained: Trainable,
+        about: About,
+        schedule: Schedule,
+        real: np.ndarray,
+        folder: Path,
+        again: Callable[[str], str],
+    ):
+        self.folder = folder
+        self._run, self._trained, self._about, self._schedule, self._again = (
+            run,
+            trained,
+            about,
+            schedule,
+            again,
+        )
+        self._real = real[np.linspace(0, len(real) - 1, SHOWN).astype(int)]
+        self._watch = Watch()
+        self._history: dict[str, list[float]] = {"iteration": []}
+        self._findings: list[tuple[int, Finding]] = []
+        self._saved: int | None = None
+
+    def train(self) -> int:
+        """Train to the end of the schedule, or until something stops it; the exit status of the program."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        real = pictures.grid(self._real)
+        Image.fromarray(real).save(self.folder / "real.png")
+        self._run.image("samples/real", real, self._schedule.start)
+        every = [
+            (self._schedule.sample_interval, self._record_samples),
+            (self._schedule.checkpoint_interval, self._record_checkpoint),
+        ]
+        with StopRequested() as stop:
+            schedule = self._schedule
+            done = train(self._trained, schedule.start, schedule.end, every, self._report, stop)
+            broken = any(finding.fatal for _, finding in self._findings)
+            if not broken and self._saved != done:
+                self._record_checkpoint(done)
+            if not broken and self._saved is not None:
+                self._run.model(*self._trained.model(), self._saved)
+            self._write_report(done)
+        return self._end(done, stop.signal, broken)
+
+    def _end(self, done: int, signalled: int | None, broken: bool) -> int:
+        if done == self._schedule.end and not broken:
+            return 0
+        if self._saved is not None:
+            say(f"the run is kept up to iteration {self._saved}; go on with\n  {self._again(self._run.id)}")
+        else:
+            say("nothing was kept: the run broke before its first checkpoint.")
+        self._run.finish("FAILED" if broken else "KILLED")
+        return 1 if broken else 128 + (signalled or signal.SIGINT)
+
+    def _report(self, done: int, metrics: dict[str, float]) -> bool:
+        self._run.metrics(metrics, done)
+        self._history["iteration"].append(done)
+        for name, value in metrics.items():
+            self._history.setdefault(name, []).append(value)
+        return self._tell(done, self._watch.losses(done, metrics))
+
+    def _tell(self, done: int, finding: Finding | None) -> bool:
+        """Tell the user of a finding, if there is one; whether it is fatal."""
+        if finding is None:
+            return False
+        say(f"iteration {done}: {finding.words}")
+        self._findings.append((done, finding))
+        self._run.tags({f"warning.{finding.name}": f"iteration {done}: {finding.words}"})
+        return finding.fatal
+
+    def _record_samples(self, done: int) -> None:
+        samples = self._trained.sample()
+        sheet = pictures.grid(samples)
+        Image.fromarray(sheet).save(self.folder / f"generated-{done:06d}.png")
+        self._run.image("samples/generated", sheet, done)
+        self._tell(done, self._watch.samples(done, samples, self._real))
+
+    def _record_checkpoint(self, done: int) -> None:
+        parts = self._trained.parts()
+        if not checkpoints.finite(parts):
+            return  # the next report stops the run; the last good checkpoint stays
+        about = dataclasses.replace(self._about, iteration=done, run_id=self._run.id)
+        with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
+            path = Path(folder) / checkpoints.file_name(done)
+            checkpoints.save(path, about, parts)
+            kept = [int(checkpoints.NAME.fullmatch(name)[1]) for name in checkpoint_names(self._run.id)]
+            drop = checkpoints.thin_out([*kept, done], self._schedule.keep_checkpoints)
+            self._run.keep_checkpoint(path, [checkpoints.file_name(k) for k in drop])
+        self._saved = done
+
+    def _write_report(self, done: int) -> None:
+        report = Report(f"Training, class_val {self._about.class_val}, {done} iterations")
+        report.text(f"Run {self._run.id}, from iteration {self._schedule.start} to {done} of {self._schedule.end}.")
+        for iteration, finding in self._findings:
+            report.text(f"Iteration {iteration}: {finding.words}", warn=True)
+        report.heading("Generated, from fixed noise")
+        report.picture(Image.fromarray(pictures.grid(self._trained.sample())), "generated images")
+        report.heading("Real")
+        report.picture(Image.fromarray(pictures.grid(self._real)), "real images")
+        steps = self._history["iteration"]
+        if steps:
+            report.heading("Losses and discriminator accuracy")
+            for label in ("loss", "accuracy"):
+                chosen = {name: (steps, self._history[name]) for name in self._trained.metric_names if label in name}
+                report.picture(pictures.curves(chosen, "iterations", label), f"curves of {', '.join(chosen)}")
+            speed = float(np.median(self._history["images_per_second"]))
+            report.text(f"Median speed: {speed:.0f} images a second.")
+        report.heading("Data and parameters")
+        report.table(
+            ["name", "value"], [*map(list, self._about.data.items()), *map(list, self._about.config.items())]
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            report.write(path)
+            self._run.file(path)
+
+
+def say(text: str) -> None:
+    """Print a line for the user without disturbing a progress bar."""
+    tqdm.write(text)
+
+
+def command(script: str, config, **changed) -> str:
+    """The command line that starts a script again with a config, leaving out what is at its default.
+
+    Args:
+        script: "train_dcgan.py".
+        config: the frozen dataclass of its parameters.
+        changed: parameters that get another value.
+    """
+    given = dataclasses.asdict(config) | changed
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    options = [f"--{name} {value}" for name, value in given.items() if value != defaults[name] or name in changed]
+    return " ".join([f"{launcher() or 'python '}{script}", *options])

@@ -1,0 +1,379 @@
+"""The archive: the only file that knows MLflow.
+
+A run is opened with `archived_run`, written to through the `Run` that it yields, and found again with
+`resolve`, which understands every form of `goodrun_ref`.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import LoggedModelOutput
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from gan.checkpoints import NAME, About, read_about, whole
+from gan.errors import UserError
+
+CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
+REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
+_KIND, _CLASS, _ITERATION = "gan.kind", "class_val", "iteration"
+
+
+class Run:
+    """One open run of the archive."""
+
+    def __init__(self, run_id: str):
+        self.id = run_id
+
+    @property
+    def short(self) -> str:
+        """The first eight digits of the run id, for names of files and folders."""
+        return self.id[:8]
+
+    def metrics(self, values: dict[str, float], step: int) -> None:
+        """Log numbers at an iteration; returns at once, the archive writes behind."""
+        mlflow.log_metrics(values, step=step, synchronous=False)
+
+    def image(self, key: str, pixels: np.ndarray, step: int) -> None:
+        """Log a uint8 (height, width, 3) picture at an iteration, for the step slider of the UI."""
+        mlflow.log_image(pixels, key=key, step=step)
+
+    def file(self, path: Path, folder: str | None = None) -> None:
+        """Put a file into the archive."""
+        mlflow.log_artifact(str(path), folder)
+
+    def folder(self, path: Path) -> None:
+        """Put all that a folder holds into the archive."""
+        mlflow.log_artifacts(str(path))
+
+    def tags(self, values: dict[str, str]) -> None:
+        """Set tags."""
+        mlflow.set_tags(values)
+
+    def data(self, name: str, digest: str, purpose: str = "training") -> None:
+        """Record which data set the run uses."""
+        mlflow.set_tags({"data": name, "data_digest": digest})
+        mlflow.log_input(MetaDataset(CodeDatasetSource({}), name=name, digest=digest), context=purpose)
+
+    def keep_checkpoint(self, path: Path, drop: list[str]) -> None:
+        """Put a checkpoint file into the archive, then let go of older ones.
+
+        Args:
+            path: the file.
+            drop: names of checkpoint files of this run to delete once the new one is in.
+        """
+        mlflow.log_artifact(str(path), CHECKPOINTS)
+        repository = get_artifact_repository(mlflow.get_run(self.id).info.artifact_uri)
+        for name in drop:
+            repository.delete_artifacts(f"{CHECKPOINTS}/{name}")
+
+    def model(self, model, example: np.ndarray | dict[str, np.ndarray], iteration: int) -> None:
+        """Log a Keras model so that `mlflow.keras.load_model` finds it in any other project.
+
+        `mlflow.keras.log_model` of MLflow 3.17 fails with an input example (it writes it to a folder that is not
+        there yet), so its steps are taken one by one, into a folder that is.
+        """
+        pinned = [f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS]
+        logged = mlflow.initialize_logged_model(model.name, self.id, params={_ITERATION: str(iteration)})
+        about = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
+        with tempfile.TemporaryDirectory() as folder:
+            mlflow.keras.save_model(
+                model,
+                folder,
+                mlflow_model=about,
+                signature=mlflow.models.infer_signature(example, np.asarray(model(example))),
+                input_example=example,
+                pip_requirements=pinned,
+            )
+            client = mlflow.MlflowClient()
+            client.log_model_artifacts(logged.model_id, folder)
+        mlflow.finalize_logged_model(logged.model_id, "READY")
+        client.log_outputs(self.id, [LoggedModelOutput(logged.model_id, step=iteration)])
+
+    def finish(self, status: str) -> None:
+        """End the run now: "FINISHED", "FAILED" or "KILLED"."""
+        mlflow.end_run(status)
+
+
+@contextlib.contextmanager
+def archived_run(kind: str, name: str, config: Any, tags: dict[str, str] | None = None) -> Iterator[Run]:
+    """Open a run, or the one that `mlflow run` has opened for this process.
+
+    Args:
+        kind: what kind of run, "dcgan" or "evaluate" for example; `resolve` looks for it.
+        name: a name that says what ran.
+        config: the frozen dataclass of parameters; logged as parameters and as config.json.
+        tags: more tags.
+
+    Raises:
+        UserError: the archive can't be reached or written.
+    """
+    _prepare_store()
+    try:
+        opened = mlflow.start_run(run_name=name)
+    except (MlflowException, OSError) as error:
+        raise UserError(
+            f"the archive at {mlflow.get_tracking_uri()} can't be written ({_first_line(error)})."
+        ) from None
+    with opened as active:
+        run = Run(active.info.run_id)
+        values = dataclasses.asdict(config)
+        # MLflow has logged the parameters of an entry point already and refuses to see them again.
+        missing = {key: value for key, value in values.items() if key not in active.data.params}
+        mlflow.log_params(missing)
+        mlflow.log_dict(values, "config.json")
+        mlflow.set_tags(
+            {"mlflow.runName": name, _KIND: kind, "code_version": code_version()} | {_CLASS: values.get(_CLASS, "")}
+        )
+        mlflow.set_tags(tags or {})
+        yield run
+
+
+@dataclasses.dataclass(frozen=True)
+class GoodRun:
+    """A checkpoint chosen to go on from or to generate from.
+
+    Attributes:
+        run_id: the run that made it.
+        iteration: updates made.
+        checkpoint: its file on this machine.
+        about: what the checkpoint says of itself.
+    """
+
+    run_id: str
+    iteration: int
+    checkpoint: Path
+    about: About
+
+
+def resolve(reference: str, kind: str, class_val: str) -> GoodRun | None:
+    """The checkpoint that a `goodrun_ref` names.
+
+    Args:
+        reference: "" for none; a run id (its last checkpoint); "<run id>/<iteration>"; "<iteration>" in the newest
+            run of the same class that kept it; "models:/<name>@<alias>"; a folder that holds a checkpoint.
+        kind: of program that must have made it, "dcgan".
+        class_val: the class that it must have been trained on, or "all".
+
+    Raises:
+        UserError: nothing is found under the reference, or what is found is damaged, of another program or class.
+    """
+    if not reference:
+        return None
+    _prepare_store()
+    if re.fullmatch(r"[0-9a-f]{32}(/\d{1,9})?", reference):
+        run_id, _, iteration = reference.partition("/")
+        path = _from_run(run_id, int(iteration) if iteration else None)
+    elif re.fullmatch(r"\d{1,9}", reference):
+        path = _from_newest_run(int(reference), kind, class_val)
+    elif reference.startswith("models:/"):
+        path = _from_alias(reference)
+    else:
+        path = _from_folder(reference)
+    about = read_about(path)
+    if about.kind != kind:
+        raise UserError(f"goodrun_ref {reference} was made by {about.kind} and can't be used by {kind}.")
+    if about.class_val != class_val:
+        raise UserError(
+            f"goodrun_ref {reference} was trained on class_val {about.class_val}, not {class_val}; "
+            f"give class_val={about.class_val}, or a good run of class_val {class_val}."
+        )
+    return GoodRun(about.run_id, about.iteration, path, about)
+
+
+def newest_run(kind: str, class_val: str) -> str | None:
+    """The id of the newest run of a kind and class that holds a checkpoint, or None."""
+    _prepare_store()
+    return next((run_id for run_id in _runs(kind, class_val) if _kept(run_id)), None)
+
+
+def register(run_id: str, name: str, alias: str) -> str:
+    """Register a run's last logged generator under a name and point an alias at it.
+
+    Returns:
+        The reference "models:/<name>@<alias>".
+
+    Raises:
+        UserError: the run has no logged model, or the name or alias is not allowed.
+    """
+    _prepare_store()
+    models = mlflow.search_logged_models(
+        experiment_ids=_experiments(),
+        filter_string=f"source_run_id='{run_id}'",
+        order_by=[{"field_name": "creation_time", "ascending": False}],
+        output_format="list",
+    )
+    if not models:
+        raise UserError(
+            f"run {run_id} has logged no generator yet: it does at its end; let it finish or go on from it."
+        )
+    try:
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+            version = mlflow.register_model(models[0].model_uri, name)
+        mlflow.MlflowClient().set_registered_model_alias(name, alias, version.version)
+    except MlflowException as error:
+        raise UserError(f"{name}@{alias} can't be registered: {_first_line(error)}") from None
+    return f"models:/{name}@{alias}"
+
+
+def browse_hint(run_id: str) -> str:
+    """How to see a run in the browser: the command and the address."""
+    run = mlflow.get_run(run_id)
+    uri = mlflow.get_tracking_uri()
+    here = uri == f"sqlite:///{Path('mlflow.db').resolve()}"
+    store = "" if here else f" --backend-store-uri {uri}"
+    server = f"{launcher()}mlflow server --workers 1{store}"
+    if uri.startswith("http"):
+        return f"{uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+    return (
+        f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n"
+        f"  then open http://127.0.0.1:5000/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+    )
+
+
+def launcher() -> str:
+    """What stands in front of a command that is printed for the user: "uv run " where uv started the program."""
+    return "uv run " if "UV" in os.environ else ""
+
+
+def code_version() -> str:
+    """The commit of the code that runs, with "-changed" where files differ from it; "unknown" outside of git."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty=-changed", "--exclude=*"],
+            capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return commit.stdout.strip()
+
+
+def checkpoint_names(run_id: str) -> list[str]:
+    """Names of a run's checkpoint files, oldest first."""
+    files = mlflow.MlflowClient().list_artifacts(run_id, CHECKPOINTS)
+    return sorted(name for name in (file.path.rpartition("/")[2] for file in files) if NAME.fullmatch(name))
+
+
+def _from_run(run_id: str, iteration: int | None) -> Path:
+    try:
+        kept = _kept(run_id)
+    except MlflowException:
+        raise UserError(f"goodrun_ref: there is no run {run_id} in {mlflow.get_tracking_uri()}.") from None
+    if not kept:
+        raise UserError(f"goodrun_ref: run {run_id} has no checkpoint.")
+    if iteration is not None:
+        if iteration not in kept:
+            listed = ", ".join(str(k) for k in sorted(kept))
+            raise UserError(f"goodrun_ref: run {run_id} has no checkpoint of iteration {iteration}; it has {listed}.")
+        return _fetched(run_id, kept[iteration])
+    for last in sorted(kept, reverse=True):
+        path = _fetched(run_id, kept[last])
+        # A program that is killed while it writes can leave its newest file in part: the one before is whole.
+        if whole(path):
+            return path
+    raise UserError(f"goodrun_ref: every checkpoint of run {run_id} is damaged; start again without goodrun_ref.")
+
+
+def _from_newest_run(iteration: int, kind: str, class_val: str) -> Path:
+    for run_id in _runs(kind, class_val):
+        kept = _kept(run_id)
+        if iteration in kept:
+            return _fetched(run_id, kept[iteration])
+    raise UserError(
+        f"goodrun_ref: no run of class_val {class_val} has a checkpoint of iteration {iteration}; "
+        "give a run id, or look in the run's artifacts for the iterations that it kept."
+    )
+
+
+def _from_alias(reference: str) -> Path:
+    match = re.fullmatch(r"models:/([^/@]+)@([^/@]+)", reference)
+    if not match:
+        raise UserError(f"goodrun_ref {reference!r} is not of the form models:/<name>@<alias>.")
+    client = mlflow.MlflowClient()
+    try:
+        version = client.get_model_version_by_alias(*match.groups())
+        model = client.get_logged_model(version.source.rpartition("/")[2])
+    except MlflowException:
+        raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None
+    return _from_run(model.source_run_id, int(model.params[_ITERATION]))
+
+
+def _from_folder(reference: str) -> Path:
+    folder = Path(reference).expanduser()
+    if not folder.is_dir():
+        raise UserError(
+            f"goodrun_ref {reference!r} is no run id, <run id>/<iteration>, iteration, models:/<name>@<alias>, "
+            "or folder that exists."
+        )
+    files = sorted((file for file in folder.iterdir() if NAME.fullmatch(file.name)), reverse=True)
+    if not files:
+        raise UserError(f"goodrun_ref: folder {reference} holds no checkpoint (checkpoint-<iteration>.npz).")
+    return next((file for file in files if whole(file)), files[0])
+
+
+def _kept(run_id: str) -> dict[int, str]:
+    """The names of a run's checkpoint files by iteration."""
+    return {int(NAME.fullmatch(name)[1]): name for name in checkpoint_names(run_id)}
+
+
+def _fetched(run_id: str, name: str) -> Path:
+    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=f"{CHECKPOINTS}/{name}"))
+
+
+def _runs(kind: str, class_val: str) -> list[str]:
+    """Ids of all runs of a kind and class, newest first."""
+    found = mlflow.search_runs(
+        experiment_ids=_experiments(),
+        filter_string=f"tags.`{_KIND}` = '{kind}' and tags.{_CLASS} = '{class_val}'",
+        order_by=["attributes.start_time DESC"],
+        output_format="list",
+    )
+    return [run.info.run_id for run in found]
+
+
+def _experiments() -> list[str]:
+    return [experiment.experiment_id for experiment in mlflow.search_experiments()]
+
+
+def _prepare_store() -> None:
+    """Open the store, and create it if need be, one process at a time: two that create it at once break it."""
+    uri = mlflow.get_tracking_uri()
+    file = Path(uri.removeprefix("sqlite:///"))
+    try:
+        with (
+            _locked(file.with_name(file.name + ".lock")) if uri.startswith("sqlite:///") else contextlib.nullcontext()
+        ):
+            mlflow.search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise UserError(
+            f"the archive {uri} can't be created ({_first_line(error)}); start in a folder you may write to."
+        ) from None
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system: its users start one run after the other the first time
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

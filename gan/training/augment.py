@@ -1,0 +1,79 @@
+"""Differentiable augmentation that keeps the meaning of an image: light, and small rotations, shifts and zooms.
+
+Applied to real and generated images alike before the discriminator sees them, so that it can't learn the few
+real images by heart and the generator still learns the images as they are (Zhao et al. 2020, arXiv 2006.10738,
+section 3.2).  In plain TensorFlow operations with exact gradients.  Mirroring changes the meaning of most signs:
+it is done to real images only, for the classes in `gan.data.signs.MIRROR`.
+"""
+
+import math
+
+import tensorflow as tf
+
+ROTATION = 8.0  # degrees, either way
+SHIFT = 0.1  # of the width and height, either way
+ZOOM = 0.1  # of the size, smaller or larger
+BRIGHTNESS = 0.3  # added, on the scale of -1 to 1, either way
+CONTRAST = 0.3  # of the distance to the mean, either way
+SATURATION = 0.5  # of the distance to grey, either way
+
+
+def augment(images, drawn_with):
+    """Images in another light and a slightly other view, each image with its own draw.
+
+    Args:
+        images: float32 (N, height, width, channels) in [-1, 1].
+        drawn_with: int32 (2,), the key of the draw.
+
+    Returns:
+        float32 of the same shape; light can take values outside [-1, 1], which are not cut off because a cut
+        would stop the gradient.
+    """
+    keys = tf.unstack(tf.random.split(drawn_with, 2))
+    return _change_view(_change_light(images, keys[0]), keys[1])
+
+
+def _change_light(images, drawn_with):
+    brightness, contrast, saturation = _draw_between(drawn_with, len(images), 3)
+    images += BRIGHTNESS * brightness[:, None, None, None]
+    grey = tf.reduce_mean(images, axis=3, keepdims=True)
+    images = grey + (images - grey) * (1 + SATURATION * saturation[:, None, None, None])
+    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    return mean + (images - mean) * (1 + CONTRAST * contrast[:, None, None, None])
+
+
+def _change_view(images, drawn_with):
+    """Turn, zoom and shift by bilinear sampling; what comes in over an edge repeats the edge."""
+    count, height, width, channels = images.shape
+    turn, zoom, down, right = _draw_between(drawn_with, count, 4)
+    angle = turn * (ROTATION * math.pi / 180)
+    scale = tf.exp(zoom * math.log1p(ZOOM))
+    cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
+
+    # Where each output pixel comes from: (N, height * width) of rows and columns.
+    row, column = tf.meshgrid(tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32), indexing="ij")
+    row = tf.reshape(row, (1, -1)) - (height - 1) / 2
+    column = tf.reshape(column, (1, -1)) - (width - 1) / 2
+    down, right = down * SHIFT * height, right * SHIFT * width
+    rows = cosine[:, None] * row + sine[:, None] * column + (height - 1) / 2 + down[:, None]
+    columns = cosine[:, None] * column - sine[:, None] * row + (width - 1) / 2 + right[:, None]
+    rows = tf.clip_by_value(rows, 0.0, height - 1.0)
+    columns = tf.clip_by_value(columns, 0.0, width - 1.0)
+
+    top, left = tf.floor(rows), tf.floor(columns)
+    lower, rightward = (rows - top)[..., None], (columns - left)[..., None]
+    top, left = tf.cast(top, tf.int32), tf.cast(left, tf.int32)
+    bottom, further = tf.minimum(top + 1, height - 1), tf.minimum(left + 1, width - 1)
+    pixels = tf.reshape(images, (count, height * width, channels))
+
+    def at(row, column):
+        return tf.gather(pixels, row * width + column, batch_dims=1)
+
+    upper = at(top, left) * (1 - rightward) + at(top, further) * rightward
+    under = at(bottom, left) * (1 - rightward) + at(bottom, further) * rightward
+    return tf.reshape(upper * (1 - lower) + under * lower, images.shape)
+
+
+def _draw_between(drawn_with, count: int, numbers: int):
+    """`numbers` tensors of float32 (count,), uniform in [-1, 1]."""
+    return tf.unstack(tf.random.stateless_uniform((numbers, count), drawn_with, -1.0, 1.0))

@@ -1,0 +1,52 @@
+"""Losses of generator and discriminator: small pure functions of logits and gradients."""
+
+from keras import ops
+
+
+def relativistic_discriminator_loss(real, generated):
+    """How far the discriminator is from ranking every real image above the generated one it is paired with.
+
+    The relativistic pairing loss (Jolicoeur-Martineau 2018, arXiv 1807.00734, section 3.1; in the form of
+    R3GAN, Huang et al. 2024, arXiv 2501.05441, section 2): mean softplus(generated - real).
+
+    Args:
+        real: float32 (N, 1) logits of real images.
+        generated: float32 (N, 1) logits of generated images, the k-th paired with the k-th real one.
+
+    Returns:
+        float32 scalar, 0 or more; log 2 where the discriminator can't tell the two apart.
+    """
+    return ops.mean(ops.softplus(generated - real))
+
+
+def relativistic_generator_loss(real, generated):
+    """The same with the roles exchanged: mean softplus(real - generated)."""
+    return ops.mean(ops.softplus(real - generated))
+
+
+def gradient_penalty(gradients):
+    """The mean squared norm of the gradients of the logits with respect to the images.
+
+    R1 when taken on real images, R2 on generated ones (Mescheder et al. 2018, arXiv 1801.04406, section 4.1).
+
+    Args:
+        gradients: (N, height, width, channels) of any float dtype.
+
+    Returns:
+        float32 scalar, 0 or more.
+    """
+    return ops.mean(ops.sum(ops.square(ops.cast(gradients, "float32")), axis=(1, 2, 3)))
+
+
+def ranking_accuracy(real, generated):
+    """How often the discriminator is right about a real and about a generated image.
+
+    A relativistic discriminator's logits have no zero, so an image is called real when its logit is above the
+    mean logit of the other kind (the relativistic average, arXiv 1807.00734, section 3.2).
+
+    Returns:
+        Two float32 scalars in 0-1: on real and on generated images.  0.5 is guessing.
+    """
+    on_real = ops.mean(ops.cast(real > ops.mean(generated), "float32"))
+    on_generated = ops.mean(ops.cast(generated < ops.mean(real), "float32"))
+    return on_real, on_generated

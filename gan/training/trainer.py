@@ -1,0 +1,138 @@
+"""The loop: compiled blocks of iterations, and what is to be done between them.
+
+It knows nothing of networks or of the archive.  What it trains offers `iterate(iteration)` and `metric_names`
+(see `gan.training.dcgan.SignGan`); what happens between blocks is in the callbacks.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from gan.progress import progress
+
+BLOCK = 25  # iterations at most between two looks at the world: an interruption waits that long
+
+
+class Trainable(Protocol):
+    """What the trainer trains."""
+
+    metric_names: tuple[str, ...]
+    batch_size: int
+
+    def iterate(self, iteration: Any) -> Any:
+        """Make update number `iteration`; a float32 tensor of the metrics."""
+
+    def parts(self) -> dict[str, list]:
+        """Lists of all variables that training changes, by name."""
+
+    def sample(self) -> np.ndarray:
+        """Generated images from fixed noise, uint8 (N, height, width, 3)."""
+
+    def model(self) -> tuple[Any, np.ndarray | dict[str, np.ndarray]]:
+        """The model that generates, and an example of its input."""
+
+
+class StopRequested:
+    """Turns Ctrl-C and SIGTERM into a flag, so that a block and a checkpoint are always finished.
+
+    The first of them is taken note of; further ones (a terminal and `mlflow run` both pass them on) change nothing.
+    """
+
+    def __init__(self):
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequested":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame) -> None:
+        self.signal = self.signal or number
+
+
+def train(
+    trainable: Trainable,
+    start: int,
+    end: int,
+    every: list[tuple[int, Callable[[int], None]]],
+    report: Callable[[int, dict[str, float]], bool],
+    stop: StopRequested,
+) -> int:
+    """Train from iteration `start` to iteration `end`.
+
+    Args:
+        trainable: networks, optimizers and data.
+        start: updates made already.
+        end: updates to have been made in the end.
+        every: pairs of an interval in iterations and what to call with the number of updates made, at each
+            multiple of the interval and at the end, in this order.
+        report: called after each block with the number of updates made and the metrics averaged over the block,
+            "images_per_second" among them; returns whether to stop here.
+        stop: looked at between blocks.
+
+    Returns:
+        The number of updates made; less than `end` if the report or a signal stopped the loop.
+    """
+    block = compile_block(trainable)
+    done = start
+    with progress(end, "training", "iteration", start) as bar:
+        for first, count in blocks(start, end, [interval for interval, _ in every]):
+            began = time.perf_counter()
+            averages = block(tf.constant(first), tf.constant(count)).numpy()
+            elapsed = time.perf_counter() - began
+            done = first + count
+            metrics = dict(zip(trainable.metric_names, map(float, averages), strict=True))
+            bar.set_postfix(
+                {name: f"{value:.2f}" for name, value in metrics.items() if name.endswith("loss")},
+                refresh=False,
+            )
+            bar.update(count)
+            if report(done, metrics | {"images_per_second": count * trainable.batch_size / elapsed}):
+                return done
+            for interval, call in every:
+                if done % interval == 0 or done == end:
+                    call(done)
+            if stop.signal is not None:
+                break
+    return done
+
+
+def compile_block(trainable: Trainable) -> Callable[[Any, Any], Any]:
+    """A compiled function (first iteration, count) that makes `count` updates and returns the mean metrics."""
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int32)])
+    def block(first, count):
+        total = tf.zeros(len(trainable.metric_names))
+        for iteration in tf.range(first, first + count):
+            total += trainable.iterate(iteration)
+        return total / tf.cast(count, tf.float32)
+
+    return block
+
+
+def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, int]]:
+    """Cut iterations into (first, count), ending at every multiple of every interval and after `BLOCK` at most."""
+    first = start
+    while first < end:
+        stops = [first - first % interval + interval for interval in (*intervals, BLOCK)]
+        stop = min(*stops, end)
+        yield first, stop - first
+        first = stop
+
+
+def measure_rate(trainable: Trainable, iterations: int = 16) -> float:
+    """Images per second of a trainable, after a warm-up. It is changed by this: throw it away afterwards."""
+    block = compile_block(trainable)
+    np.asarray(block(tf.constant(0), tf.constant(2)))
+    began = time.perf_counter()
+    np.asarray(block(tf.constant(0), tf.constant(iterations)))
+    return iterations * trainable.batch_size / (time.perf_counter() - began)

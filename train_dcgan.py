@@ -1,0 +1,124 @@
+"""Train a generator of traffic signs: one class, or all of them in one class-conditional network."""
+
+import dataclasses
+from pathlib import Path
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.command_line import option, require, run
+from gan.data.signs import CLASSES, parse_class
+from gan.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Train a generator of traffic signs and keep it in the MLflow archive."""
+
+    class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all` for one generator of all')
+    iterations: int = option(14_100, "updates of both networks in all, those of the good run included")
+    goodrun_ref: str = option(
+        "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+    )
+    data: str = option("traffic-signs-data", "folder with train.p and test.p, or `drawn` for signs drawn here")
+    use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
+    batch_size: int = option(32, "real images an iteration, and as many generated ones")
+    generator_lr: float = option(2e-4, "step size of Adam for the generator")
+    discriminator_lr: float = option(2e-4, "step size of Adam for the discriminator")
+    seed: int = option(0, "of the first weights and of every draw, 0 or more")
+    precision: str = option("float32", "float32, bfloat16, or auto: the faster one on this machine")
+    sample_interval: int = option(100, "iterations between two grids of samples")
+    checkpoint_interval: int = option(1_000, "iterations between two checkpoints")
+    keep_checkpoints: int = option(4, "checkpoints kept besides the latest, spread over the run")
+
+    def __post_init__(self):
+        parse_class(self.class_val)
+        for name in ("iterations", "sample_interval", "checkpoint_interval"):
+            require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
+        require(0 <= self.keep_checkpoints <= 1000, "keep_checkpoints", "from 0 to 1000", self.keep_checkpoints)
+        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        for name in ("generator_lr", "discriminator_lr"):
+            require(0 < getattr(self, name) < 1, name, "above 0 and below 1", getattr(self, name))
+        known = self.precision in ("float32", "bfloat16", "auto")
+        require(known, "precision", "float32, bfloat16 or auto", self.precision)
+
+
+def main(config: TrainConfig) -> int:
+    """The exit status of `train`."""
+    return train(config)[1]
+
+
+def train(config: TrainConfig) -> tuple[str, int]:
+    """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
+    # Imported here, so that --help and mistakes in parameters are answered at once.
+    from gan import checkpoints, tracking
+    from gan.data.sets import open_signs, select
+    from gan.storage import require_writable
+
+    class_id = parse_class(config.class_val)
+    folder = Path("images/train")
+    require_writable(folder)
+    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
+    if goodrun and goodrun.iteration >= config.iterations:
+        raise UserError(
+            f"the good run has {goodrun.iteration} iterations already; iterations counts them too, "
+            f"so give more than {goodrun.iteration} (iterations={config.iterations} now)."
+        )
+    signs = open_signs(config.data, class_id)
+    chosen = select(signs, class_id, config.use_test)
+
+    from gan.session import Schedule, Session, command, say
+    from gan.training import devices
+    from gan.training.dcgan import Network, SignGan
+    from gan.training.trainer import measure_rate
+
+    devices.make_deterministic()
+    network = Network(classes=CLASSES if class_id is None else 1)
+    labels = chosen.labels if class_id is None else chosen.labels * 0
+
+    def build(precision: str) -> SignGan:
+        rates = config.generator_lr, config.discriminator_lr
+        return SignGan(network, chosen.images, labels, config.batch_size, *rates, config.seed, precision)
+
+    wanted = config.precision
+    if goodrun and wanted == "auto":
+        wanted = goodrun.about.config["precision"]
+    precision = devices.choose_precision(wanted, lambda each: measure_rate(build(each)), say)
+    trained = build(precision)
+    start = 0
+    if goodrun:
+        checkpoints.load(goodrun.checkpoint, trained.parts())
+        start = goodrun.iteration
+    schedule = Schedule(
+        start, config.iterations, config.sample_interval, config.checkpoint_interval, config.keep_checkpoints
+    )
+    require_writable(Path.cwd(), schedule.space(checkpoints.size(trained.parts())))
+
+    data = {"name": signs.name, "digest": chosen.digest(), "images": len(chosen)}
+    about = checkpoints.About(
+        "dcgan", config.class_val, start, dataclasses.asdict(network),
+        dataclasses.asdict(config) | {"precision": precision}, data, "",
+    )  # fmt: skip
+    if goodrun:
+        for difference in about.differences(goodrun.about):
+            say(f"going on with another {difference}")
+    name = f"dcgan class {config.class_val} {signs.name}"
+    with tracking.archived_run("dcgan", name, config) as run:
+        run.data(signs.name, data["digest"])
+        run.tags({"device": devices.describe(), "precision_used": precision})
+        if goodrun:
+            run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
+        say(f"{name}: {len(chosen)} images, {devices.describe()}, {precision}; run {run.id}")
+        session = Session(
+            run, trained, about, schedule, chosen.images,
+            folder=folder / f"class-{config.class_val}-{run.short}",
+            again=lambda run_id: command("train_dcgan.py", config, goodrun_ref=run_id),
+        )  # fmt: skip
+        status = session.train()
+        say(f"samples: {session.folder}\nbrowse: {tracking.browse_hint(run.id)}")
+        if status == 0:
+            say(f"generate: {tracking.launcher()}evaluate.py --class_val {config.class_val} --goodrun_ref {run.id}")
+    return run.id, status
+
+
+if __name__ == "__main__":
+    run(TrainConfig, main)

@@ -75,7 +75,7 @@ def class_samples(signs: Signs, seed: int = 0, each: int = 10) -> Image.Image:
     random = np.random.default_rng(seed)
     counts = signs.counts()
     present = np.flatnonzero(counts)
-    size, label, gap, font = 32 * 2, 210, 6, ImageFont.load_default(13)
+    size, label, gap, font = 32 * 2, 250, 6, ImageFont.load_default(13)
     columns = 2
     rows = math.ceil(len(present) / columns)
     sheet = Image.new("RGB", (columns * (label + each * size + 2 * gap), rows * (size + gap) + gap), PAPER)

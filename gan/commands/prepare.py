@@ -1,0 +1,142 @@
+"""GTSRB as train.p and test.p: find or download the official archives, read, check, write, and show them.
+
+uv run python -m gan.commands.prepare --source ~/Downloads
+uv run python -m gan.commands.prepare --download true
+"""
+
+import dataclasses
+import shlex
+import urllib.parse
+from pathlib import Path
+
+from gan import pictures
+from gan.command_line import option, run
+from gan.data import gtsrb
+from gan.data.download import download
+from gan.data.drawn import draw_signs
+from gan.data.sets import DRAWN, DRAWN_SEED, DRAWN_TEST, DRAWN_TRAINING
+from gan.data.signs import Signs
+from gan.data.summary import summary_text
+from gan.errors import UserError
+from gan.storage import require_writable
+
+PICTURES = Path("images/data")
+ROOM = 350_000_000  # bytes: train.p and test.p of the full archives with a little to spare
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareConfig:
+    """Turn the GTSRB archives into train.p and test.p."""
+
+    source: str = option(
+        "", "folder with the official zips, one zip, the extracted folder, ready pickles, or `drawn`"
+    )
+    download: bool = option(False, "fetch the official archives (366 MB) into <output>/archives first")
+    output: str = option("traffic-signs-data", "folder that train.p and test.p go to")
+    mirror: str = option("", "http(s) address of a folder with the three archives, instead of the official one")
+
+
+def main(config: PrepareConfig) -> None:
+    """Prepare the data that a configuration names.
+
+    Raises:
+        UserError: before anything is written, if the source, the output or the room on the disk won't do.
+    """
+    output = Path(config.output)
+    check(config, output)
+    found, origin = find(config, output)
+    parts = {"train.p": found.train} | ({} if found.test is None else {"test.p": found.test})
+
+    new = {name: signs for name, signs in parts.items() if not unchanged(output / name, signs)}
+    for name, signs in parts.items():
+        if name in new:
+            gtsrb.write_signs(output / name, signs)
+        print(f"{output / name}: {len(signs):,} images, {'written' if name in new else 'unchanged'}")
+
+    from gan import tracking
+
+    with tracking.archived_run("prepare", f"prepare {output}", config) as opened:
+        opened.data(str(output), found.train.digest())
+        for path in show(found.train, found.test, origin):
+            opened.file(path)
+    for note in found.notes:
+        print(note)
+    if found.test is None and (output / "test.p").exists():
+        print(f"{output / 'test.p'} is of an earlier source and stays as it is.")
+    data = "" if config.output == PrepareConfig.output else f" --data {shlex.quote(config.output)}"
+    print(f"Next: train a generator of one class with `{tracking.launcher()}train_dcgan.py --class_val 17{data}`.")
+
+
+def find(config: PrepareConfig, output: Path) -> tuple[gtsrb.Found, str]:
+    """The data set, and in words where it is from."""
+    if config.source == DRAWN:
+        return gtsrb.Found(*draw_signs(DRAWN_TRAINING, DRAWN_TEST, DRAWN_SEED), []), "signs drawn by the program"
+    source = fetch(config.mirror, output / "archives") if config.download else Path(config.source)
+    return gtsrb.read_source(source), f"GTSRB from {source}"
+
+
+def check(config: PrepareConfig, output: Path) -> None:
+    """Everything that can be known to fail before the work starts.
+
+    Raises:
+        UserError: it will fail.
+    """
+    if config.download == bool(config.source):
+        raise UserError(
+            "Name the folder that holds the GTSRB archives with `--source FOLDER`, "
+            "or have them downloaded with `--download true`" + ("; not both." if config.source else ".")
+        )
+    if config.mirror and not config.download:
+        raise UserError("mirror is an address to download from; add `--download true` or leave it out.")
+    if config.source and not exists(Path(config.source)):
+        raise UserError(f"source {config.source} does not exist or may not be looked at; check the path.")
+    missing = [size for name, size in gtsrb.ARCHIVES.items() if not (output / "archives" / name).exists()]
+    require_writable(output, ROOM + sum(missing) * config.download)
+    if config.download:
+        require_writable(output / "archives")
+    require_writable(PICTURES)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path, as far as this user may know."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def fetch(mirror: str, folder: Path) -> Path:
+    """Download the official archives, or what is missing of them. Returns the folder."""
+    for name, size in gtsrb.ARCHIVES.items():
+        # A mirror may hold fewer images: the server says how long its archives are.
+        address = urllib.parse.urljoin(f"{mirror.rstrip('/')}/" if mirror else gtsrb.HOST, name)
+        download(address, folder / name, None if mirror else size)
+    return folder
+
+
+def unchanged(path: Path, signs: Signs) -> bool:
+    """Whether a file holds these very signs already.
+
+    Raises:
+        UserError: it holds others, which are not overwritten.
+    """
+    if not path.exists():
+        return False
+    if gtsrb.read_signs(path).digest() != signs.digest():
+        raise UserError(f"{path} holds other images and is not overwritten; move it away or choose another --output.")
+    return True
+
+
+def show(train: Signs, test: Signs | None, name: str) -> list[Path]:
+    """Print the summary, and write it with a histogram and samples of the classes into `PICTURES`; the files."""
+    text = summary_text(train, test, name)
+    print(text)
+    paths = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
+    paths[0].write_text(text)
+    pictures.class_histogram(train.counts(), None if test is None else test.counts()).save(paths[1])
+    pictures.class_samples(train, seed=0).save(paths[2])
+    return paths
+
+
+if __name__ == "__main__":
+    run(PrepareConfig, main)

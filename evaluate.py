@@ -5,8 +5,6 @@ import json
 import tempfile
 from pathlib import Path
 
-from PIL import Image
-
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.command_line import option, require, run
 from gan.data.signs import CLASSES, parse_class
@@ -37,6 +35,8 @@ class EvaluateConfig:
 def main(config: EvaluateConfig) -> None:
     """Restore -> generate -> compare -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
+    from PIL import Image
+
     from gan import tracking
     from gan.storage import replace_folder, require_writable
 

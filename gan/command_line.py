@@ -2,13 +2,12 @@
 
 import argparse
 import dataclasses
-import errno
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from gan.errors import UserError
+from gan.errors import UserError, is_no_space
 
 Config = TypeVar("Config")
 
@@ -75,7 +74,7 @@ def run(
         print("stopped before there was anything to keep", file=sys.stderr)
         status = 130
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if not is_no_space(error):
             raise
         print(
             f"error: no space left to write {error.filename or 'a file'}; free some and start again.",

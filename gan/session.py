@@ -95,24 +95,31 @@ class Session:
         ]
         with StopRequested() as stop:
             schedule = self._schedule
-            done = train(self._trained, schedule.start, schedule.end, every, self._report, stop)
-            broken = any(finding.fatal for _, finding in self._findings)
-            if not broken and self._saved != done:
-                self._record_checkpoint(done)
-            if not broken and self._saved is not None:
-                self._run.model(*self._trained.model(), self._saved)
-            self._write_report(done)
-        return self._end(done, stop.signal, broken)
-
-    def _end(self, done: int, signalled: int | None, broken: bool) -> int:
-        if done == self._schedule.end and not broken:
+            try:
+                done = train(self._trained, schedule.start, schedule.end, every, self._report, stop)
+                if self._saved != done and not self._broken():
+                    self._record_checkpoint(done)
+                if not self._broken():
+                    self._run.model(*self._trained.model(), done)
+                self._write_report(done)
+            except OSError:
+                self._say_what_is_kept()  # a full disk, most likely
+                raise
+        if done == schedule.end and not self._broken():
             return 0
-        if self._saved is not None:
-            say(f"the run is kept up to iteration {self._saved}; go on with\n  {self._again(self._run.id)}")
+        self._say_what_is_kept()
+        self._run.finish("FAILED" if self._broken() else "KILLED")
+        return 1 if self._broken() else 128 + (stop.signal or signal.SIGINT)
+
+    def _broken(self) -> bool:
+        return any(finding.fatal for _, finding in self._findings)
+
+    def _say_what_is_kept(self) -> None:
+        if self._saved is None:
+            before = "; the good run it went on from is as it was" if self._schedule.start else ""
+            say(f"the run ended before its first checkpoint{before}.")
         else:
-            say("nothing was kept: the run broke before its first checkpoint.")
-        self._run.finish("FAILED" if broken else "KILLED")
-        return 1 if broken else 128 + (signalled or signal.SIGINT)
+            say(f"the run is kept up to iteration {self._saved}; go on with\n  {self._again(self._run.id)}")
 
     def _report(self, done: int, metrics: dict[str, float]) -> bool:
         self._run.metrics(metrics, done)
@@ -125,7 +132,7 @@ class Session:
         """Tell the user of a finding, if there is one; whether it is fatal."""
         if finding is None:
             return False
-        say(f"iteration {done}: {finding.words}")
+        say(f"warning: iteration {done}: {finding.words}")
         self._findings.append((done, finding))
         self._run.tags({f"warning.{finding.name}": f"iteration {done}: {finding.words}"})
         return finding.fatal
@@ -139,8 +146,8 @@ class Session:
 
     def _record_checkpoint(self, done: int) -> None:
         parts = self._trained.parts()
-        if not checkpoints.finite(parts):
-            return  # the next report stops the run; the last good checkpoint stays
+        if self._tell(done, self._watch.weights(checkpoints.finite(parts))):
+            return
         about = dataclasses.replace(self._about, iteration=done, run_id=self._run.id)
         with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
             path = Path(folder) / checkpoints.file_name(done)

@@ -43,12 +43,7 @@ class Watch:
         """
         broken = [name for name, value in metrics.items() if not np.isfinite(value)]
         if broken:
-            return Finding(
-                "nan",
-                f"{broken[0]} is not a number any more: the run stops here and keeps its last good checkpoint; "
-                "go on from it with half the generator_lr and discriminator_lr, and with precision float32.",
-                fatal=True,
-            )
+            return _not_a_number(broken[0])
         won = min(metrics["accuracy_real"], metrics["accuracy_generated"]) >= WON
         self._won = self._won + 1 if won else 0
         return self._tell(
@@ -57,6 +52,10 @@ class Watch:
             "the discriminator tells real from generated almost always, so that the generator hardly learns: "
             "lower discriminator_lr (half of it is a good start), or raise generator_lr.",
         )
+
+    def weights(self, finite: bool) -> Finding | None:
+        """Judge whether all weights are finite numbers; called before each checkpoint."""
+        return None if finite else _not_a_number("a weight")
 
     def samples(self, iteration: int, generated: np.ndarray, real: np.ndarray) -> Finding | None:
         """Judge a batch of generated images of one class (or an equal mix of classes) against real ones.
@@ -82,3 +81,12 @@ class Watch:
             return None
         self._told.add(name)
         return Finding(name, words)
+
+
+def _not_a_number(what: str) -> Finding:
+    return Finding(
+        "nan",
+        f"{what} is not a number any more: the run stops here and keeps its last good checkpoint; go on from it "
+        "with half the generator_lr and discriminator_lr, and with precision float32.",
+        fatal=True,
+    )

@@ -1,0 +1,89 @@
+"""What tests share: a folder of their own with an archive of its own, and one small trained run."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+REAL_GTSRB = ROOT.parent / "shared" / "data" / "gtsrb"
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty working folder; MLflow's default store is in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def small_networks(monkeypatch):
+    """The training script's networks, eight times narrower."""
+    narrow(monkeypatch)
+
+
+def narrow(patch):
+    from gan.training import dcgan
+
+    class Narrow(dcgan.Network):
+        def __init__(self, classes, generator_width=8, discriminator_width=8, dropout=0.25):
+            super().__init__(classes, generator_width, discriminator_width, dropout)
+
+    patch.setattr(dcgan, "Network", Narrow)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A finished run of class 17, and where it lies."""
+
+    folder: Path
+    run_id: str
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A run of class 17 on drawn data with checkpoints of iterations 20, 40 and 60, registered as signs@goodrun."""
+    folder = tmp_path_factory.mktemp("trained")
+    before = Path.cwd()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        narrow(patch)
+        import train_dcgan
+        from gan import tracking
+
+        config = train_dcgan.TrainConfig(
+            data="drawn", iterations=60, checkpoint_interval=20, sample_interval=30, batch_size=8
+        )
+        run_id, status = train_dcgan.train(config)
+        assert status == 0
+        tracking.register(run_id, "signs", "goodrun")
+    assert Path.cwd() == before
+    return Trained(folder, run_id)
+
+
+@pytest.fixture
+def archive(trained, monkeypatch):
+    """The trained run, with its folder as the working folder."""
+    monkeypatch.chdir(trained.folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    return trained
+
+
+def start_script(script: str, *options: str, cwd: Path) -> subprocess.Popen:
+    """A script of the project in a process of its own, as a user starts it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / script), *options],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,362 @@
+"""Training as a user runs it: what a run leaves, exact resume, interruptions, bad input."""
+
+import dataclasses
+import errno
+import json
+import random
+import re
+import shlex
+import signal
+import threading
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from conftest import start_script
+from PIL import Image
+
+import train_dcgan
+from gan import checkpoints, command_line, tracking
+from train_dcgan import TrainConfig
+
+QUICK = TrainConfig(data="drawn", iterations=60, checkpoint_interval=20, sample_interval=30, batch_size=8)
+
+
+def quick(**changed):
+    return dataclasses.replace(QUICK, **changed)
+
+
+def state_of(run_id, iteration):
+    """All arrays of a run's checkpoint."""
+    path = tracking.resolve(f"{run_id}/{iteration}", "dcgan", "17").checkpoint
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files if name != "about"}
+
+
+def refused(capsys, **changed):
+    """The sentence that training with these parameters ends with, and that it left nothing behind."""
+    options = [text for name, value in changed.items() for text in (f"--{name}", str(value))]
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(TrainConfig, train_dcgan.main, options)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2, error
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    assert not list(Path("images/train").glob("*")) if Path("images/train").is_dir() else True
+    return error
+
+
+# --- what a run leaves
+
+
+def test_a_run_leaves_a_complete_trace(archive):
+    run = mlflow.get_run(archive.run_id)
+    assert run.info.status == "FINISHED"
+    files = {file.path for file in mlflow.MlflowClient().list_artifacts(archive.run_id)}
+    assert {"config.json", "checkpoints", "report.html", "images"} <= files
+    config = json.loads(Path(mlflow.artifacts.download_artifacts(f"runs:/{archive.run_id}/config.json")).read_text())
+    assert config == dataclasses.asdict(QUICK)
+    assert run.data.params == {name: str(value) for name, value in config.items()}
+    for name in ("data", "data_digest", "code_version", "device", "precision_used"):
+        assert run.data.tags[name], name
+    assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_digest"]
+    client = mlflow.MlflowClient()
+    for name in ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "images_per_second"):
+        history = client.get_metric_history(archive.run_id, name)
+        assert sorted(point.step for point in history) == [20, 25, 30, 40, 50, 60], name
+        assert all(np.isfinite(point.value) for point in history)
+    assert all(0 <= run.data.metrics[f"accuracy_{kind}"] <= 1 for kind in ("real", "generated"))
+    assert tracking.checkpoint_names(archive.run_id) == [checkpoints.file_name(k) for k in (20, 40, 60)]
+
+
+def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(archive):
+    folder = Path("images/train") / f"class-17-{archive.run_id[:8]}"
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "generated-000030.png",
+        "generated-000060.png",
+        "real.png",
+    ]
+    logged = [file.path for file in mlflow.MlflowClient().list_artifacts(archive.run_id, "images")]
+    steps = {int(re.search(r"step(?:%|\+)(\d+)", path)[1]) for path in logged if "generated" in path}
+    assert steps == {30, 60}
+    first, last = (np.asarray(Image.open(folder / f"generated-0000{k}.png")).astype(int) for k in (30, 60))
+    assert first.shape == last.shape and np.abs(first - last).mean() > 1
+
+
+def test_the_logged_generator_loads_in_plain_keras_and_is_the_checkpoint(archive):
+    models = mlflow.search_logged_models(
+        experiment_ids=["0"], filter_string=f"source_run_id='{archive.run_id}'", output_format="list"
+    )
+    model = mlflow.keras.load_model(models[0].model_uri)
+    state = state_of(archive.run_id, 60)
+    averaged = [state[name] for name in sorted(state) if name.startswith("averaged/")]
+    for mine, theirs in zip(model.get_weights(), averaged, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    info = mlflow.models.get_model_info(models[0].model_uri)
+    assert info.signature is not None and info.saved_input_example_info is not None
+    folder = Path(mlflow.artifacts.download_artifacts(models[0].model_uri))
+    assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle")]
+    requirements = (folder / "requirements.txt").read_text().split()
+    assert all("==" in line for line in requirements) and any(line.startswith("keras==") for line in requirements)
+    assert mlflow.pyfunc.load_model(models[0].model_uri).predict(np.zeros((2, 100), np.float32)).shape == (
+        2,
+        32,
+        32,
+        3,
+    )
+
+
+# --- exact resume
+
+
+@pytest.mark.slow
+def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks):
+    config = quick(iterations=400, checkpoint_interval=200, sample_interval=100)
+    whole, _ = train_dcgan.train(config)
+    half, _ = train_dcgan.train(dataclasses.replace(config, iterations=200))
+    resumed, _ = train_dcgan.train(dataclasses.replace(config, goodrun_ref=half))
+    one, other = state_of(whole, 400), state_of(resumed, 400)
+    assert set(one) == set(other)
+    parts = {name.partition("/")[0] for name in one}
+    assert parts == {"generator", "discriminator", "averaged", "generator_optimizer", "discriminator_optimizer"}
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert mlflow.get_run(resumed).data.tags["goodrun"] == f"{half}/200"
+    for run_id in (whole, resumed):
+        folder = Path(f"images/train/class-17-{run_id[:8]}")
+        assert (folder / "generated-000400.png").read_bytes() == Path(
+            f"images/train/class-17-{whole[:8]}/generated-000400.png"
+        ).read_bytes()
+    changed, before = state_of(half, 200), one
+    assert any((changed[name] != before[name]).any() for name in before if name.startswith("generator/"))
+
+
+def test_another_learning_rate_on_resume_is_said(archive, small_networks, capsys):
+    train_dcgan.train(quick(iterations=62, goodrun_ref=archive.run_id, generator_lr=1e-4))
+    assert "going on with another generator_lr: 0.0002 before, 0.0001 now" in capsys.readouterr().out
+
+
+def test_a_kept_number_of_checkpoints_besides_the_latest(workplace, small_networks):
+    run_id, _ = train_dcgan.train(quick(iterations=100, checkpoint_interval=10, keep_checkpoints=2))
+    kept = tracking.checkpoint_names(run_id)
+    assert len(kept) == 3 and kept[-1] == checkpoints.file_name(100)
+
+
+# --- interruptions
+
+
+def wait_for(found, seconds=120):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if result := found():
+            return result
+        time.sleep(0.05)
+    raise AssertionError("it did not come about in time")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, number):
+    options = ["--data", "drawn", "--iterations", "5000", "--batch_size", "4", "--checkpoint_interval", "4000"]
+    process = start_script("train_dcgan.py", *options, "--sample_interval", "10", cwd=workplace)
+    wait_for(lambda: list(workplace.glob("images/train/*/generated-*.png")) or process.poll() is not None)
+    process.send_signal(number)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)  # `mlflow run` passes a second one on; it changes nothing
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, err
+    assert "Traceback" not in err
+    run = mlflow.search_runs(output_format="list")[0]
+    assert run.info.status == "KILLED"
+    command = shlex.split(next(line for line in out.splitlines() if "--goodrun_ref" in line))
+    config = command_line.parse(
+        TrainConfig, command[command.index("--class_val") if "--class_val" in command else 2 :]
+    )
+    assert config.goodrun_ref == run.info.run_id and config.iterations == 5000 and config.batch_size == 4
+    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", "17")
+    assert 10 <= goodrun.iteration < 4000 and checkpoints.whole(goodrun.checkpoint)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_a_run_goes_on_and_ends_as_if_nothing_had_been(workplace):
+    options = ["--data", "drawn", "--iterations", "90", "--batch_size", "4", "--sample_interval", "45"]
+    options += ["--checkpoint_interval", "3", "--keep_checkpoints", "1"]
+    goodrun: list[str] = []
+    moments = random.Random(0)
+    for _ in range(3):
+        before = len(list(workplace.glob("mlruns/**/checkpoint-*.npz")))
+        process = start_script("train_dcgan.py", *options, *goodrun, cwd=workplace)
+        wait_for(lambda before=before: len(list(workplace.glob("mlruns/**/checkpoint-*.npz"))) > before)
+        time.sleep(moments.uniform(0, 1.2))
+        process.kill()
+        process.communicate(timeout=60)
+        run = mlflow.search_runs(order_by=["attributes.start_time DESC"], output_format="list")[0]
+        found = tracking.resolve(run.info.run_id, "dcgan", "17")
+        assert found.iteration % 3 == 0 and 0 < found.iteration < 90
+        goodrun = ["--goodrun_ref", run.info.run_id]
+    last = start_script("train_dcgan.py", *options, *goodrun, cwd=workplace)
+    undisturbed = start_script("train_dcgan.py", *options, cwd=workplace)
+    assert last.communicate(timeout=300) and last.returncode == 0
+    assert undisturbed.communicate(timeout=300) and undisturbed.returncode == 0
+    states = [
+        state_of(run.info.run_id, 90)
+        for run in mlflow.search_runs(order_by=["attributes.start_time DESC"], output_format="list")[:2]
+    ]
+    for name in states[0]:
+        np.testing.assert_array_equal(states[0][name], states[1][name], err_msg=name)
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_class_at_once_in_a_new_folder(workplace):
+    options = ["--data", "drawn", "--iterations", "20", "--batch_size", "4", "--sample_interval", "10"]
+    both = [start_script("train_dcgan.py", *options, "--seed", str(seed), cwd=workplace) for seed in (1, 2)]
+    for process in both:
+        _, err = process.communicate(timeout=240)
+        assert process.returncode == 0, err
+    runs = mlflow.search_runs(output_format="list")
+    assert len(runs) == 2 and {run.info.status for run in runs} == {"FINISHED"}
+    for run in runs:
+        folder = workplace / "images" / "train" / f"class-17-{run.info.run_id[:8]}"
+        assert len(list(folder.glob("generated-*.png"))) == 2
+        about = tracking.resolve(run.info.run_id, "dcgan", "17").about
+        assert str(about.config["seed"]) == run.data.params["seed"] and about.run_id == run.info.run_id
+
+
+# --- what goes wrong in training
+
+
+def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(workplace, small_networks, capsys):
+    from gan.training.dcgan import SignGan
+
+    iterate = SignGan.iterate
+    with pytest.MonkeyPatch.context() as patch:
+
+        def broken(self, iteration):
+            import tensorflow as tf
+
+            metrics = iterate(self, iteration)
+            return tf.where(iteration >= 45, metrics * float("nan"), metrics)
+
+        patch.setattr(SignGan, "iterate", broken)
+        run_id, status = train_dcgan.train(quick())
+    run = mlflow.get_run(run_id)
+    assert status == 1 and run.info.status == "FAILED"
+    assert "not a number" in run.data.tags["warning.nan"] and "generator_lr" in run.data.tags["warning.nan"]
+    assert tracking.resolve(run_id, "dcgan", "17").iteration == 40
+    assert f"--goodrun_ref {run_id}" in capsys.readouterr().out
+
+
+def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_networks, monkeypatch, capsys):
+    save = checkpoints.save
+
+    def full(path, about, parts):
+        if about.iteration >= 40:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        save(path, about, parts)
+
+    monkeypatch.setattr(checkpoints, "save", full)
+    with pytest.raises(SystemExit) as stopped:
+        options = ["--data", "drawn", "--iterations", "60", "--checkpoint_interval", "20", "--batch_size", "8"]
+        command_line.run(TrainConfig, train_dcgan.main, options)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert "error: no space left" in shown.err and "Traceback" not in shown.err
+    run = mlflow.search_runs(output_format="list")[0]
+    assert run.info.status == "FAILED"
+    assert tracking.resolve(run.info.run_id, "dcgan", "17").iteration == 20
+    assert f"--goodrun_ref {run.info.run_id}" in shown.out
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize("value", ["43", "-1", "x", "1.5"])
+def test_a_class_that_there_is_not(workplace, capsys, value):
+    assert "from 0 to 42" in refused(capsys, class_val=value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("iterations", 0), ("batch_size", 1), ("generator_lr", 0), ("discriminator_lr", 2), ("seed", -1),
+        ("precision", "float16"), ("sample_interval", 0), ("checkpoint_interval", -5), ("keep_checkpoints", -1),
+    ],
+)  # fmt: skip
+def test_a_parameter_outside_its_range(workplace, capsys, name, value):
+    assert f"{name} is " in refused(capsys, **{name: value})
+
+
+def test_no_prepared_data(workplace, capsys):
+    error = refused(capsys)
+    assert "gan.commands.prepare" in error and "data=drawn" in error
+
+
+def test_a_hostile_pickle_is_refused_and_not_run(workplace, capsys):
+    import os
+    import pickle
+
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, ("taken-over",)
+
+    Path("data").mkdir()
+    Path("data/train.p").write_bytes(pickle.dumps({"features": Hostile()}))
+    assert "train.p" in refused(capsys, data="data")
+    assert not Path("taken-over").exists()
+
+
+def test_use_test_without_a_test_part(workplace, capsys):
+    from gan.data.drawn import draw_signs
+    from gan.data.gtsrb import write_signs
+
+    Path("data").mkdir()
+    write_signs(Path("data/train.p"), draw_signs(200, 100, 0)[0])
+    assert "test.p" in refused(capsys, data="data", use_test="true")
+
+
+def test_an_output_that_cannot_be_written(workplace, capsys):
+    Path("images").write_text("a file where a folder should be")
+    assert "images" in refused(capsys, data="drawn")
+    assert Path("images").read_text() == "a file where a folder should be"
+
+
+def test_a_disk_that_is_full_before_the_start(workplace, capsys, monkeypatch):
+    import collections
+    import shutil
+
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**6, 10**6))
+    assert "free some space" in refused(capsys, data="drawn", batch_size=4)
+
+
+@pytest.mark.parametrize("iterations", [10, 60])
+def test_iterations_not_above_the_good_runs(archive, capsys, iterations):
+    error = bad_reference(capsys, archive.run_id, iterations=iterations)
+    assert "60 iterations already" in error
+
+
+def bad_reference(capsys, reference, **changed):
+    options = {"data": "drawn", "goodrun_ref": reference} | changed
+    with pytest.raises(SystemExit) as stopped:
+        flat = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        command_line.run(TrainConfig, train_dcgan.main, flat)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+def test_a_good_run_of_another_class(archive, capsys):
+    assert "class_val 17, not 1" in bad_reference(capsys, archive.run_id, class_val=1)
+
+
+def test_a_good_run_of_another_network(archive, capsys):
+    # The fixture's networks are narrow ones, the script's own are not.
+    assert "another network" in bad_reference(capsys, archive.run_id, iterations=100)
+
+
+def test_interrupted_before_the_start_is_no_traceback(workplace):
+    process = start_script("train_dcgan.py", "--data", "drawn", cwd=workplace)
+    threading.Timer(0.7, process.send_signal, [signal.SIGINT]).start()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT) and ("Traceback" not in err or process.returncode != 130)

@@ -1,0 +1,75 @@
+"""The project as `mlflow run` starts it, end to end."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project: an entry point works, and writes, in the project's folder."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    shutil.copytree(ROOT / "gan", folder / "gan", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("MLproject", "conda.yaml", "train_dcgan.py", "evaluate.py"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def mlflow_run(project, *options):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    # `--env-manager local` starts whatever `python` comes first.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    command = [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local", *options]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def runs(project):
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    try:
+        return mlflow.search_runs(order_by=["attributes.start_time DESC"], output_format="list")
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(project):
+    done = mlflow_run(project, "-P", "iterations=30")
+    assert done.returncode == 0, done.stderr
+    evaluation, training = runs(project)
+    assert {training.info.status, evaluation.info.status} == {"FINISHED"}
+    assert training.data.params["iterations"] == "30" and training.data.params["seed"] == "0"
+    assert training.data.tags["data"] == "drawn"
+    assert evaluation.data.tags["goodrun"] == f"{training.info.run_id}/30"
+    pictures = project / "images" / "evaluate" / f"class-17-{training.info.run_id[:8]}-000030-seed0-n100"
+    assert len(list(pictures.glob("[0-9]*.png"))) == 100
+    assert f"images: {pictures.relative_to(project)}" in done.stdout
+    assert f"#/experiments/0/runs/{evaluation.info.run_id}" in done.stdout
+
+
+def test_a_scripts_name_is_an_entry_point_and_options_pass(project):
+    options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", "data=drawn", "-P", "iterations=10"]
+    done = mlflow_run(project, *options, "-P", "batch_size=4")
+    assert done.returncode == 0, done.stderr
+    run = runs(project)[0]
+    assert run.data.tags["class_val"] == "3" and run.data.params["batch_size"] == "4"
+
+
+WRONG = [("class_val", "43", "0 to 42"), ("batchsize", "8", "batchsize")]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), WRONG)
+def test_bad_input_is_one_sentence_and_a_failed_run(project, name, value, words):
+    entry_point = "train_dcgan.py" if name == "batchsize" else "train_dcgan"
+    done = mlflow_run(project, "-e", entry_point, "-P", f"{name}={value}")
+    assert done.returncode != 0
+    sentence = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(sentence) == 1 and words in sentence[0]
+    assert "Traceback" not in done.stderr
+    assert runs(project)[0].info.status == "FAILED"

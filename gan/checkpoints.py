@@ -115,7 +115,7 @@ def load(path: Path, parts: dict[str, list]) -> About:
                 raise _other_network(path, part)
             for number, variable in enumerate(variables):
                 array = _array(path, archive, f"{part}/{number:04d}")
-                if array.shape != tuple(variable.shape):
+                if array.shape != tuple(variable.shape) or array.dtype != np.asarray(variable).dtype:
                     raise _other_network(path, part)
                 found[part].append(array)
     for part, variables in parts.items():
@@ -130,7 +130,7 @@ def whole(path: Path) -> bool:
         with _opened(path) as archive:
             _about(path, archive)
             return archive.zip.testzip() is None
-    except (UserError, zipfile.BadZipFile, OSError, ValueError):
+    except Exception:  # see _opened
         return False
 
 
@@ -164,45 +164,46 @@ def thin_out(iterations: list[int], keep: int) -> list[int]:
 
 
 def _opened(path: Path):
-    damaged = UserError(
-        f"{path} is not a whole checkpoint of this project; name another iteration of the run, or its run id."
-    )
     try:
         size = path.stat().st_size
         with zipfile.ZipFile(path) as container:
             members = container.infolist()
         # np.savez stores without compression: anything else, or more than the file holds, is not ours.
-        if size > LARGEST or any(m.compress_type != zipfile.ZIP_STORED for m in members):
-            raise damaged
-        if sum(m.file_size for m in members) > size:
-            raise damaged
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile):
-        raise damaged from None
+        stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+        if size <= LARGEST and stored and sum(member.file_size for member in members) <= size:
+            return np.load(path, allow_pickle=False)
+    except Exception:  # what the readers raise on a changed file is any of a dozen kinds
+        pass
+    raise UserError(
+        f"{path} is not a whole checkpoint of this project; name another iteration of the run, or its run id."
+    )
 
 
 def _array(path: Path, archive, name: str) -> np.ndarray:
     try:
         array = archive[name]
-    except (KeyError, ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile):
+    except Exception:  # see _opened
+        array = None
+    if not isinstance(array, np.ndarray):
         raise UserError(
             f"{path} is damaged ({name} can't be read); name another iteration of the run, or its run id."
-        ) from None
+        )
     return array
 
 
 def _about(path: Path, archive) -> About:
-    text = _array(path, archive, "about")
+    text = str(_array(path, archive, "about"))
     try:
-        values = json.loads(str(text))
+        values = json.loads(text)
         version = values.pop("format")
         about = About(**values)
-        if not isinstance(about.iteration, int) or not isinstance(about.network, dict):
-            raise TypeError
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(f"{path} is no checkpoint of this project.") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this version reads format {FORMAT}.")
+    kinds = {"iteration": int} | dict.fromkeys(("network", "config", "data"), dict)
+    if not all(isinstance(getattr(about, field), kinds.get(field, str)) for field in values):
+        raise UserError(f"{path} is no checkpoint of this project.")
     return about
 
 

@@ -96,6 +96,7 @@ class Session:
         with StopRequested() as stop:
             schedule = self._schedule
             try:
+                self._record_samples(schedule.start)  # the slider of the UI begins here
                 done = train(self._trained, schedule.start, schedule.end, every, self._report, stop)
                 if self._saved != done and not self._broken():
                     self._record_checkpoint(done)

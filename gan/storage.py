@@ -42,7 +42,11 @@ def replace_folder(part: Path, folder: Path) -> None:
         return
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     folder.rename(aside)
-    part.rename(folder)
+    try:
+        part.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
     shutil.rmtree(aside)
 
 

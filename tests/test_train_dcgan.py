@@ -73,13 +73,14 @@ def test_a_run_leaves_a_complete_trace(archive):
 def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(archive):
     folder = Path("images/train") / f"class-17-{archive.run_id[:8]}"
     assert sorted(file.name for file in folder.iterdir()) == [
+        "generated-000000.png",
         "generated-000030.png",
         "generated-000060.png",
         "real.png",
     ]
     logged = [file.path for file in mlflow.MlflowClient().list_artifacts(archive.run_id, "images")]
     steps = {int(re.search(r"step(?:%|\+)(\d+)", path)[1]) for path in logged if "generated" in path}
-    assert steps == {30, 60}
+    assert steps == {0, 30, 60}
     first, last = (np.asarray(Image.open(folder / f"generated-0000{k}.png")).astype(int) for k in (30, 60))
     assert first.shape == last.shape and np.abs(first - last).mean() > 1
 
@@ -170,9 +171,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, nu
     run = mlflow.search_runs(output_format="list")[0]
     assert run.info.status == "KILLED"
     command = shlex.split(next(line for line in out.splitlines() if "--goodrun_ref" in line))
-    config = command_line.parse(
-        TrainConfig, command[command.index("--class_val") if "--class_val" in command else 2 :]
-    )
+    config = command_line.parse(TrainConfig, command[command.index("train_dcgan.py") + 1 :])
     assert config.goodrun_ref == run.info.run_id and config.iterations == 5000 and config.batch_size == 4
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", "17")
     assert 10 <= goodrun.iteration < 4000 and checkpoints.whole(goodrun.checkpoint)

@@ -13,7 +13,7 @@ class TourConfig:
     """Train a generator of one class for a few minutes, then generate from it."""
 
     class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all`')
-    iterations: int = option(800, "updates of both networks in all, those of the good run included")
+    iterations: int = option(1_200, "updates of both networks in all, those of the good run included")
     goodrun_ref: str = option(
         "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
     )

@@ -139,10 +139,11 @@ def parse_class(text: str) -> int | None:
     Raises:
         UserError: anything else.
     """
-    if text.strip().lower() == "all":
+    word = text.strip().lower()
+    if word == "all":
         return None
-    if text.strip().isascii() and text.strip().isdigit() and int(text) < CLASSES:
-        return int(text)
+    if len(word) < 5 and word.isascii() and word.isdigit() and int(word) < CLASSES:
+        return int(word)
     raise UserError(
         f'class_val is a GTSRB class id from 0 to {CLASSES - 1} (17 is "{NAMES[17]}") or `all`, not {text!r}.'
     )

@@ -9,7 +9,7 @@ Only layers that Keras ships, so that a saved generator loads anywhere with `saf
 """
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 LATENT = 100  # dimensions of the latent
 EMBEDDING = 64  # dimensions of a class's embedding in the generator
@@ -44,7 +44,11 @@ def build_generator(classes: int = 1, width: int = 64, precision: str = "float32
         )(x)
         x = _modulated(x, style, str(size), precision)
     image = layers.Conv2D(3, 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
-    return keras.Model(inputs, image, name="generator")
+    model = keras.Model(inputs, image, name="generator")
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2DTranspose):
+            _start_smooth(layer)
+    return model
 
 
 def build_discriminator(
@@ -80,6 +84,16 @@ def build_discriminator(
             [logit, layers.Dot(1, dtype="float32", name="agreement")([embedded, x])]
         )
     return keras.Model(inputs, logit, name="discriminator")
+
+
+def _start_smooth(layer) -> None:
+    """Let an upsampling convolution begin with one kernel for all four pixels that an input pixel becomes.
+
+    Four independent kernels draw a checkerboard over the images, which takes long to be unlearned (Aitken et al.
+    2017, arXiv 1707.02937, section 3.2, for sub-pixel convolution; the same holds for a transposed one).
+    """
+    kernel = ops.convert_to_numpy(layer.kernel)
+    layer.kernel.assign(kernel[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
 
 
 def _modulated(x, style, name: str, precision: str):

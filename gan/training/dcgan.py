@@ -113,7 +113,8 @@ class SignGan:
         """
         labels = np.repeat(np.arange(self.network.classes, dtype=np.int32), 2 if self.network.classes > 1 else 32)
         latents = draws.latents(len(labels), LATENT, draws.key(self.seed, 0, "samples"))
-        return to_uint8(np.asarray(self.averaged(self._inputs(latents, labels), training=False)))
+        inputs = self._inputs(latents, tf.constant(labels))
+        return to_uint8(np.asarray(self.averaged(inputs, training=False)))
 
     def model(self) -> tuple[keras.Model, np.ndarray | dict[str, np.ndarray]]:
         """The averaged generator and an example of its input."""
@@ -160,7 +161,11 @@ class SignGan:
         if penalised:
             penalty, extra = self._penalise(shown, twice)
             # The last bias shifts all logits alike: the penalty has no gradient there.
-            gradients = [a if b is None else a + b for a, b in zip(gradients, extra, strict=True)]
+            # Those of an embedding come as rows, which can't be added; whole tensors can.
+            gradients = [
+                a if b is None else tf.convert_to_tensor(a) + tf.convert_to_tensor(b)
+                for a, b in zip(gradients, extra, strict=True)
+            ]
         self.generator_optimizer.apply(generator_gradients, self.generator.trainable_variables)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
         self._average(iteration)

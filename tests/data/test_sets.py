@@ -1,0 +1,169 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan.data import sets
+from gan.data.gtsrb import write_signs
+from gan.data.sets import DRAWN, SignSet, open_signs, select
+from gan.data.signs import CLASSES, SIZE, Signs
+from gan.errors import UserError
+
+
+def some_signs(labels: list[int], seed: int = 0, tracked: bool = True) -> Signs:
+    count = len(labels)
+    return Signs(
+        np.random.default_rng(seed).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8),
+        np.array(labels, np.uint8),
+        np.arange(count, dtype=np.int32) if tracked else np.full(count, -1, np.int32),
+        np.full((count, 2), 60, np.uint8),
+        np.tile(np.array([5, 6, 50, 52], np.uint8), (count, 1)),
+    )
+
+
+TRAIN = some_signs([14, 17, 19, 19, 14, 20, 0, 17, 14, 20, 20])
+TEST = some_signs([14, 17, 20, 3], seed=1, tracked=False)
+SET = SignSet("some-folder", TRAIN, TEST)
+EVERY = SignSet("every", some_signs([*range(CLASSES), 19]), None)
+
+
+def rows(images: np.ndarray) -> list[bytes]:
+    return sorted(image.tobytes() for image in images)
+
+
+def flipped(images: np.ndarray) -> list[np.ndarray]:
+    return [np.fliplr(image) for image in images]
+
+
+def assert_same(one: Signs, other: Signs) -> None:
+    for field in dataclasses.fields(Signs):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+
+
+def test_a_folder_without_data_tells_what_to_run(tmp_path: Path) -> None:
+    for data in (str(tmp_path), str(tmp_path / "nowhere")):
+        with pytest.raises(UserError) as error:
+            open_signs(data)
+        text = str(error.value)
+        assert str(Path(data) / "train.p") in text and "gan.commands.prepare" in text and "data=drawn" in text
+        assert f"--output {data}" in text and "\n" not in text
+
+
+def test_drawn_signs_come_only_when_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_, **__):
+        raise AssertionError("signs were drawn")
+
+    monkeypatch.setattr(sets, "draw_signs", never)
+    with pytest.raises(UserError):
+        open_signs(str(tmp_path))
+    write_signs(tmp_path / "train.p", TRAIN)
+    open_signs(str(tmp_path))
+    with pytest.raises(AssertionError, match="signs were drawn"):
+        open_signs(DRAWN)
+
+
+def test_a_folder_is_read_with_its_test_part(tmp_path: Path) -> None:
+    write_signs(tmp_path / "train.p", TRAIN)
+    alone = open_signs(str(tmp_path))
+    assert alone.name == str(tmp_path) and alone.test is None
+    assert_same(alone.train, TRAIN)
+    write_signs(tmp_path / "test.p", TEST)
+    both = open_signs(str(tmp_path), class_id=17)
+    assert_same(both.train, TRAIN)
+    assert_same(both.test, TEST)
+
+
+@pytest.fixture
+def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "DRAWN_TRAINING", 90)
+    monkeypatch.setattr(sets, "DRAWN_TEST", 60)
+
+
+def test_drawn_signs_of_a_class_come_with_those_of_its_mirror_image(few_drawn: None) -> None:
+    for class_id, classes in ((14, {14}), (17, {17}), (19, {19, 20}), (20, {19, 20})):
+        drawn = open_signs(DRAWN, class_id)
+        assert drawn.name == "drawn"
+        assert set(drawn.train.labels.tolist()) == set(drawn.test.labels.tolist()) == classes
+
+
+def test_drawn_signs_of_a_class_are_those_of_the_whole_set(few_drawn: None) -> None:
+    whole, one = open_signs(DRAWN), open_signs(DRAWN, 17)
+    assert (whole.train.counts() > 0).all()
+    np.testing.assert_array_equal(one.train.images, whole.train.take(whole.train.labels == 17).images)
+    from_whole, from_one = select(whole, 17, True), select(one, 17, True)
+    np.testing.assert_array_equal(from_one.images, from_whole.images)
+    np.testing.assert_array_equal(from_one.labels, from_whole.labels)
+
+
+def test_drawn_signs_are_the_same_data_at_every_call(few_drawn: None) -> None:
+    first, again, other = (select(open_signs(DRAWN, k), k, True).digest() for k in (17, 17, 14))
+    assert first == again != other
+
+
+@pytest.mark.parametrize(("class_id", "other"), [(19, 20), (20, 19)])
+def test_a_class_gets_its_own_images_and_the_mirrored_ones_of_its_partner(class_id: int, other: int) -> None:
+    chosen = select(SET, class_id, use_test=False)
+    own, partner = (TRAIN.images[TRAIN.labels == k] for k in (class_id, other))
+    assert rows(chosen.images) == rows([*own, *flipped(partner)])
+    assert set(chosen.labels.tolist()) == {class_id}
+
+
+def test_a_symmetric_class_gets_its_own_mirror_images() -> None:
+    chosen = select(SET, 17, use_test=False)
+    own = TRAIN.images[TRAIN.labels == 17]
+    assert rows(chosen.images) == rows([*own, *flipped(own)])
+
+
+def test_a_class_without_mirror_image_does_not_grow() -> None:
+    chosen = select(SET, 14, use_test=False)
+    assert_same(chosen, TRAIN.take(TRAIN.labels == 14))
+
+
+def test_the_test_part_is_learned_only_when_it_is_asked_for() -> None:
+    own, tested = TRAIN.images[TRAIN.labels == 14], TEST.images[TEST.labels == 14]
+    assert rows(select(SET, 14, use_test=False).images) == rows(own)
+    chosen = select(SET, 14, use_test=True)
+    assert rows(chosen.images) == rows([*own, *tested])
+    assert (chosen.tracks == -1).sum() == 1, "test images have no tracks"
+    mirrored = select(SET, 19, use_test=True)
+    assert rows(mirrored.images) == rows(
+        [*TRAIN.images[TRAIN.labels == 19], *flipped(TRAIN.images[TRAIN.labels == 20]), *flipped(TEST.images[2:3])]
+    )
+
+
+def test_a_test_part_that_is_not_there_can_not_be_learned() -> None:
+    with pytest.raises(UserError, match="use_test=true") as error:
+        select(SignSet("some-folder", TRAIN, None), 14, use_test=True)
+    assert str(Path("some-folder") / "test.p") in str(error.value)
+    assert len(select(SignSet("some-folder", TRAIN, None), 14, use_test=False)) == 3
+
+
+def test_a_class_without_images_is_an_error_that_names_it() -> None:
+    with pytest.raises(UserError, match="some-folder.* class 1 .Speed limit 30."):
+        select(SET, 1, use_test=False)
+    with pytest.raises(UserError, match="class 3 "):
+        select(SET, 3, use_test=False)
+
+
+def test_all_classes_have_their_labels_and_mirror_images() -> None:
+    chosen = select(EVERY, None, use_test=False)
+    assert len(chosen) == 44 + 10 + 9
+    counts = chosen.counts()
+    assert (counts[14], counts[17], counts[19], counts[20], counts[33]) == (1, 2, 3, 3, 2)
+    shown = {image.tobytes(): label for image, label in zip(chosen.images, chosen.labels, strict=True)}
+    assert shown[np.fliplr(EVERY.train.images[38]).tobytes()] == 39
+    assert shown[EVERY.train.images[38].tobytes()] == 38
+
+
+def test_all_classes_need_images_of_each() -> None:
+    lacking = SignSet("most", EVERY.train.take(~np.isin(EVERY.train.labels, (5, 20))), None)
+    with pytest.raises(UserError, match="most has none of class 5"):
+        select(lacking, None, use_test=False)
+
+
+def test_the_same_data_has_the_same_digest_at_every_call() -> None:
+    digests = {select(SET, class_id, use_test).digest() for class_id in (14, 17, 19) for use_test in (False, True)}
+    assert len(digests) == 6
+    again = {select(SET, class_id, use_test).digest() for class_id in (14, 17, 19) for use_test in (False, True)}
+    assert again == digests

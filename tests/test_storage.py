@@ -1,0 +1,100 @@
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from gan.errors import UserError
+from gan.storage import replace_folder, require_writable
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_a_folder_is_made_and_nothing_stays_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "images" / "train"
+    require_writable(folder, free=1)
+    assert folder.is_dir() and list(folder.iterdir()) == []
+
+
+def test_what_a_folder_holds_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("kept")
+    require_writable(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.txt"]
+    assert (tmp_path / "kept.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize("below", ["", "images", "images/train"])
+def test_a_file_in_the_way_is_told_in_a_sentence(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("kept")
+    folder = tmp_path / "file" / below
+    with pytest.raises(UserError, match="can't be written") as error:
+        require_writable(folder)
+    assert str(folder) in str(error.value) and "\n" not in str(error.value)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_folder_without_permission_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", denied)  # the tests may run as root, whom nothing is denied
+    with pytest.raises(UserError, match="permission denied"):
+        require_writable(tmp_path)
+
+
+def test_too_little_space_is_told_with_both_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5_000_000, 5_000_000))
+    require_writable(tmp_path, free=5_000_000)
+    with pytest.raises(UserError, match="5 MB free and about 70 MB are needed") as error:
+        require_writable(tmp_path, free=70_000_000)
+    assert str(tmp_path) in str(error.value)
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    part = tmp_path / ".new.part"
+    part.mkdir()
+    (part / "new.txt").write_text("new")
+    return part
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    old = tmp_path / "class-17"
+    old.mkdir()
+    (old / "old.txt").write_text("old")
+    return old
+
+
+def test_a_finished_folder_takes_its_place(part: Path, tmp_path: Path) -> None:
+    replace_folder(part, tmp_path / "class-14")
+    assert (tmp_path / "class-14" / "new.txt").read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["class-14"]
+
+
+def test_a_finished_folder_replaces_the_old_one_whole(part: Path, old: Path) -> None:
+    replace_folder(part, old)
+    assert [file.name for file in old.iterdir()] == ["new.txt"]
+    assert [file.name for file in old.parent.iterdir()] == ["class-17"]
+
+
+def test_the_old_folder_stays_where_the_new_one_can_not_stand(old: Path) -> None:
+    with pytest.raises(OSError):
+        replace_folder(old.parent / "never-made", old)
+    assert [file.name for file in old.parent.iterdir()] == ["class-17"]
+    assert (old / "old.txt").read_text() == "old"
+
+
+def test_the_old_folder_goes_only_once_the_new_one_stands(
+    part: Path, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    remove = shutil.rmtree
+
+    def look(folder, *args, **kwargs):
+        seen.append((old / "new.txt").exists())
+        remove(folder, *args, **kwargs)
+
+    monkeypatch.setattr(shutil, "rmtree", look)
+    replace_folder(part, old)
+    assert seen == [True]

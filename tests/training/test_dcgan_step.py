@@ -1,0 +1,356 @@
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan.errors import UserError
+from gan.training import dcgan, devices
+from gan.training.dcgan import EMA_HALF_LIFE, EMA_RAMP, PENALTY_EVERY, Network, SignGan
+
+ONE = Network(classes=1, generator_width=4, discriminator_width=4)
+THREE = Network(classes=3, generator_width=4, discriminator_width=4)
+EVERY = Network(classes=43, generator_width=4, discriminator_width=4)
+BATCH = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_same_bits_each_time() -> None:
+    devices.make_deterministic()
+
+
+def pictures(labels: np.ndarray) -> np.ndarray:
+    """An image for each label: its red is the label, its green counts the images of the label, the rest is noise."""
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 32, 32, 3), np.uint8)
+    images[..., 0] = labels[:, None, None]
+    for label in np.unique(labels):
+        images[labels == label, ..., 1] = np.arange((labels == label).sum())[:, None, None]
+    return images
+
+
+def build(network: Network = ONE, labels=(0,) * 20, kind: type[SignGan] = SignGan, **changed) -> SignGan:
+    labels = np.array(labels, np.uint8)
+    given = {"batch_size": BATCH, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "seed": 0, "precision": "float32"}
+    return kind(network, pictures(labels), labels, **given | changed)
+
+
+def values(variables: list) -> list[np.ndarray]:
+    return [variable.numpy().copy() for variable in variables]
+
+
+def state(trained: SignGan) -> dict[str, list[np.ndarray]]:
+    return {part: values(variables) for part, variables in trained.parts().items()}
+
+
+def step(trained: SignGan, iteration: int = 0) -> dict[str, float]:
+    metrics = np.asarray(trained.iterate(tf.constant(iteration)))
+    return dict(zip(trained.metric_names, map(float, metrics), strict=True))
+
+
+def changed(before: list[np.ndarray], after: list[np.ndarray]) -> list[bool]:
+    return [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
+
+
+def assert_same(one: dict[str, list[np.ndarray]], other: dict[str, list[np.ndarray]]) -> None:
+    assert one.keys() == other.keys()
+    for part in one:
+        assert not any(changed(one[part], other[part])), part
+
+
+@pytest.mark.parametrize(("network", "labels"), [(ONE, [0] * 20), (THREE, [0, 1, 2, 2, 1])], ids=["one", "three"])
+def test_an_update_moves_every_weight_of_everything(network: Network, labels: list[int]) -> None:
+    trained = build(network, labels, batch_size=12)
+    before = state(trained)
+    metrics = step(trained)
+    after = state(trained)
+    for part in before:
+        names = [variable.path for variable in trained.parts()[part]]
+        still = {name for name, moved in zip(names, changed(before[part], after[part]), strict=True) if not moved}
+        # The last bias shifts all logits alike, and only their differences count.
+        assert not {
+            name
+            for name in still
+            if not name.endswith(("learning_rate", "logit/bias", "logit_bias_momentum", "logit_bias_velocity"))
+        }, part
+    assert np.isfinite(list(metrics.values())).all()
+    assert metrics["generator_loss"] > 0 and metrics["discriminator_loss"] > 0
+    assert 0 <= metrics["accuracy_real"] <= 1 and 0 <= metrics["accuracy_generated"] <= 1
+
+
+def test_each_network_learns_at_its_own_rate() -> None:
+    for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
+        trained = build(**{f"{still}_lr": 0.0})
+        weights = {name: getattr(trained, name).trainable_variables for name in (still, moving)}
+        before = {name: values(weights[name]) for name in weights}
+        step(trained)
+        assert not any(changed(before[still], values(weights[still])))
+        moved = changed(before[moving], values(weights[moving]))
+        assert all(m for m, w in zip(moved, weights[moving], strict=True) if "logit/bias" not in w.path)
+
+
+def test_each_network_lowers_its_own_loss() -> None:
+    for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
+        trained = build(**{f"{still}_lr": 0.0, f"{moving}_lr": 3e-3})
+        losses = [step(trained, 1)[f"{moving}_loss"] for _ in range(4)]  # what is drawn is the same each time
+        assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] - 0.01
+
+
+def test_the_penalty_is_taken_every_so_many_iterations() -> None:
+    trained = build()
+    taken = [k for k in range(PENALTY_EVERY + 2) if step(trained, k)["gradient_penalty"] > 0]
+    assert taken == [0, PENALTY_EVERY]
+
+
+def test_the_penalty_is_in_the_update_of_those_iterations_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def after(iteration: int, weight: float) -> dict[str, list[np.ndarray]]:
+        monkeypatch.setattr(dcgan, "PENALTY", weight)
+        trained = build()
+        step(trained, iteration)
+        return state(trained)
+
+    with_it, without = after(0, 10.0), after(0, 0.0)
+    assert any(changed(with_it["discriminator"], without["discriminator"]))
+    assert not any(changed(with_it["generator"], without["generator"]))
+    assert_same(after(1, 10.0), after(1, 0.0))
+
+
+def test_the_penalty_holds_the_slope_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slope(weight: float) -> float:
+        monkeypatch.setattr(dcgan, "PENALTY", weight)
+        trained = build(generator_lr=0.0, discriminator_lr=3e-3)
+        return [step(trained, 0)["gradient_penalty"] for _ in range(4)][-1]
+
+    assert slope(100.0) < 0.5 * slope(0.0)
+
+
+def test_the_penalty_is_r1_and_r2_of_the_images_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A discriminator without dropout, and no augmentation: the same images can be shown to it again.
+    shown = []
+    monkeypatch.setattr(dcgan, "augment", lambda images, key: shown.append(images) or images)
+    trained = build(Network(1, 4, 4, dropout=0.0), discriminator_lr=0.0)
+    penalty = step(trained)["gradient_penalty"]
+    wanted = 0.0
+    for images in shown[:2]:
+        given = tf.stop_gradient(images)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            logits = trained.discriminator(given)
+        wanted += float(np.mean(np.sum(np.asarray(tape.gradient(logits, given)) ** 2, axis=(1, 2, 3))))
+    assert len(shown) == 2 and penalty == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("iteration", [0, 3, 3000, 200_000])
+def test_the_average_is_the_one_worked_out_by_hand(iteration: int) -> None:
+    trained = build()
+    for variable in trained.averaged.variables:
+        variable.assign(variable + 0.5)
+    before = values(trained.averaged.variables)
+    step(trained, iteration)
+    current = values(trained.generator.variables)
+    half_life = min(EMA_HALF_LIFE, EMA_RAMP * BATCH * (iteration + 1))  # images
+    kept = 0.5 ** (BATCH / half_life)
+    for old, new, now in zip(before, current, values(trained.averaged.variables), strict=True):
+        np.testing.assert_allclose(now, kept * old + (1 - kept) * new, rtol=2e-4, atol=2e-6)
+    assert (iteration < 3) == (kept < 0.01)
+
+
+def test_the_average_has_the_generators_order_of_variables() -> None:
+    trained = build(THREE, [0, 1, 2])
+    pairs = zip(trained.averaged.variables, trained.generator.variables, strict=True)
+    assert all(one.path == other.path and one.shape == other.shape for one, other in pairs)
+    assert not any(changed(values(trained.averaged.variables), values(trained.generator.variables)))
+
+
+class Recording(SignGan):
+    """Remembers the labels that are drawn, the images drawn for them, and the labels that the networks are given."""
+
+    def _draw_real(self, labels, drawn_with):
+        images = super()._draw_real(labels, drawn_with)
+        self.drawn = [*getattr(self, "drawn", []), (np.asarray(labels), np.asarray(images))]
+        return images
+
+    def _inputs(self, first, labels):
+        self.given = [*getattr(self, "given", []), np.asarray(labels)]
+        return super()._inputs(first, labels)
+
+
+@pytest.fixture(scope="module")
+def uneven() -> tuple[np.ndarray, Recording]:
+    """43 classes of 1 to 40 images, in no order, after some iterations; the labels of the data and the GAN."""
+    random = np.random.default_rng(0)
+    labels = random.permutation(np.repeat(np.arange(43), random.permutation(np.clip(np.arange(43) - 2, 1, 40))))
+    trained = build(EVERY, labels, Recording, batch_size=258)
+    for iteration in (1, 2, 3):
+        step(trained, iteration)
+    return labels, trained
+
+
+def test_classes_are_drawn_evenly_whatever_their_size(uneven: tuple[np.ndarray, Recording]) -> None:
+    labels, trained = uneven
+    assert np.bincount(labels).min() == 1 and np.bincount(labels).max() == 40
+    drawn = np.bincount(np.concatenate([labels for labels, _ in trained.drawn]), minlength=43)
+    assert len(drawn) == 43 and drawn.sum() == 774
+    assert ((drawn - 18) ** 2 / 18).sum() < 80  # chi-squared with 42 degrees of freedom: 1 of 2,000 is above
+
+
+def test_a_real_image_is_of_the_class_that_was_drawn(uneven: tuple[np.ndarray, Recording]) -> None:
+    _, trained = uneven
+    for wanted, images in trained.drawn:
+        assert images.dtype == np.float32 and images.min() >= -1 and images.max() <= 1
+        red = np.rint((images[..., 0] + 1) * 127.5).astype(int)
+        np.testing.assert_array_equal(red, np.broadcast_to(wanted[:, None, None], red.shape))
+
+
+def test_every_image_of_a_class_is_drawn_at_times(uneven: tuple[np.ndarray, Recording]) -> None:
+    labels, trained = uneven
+    seen = {k: set() for k in range(43)}
+    for wanted, images in trained.drawn:
+        for label, image in zip(wanted, images, strict=True):
+            seen[label].add(round((image[0, 0, 1] + 1) * 127.5))
+    sizes = np.bincount(labels)
+    assert all(numbers <= set(range(sizes[k])) for k, numbers in seen.items())
+    for k in np.flatnonzero(sizes <= 3):
+        assert len(seen[k]) == sizes[k], "first and last image too"
+    assert sum(map(len, seen.values())) > 0.35 * sizes.sum()
+
+
+def test_both_networks_are_given_the_labels_that_were_drawn(uneven: tuple[np.ndarray, Recording]) -> None:
+    _, trained = uneven
+    for k, (wanted, _) in enumerate(trained.drawn):
+        for_generator, for_discriminator = trained.given[2 * k : 2 * k + 2]
+        np.testing.assert_array_equal(for_generator, wanted)
+        np.testing.assert_array_equal(for_discriminator, np.tile(wanted, 2))
+
+
+def test_pixels_are_scaled_to_the_generators_range() -> None:
+    trained = SignGan(ONE, np.array([0, 255], np.uint8)[:, None, None, None].repeat(32, 1).repeat(32, 2).repeat(3, 3),
+                      np.zeros(2, np.uint8), 20, 1e-3, 1e-3, 0, "float32")  # fmt: skip
+    drawn = np.asarray(trained._draw_real(tf.zeros(20, tf.int32), tf.constant([1, 2])))
+    assert sorted(np.unique(drawn)) == [-1.0, 1.0]
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
+    states = []
+    for disturbance in (1, 2):
+        np.random.seed(disturbance)
+        tf.random.set_seed(disturbance)
+        trained = build(THREE, [0, 1, 2, 2])
+        for iteration in range(3):
+            step(trained, iteration)
+        states.append(state(trained))
+    assert_same(*states)
+
+
+def test_another_seed_gives_other_weights() -> None:
+    other = build(THREE, [0, 1, 2, 2], seed=1)
+    first = build(THREE, [0, 1, 2, 2])
+    kernels = [v.ndim > 1 for v in first.generator.variables]
+    assert all(
+        m for m, k in zip(changed(state(first)["generator"], state(other)["generator"]), kernels, strict=True) if k
+    )
+
+
+def test_what_is_drawn_is_that_of_the_iteration_and_not_of_what_was_before() -> None:
+    def after(history: Callable[[SignGan], None]) -> dict[str, list[np.ndarray]]:
+        trained = build()
+        start = state(trained)
+        history(trained)
+        for part, variables in trained.parts().items():
+            for variable, value in zip(variables, start[part], strict=True):
+                variable.assign(value)
+        step(trained, 5)
+        return state(trained)
+
+    resumed = after(lambda trained: None)
+    assert_same(after(lambda trained: [step(trained, k) for k in (1, 2)]), resumed)
+
+
+def test_two_iterations_draw_other_things() -> None:
+    states = []
+    for iteration in (1, 2):
+        trained = build()
+        step(trained, iteration)
+        states.append(state(trained)["discriminator"])
+    assert all(changed(*states))
+
+
+@pytest.mark.parametrize(("network", "count"), [(ONE, 32), (THREE, 6)], ids=["one", "three"])
+def test_samples_are_the_same_at_every_call_and_those_of_the_average(network: Network, count: int) -> None:
+    trained = build(network, [0, 1, 2] if network is THREE else [0, 0])
+    samples = trained.sample()
+    assert samples.shape == (count, 32, 32, 3) and samples.dtype == np.uint8
+    np.testing.assert_array_equal(trained.sample(), samples)
+    assert len({image.tobytes() for image in samples}) == count
+    for variable in trained.generator.variables:
+        variable.assign(variable * 0)
+    np.testing.assert_array_equal(trained.sample(), samples)
+    for variable in trained.averaged.variables:
+        variable.assign(variable * 0)
+    assert (trained.sample() != samples).any()
+
+
+def test_samples_are_two_of_each_class_in_order() -> None:
+    trained = build(THREE, [0, 1, 2])
+    # Without latent and with a bias that is the class's own, an image shows its class only.
+    for layer in trained.averaged.layers:
+        if layer.name == "project" or (layer.name.startswith(("gain", "bias")) and layer.weights):
+            kernel = layer.kernel.numpy()
+            kernel[: dcgan.LATENT] = 0
+            layer.kernel.assign(kernel)
+    one, same, two, also, three, last = trained.sample().astype(int)
+    for first, second in ((one, same), (two, also), (three, last)):
+        np.testing.assert_array_equal(first, second)
+    assert (one != two).any() and (two != three).any() and (one != three).any()
+
+
+@pytest.mark.parametrize(("network", "labels"), [(ONE, [0, 0]), (THREE, [0, 1, 2])], ids=["one", "three"])
+def test_the_model_is_the_average_and_its_example_fits(network: Network, labels: list[int]) -> None:
+    trained = build(network, labels)
+    model, example = trained.model()
+    assert model is trained.averaged
+    assert np.asarray(model(example)).shape == (1, 32, 32, 3)
+
+
+def test_bfloat16_trains_and_keeps_float32_weights_and_average() -> None:
+    trained = build(precision="bfloat16")
+    before = state(trained)
+    metrics = step(trained)
+    assert np.isfinite(list(metrics.values())).all() and metrics["gradient_penalty"] > 0
+    assert all(changed(before["generator"], state(trained)["generator"]))
+    assert trained.generator.get_layer("up_8").compute_dtype == "bfloat16"
+    assert trained.averaged.get_layer("up_8").compute_dtype == "float32"
+    dtypes = {
+        np.asarray(value).dtype for part in ("generator", "discriminator", "averaged") for value in before[part]
+    }
+    assert dtypes == {np.dtype(np.float32)}
+
+
+def test_parts_are_all_that_an_update_needs() -> None:
+    trained, other = build(), build(seed=3)
+    step(trained, 4)
+    other.seed = 0
+    for part, variables in other.parts().items():
+        for variable, value in zip(variables, state(trained)[part], strict=True):
+            variable.assign(value)
+    step(trained, 5)
+    step(other, 5)
+    assert_same(state(other), state(trained))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"classes": 0}, {"classes": "3"}, {"classes": 1, "generator_width": 10**9}, {"classes": 1.5},
+        {"classes": 1, "dropout": 1.0}, {"classes": 1, "dropout": -0.1}, {"classes": 1, "dropout": "half"},
+        {"classes": 1, "depth": 4}, {"classes": 1, "dropout": None}, {"classes": 1, "discriminator_width": -4},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_network_that_makes_no_sense_is_a_sentence(fields: dict) -> None:
+    with pytest.raises(UserError, match="can't be built"):
+        Network.restored(fields)
+
+
+def test_a_network_is_restored_from_its_own_description() -> None:
+    assert Network.restored(dataclasses.asdict(THREE)) == THREE

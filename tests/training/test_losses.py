@@ -1,0 +1,100 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan.training.losses import (
+    gradient_penalty,
+    ranking_accuracy,
+    relativistic_discriminator_loss,
+    relativistic_generator_loss,
+)
+
+
+def logits(*values: float) -> tf.Tensor:
+    return tf.constant(values, tf.float32)[:, None]
+
+
+def test_equal_logits_cost_log_2_whatever_they_are() -> None:
+    for value in (-50.0, 0.0, 3.0):
+        same = logits(value, value + 1, value - 1)
+        assert float(relativistic_discriminator_loss(same, same)) == pytest.approx(math.log(2), rel=1e-5)
+        assert float(relativistic_generator_loss(same, same)) == pytest.approx(math.log(2), rel=1e-5)
+
+
+def test_known_values() -> None:
+    real, generated = logits(1.0, -2.0), logits(0.0, 1.0)
+    wanted = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(3))) / 2
+    assert float(relativistic_discriminator_loss(real, generated)) == pytest.approx(wanted, rel=1e-5)
+    wanted = (math.log(1 + math.exp(1)) + math.log(1 + math.exp(-3))) / 2
+    assert float(relativistic_generator_loss(real, generated)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_roles_are_exchanged() -> None:
+    one, other = logits(0.3, -1.2, 4.0), logits(2.0, 0.1, -3.0)
+    assert float(relativistic_generator_loss(one, other)) == float(relativistic_discriminator_loss(other, one))
+    assert float(relativistic_generator_loss(one, other)) != float(relativistic_discriminator_loss(one, other))
+
+
+def test_the_discriminator_gains_by_ranking_real_higher_and_the_generator_by_the_opposite() -> None:
+    real, generated = logits(5.0, 6.0), logits(-5.0, -4.0)
+    assert float(relativistic_discriminator_loss(real, generated)) < 1e-3
+    assert float(relativistic_generator_loss(real, generated)) == pytest.approx(10, abs=1e-3)
+
+
+def test_images_are_compared_in_pairs() -> None:
+    real = logits(0.0, 10.0)
+    paired = float(relativistic_discriminator_loss(real, logits(-1.0, 9.0)))
+    assert paired == pytest.approx(math.log(1 + math.exp(-1)), rel=1e-5)
+    assert float(relativistic_discriminator_loss(real, logits(9.0, -1.0))) > 4
+
+
+def test_extreme_logits_stay_finite_with_a_gradient() -> None:
+    real, generated = tf.Variable(logits(-1e4)), logits(1e4)
+    with tf.GradientTape() as tape:
+        loss = relativistic_discriminator_loss(real, generated)
+    assert float(loss) == pytest.approx(2e4)
+    assert float(tape.gradient(loss, real)[0, 0]) == pytest.approx(-1)
+
+
+def test_the_penalty_of_a_linear_function_is_its_squared_slope() -> None:
+    slope = np.random.default_rng(0).standard_normal((4, 5, 3)).astype(np.float32)
+    images = tf.constant(np.random.default_rng(1).standard_normal((6, 4, 5, 3)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        out = tf.reduce_sum(images * slope) + 7
+    penalty = gradient_penalty(tape.gradient(out, images))
+    assert float(penalty) == pytest.approx(float((slope**2).sum()), rel=1e-5)
+
+
+def test_the_penalty_is_the_mean_over_images_of_the_sum_over_pixels() -> None:
+    gradients = np.zeros((4, 2, 2, 3), np.float32)
+    gradients[0] = 1
+    gradients[1, 0, 0, 0] = -2
+    assert float(gradient_penalty(gradients)) == pytest.approx((12 + 4) / 4)
+
+
+def test_the_penalty_is_summed_in_float32() -> None:
+    gradients = tf.cast(tf.fill((1, 32, 32, 3), 1.0), tf.bfloat16)  # a bfloat16 sum of ones ends at 256
+    penalty = gradient_penalty(gradients)
+    assert keras.backend.standardize_dtype(penalty.dtype) == "float32"
+    assert float(penalty) == 3072
+
+
+@pytest.mark.parametrize(
+    ("real", "generated", "accuracies"),
+    [
+        ((2.0, 3.0), (0.0, 1.0), (1.0, 1.0)),
+        ((0.0, 1.0), (2.0, 3.0), (0.0, 0.0)),
+        ((102.0, 103.0), (100.0, 101.0), (1.0, 1.0)),  # logits have no zero
+        ((1.0, 1.0), (1.0, 1.0), (0.0, 0.0)),
+        # Mean of the generated ones 1: three of four real ones above.  Mean of the real ones 4: one of two below.
+        ((0.0, 2.0, 4.0, 10.0), (-4.0, 6.0), (0.75, 0.5)),
+    ],
+)  # fmt: skip
+def test_accuracy_compares_with_the_mean_of_the_other_kind(
+    real: tuple[float, ...], generated: tuple[float, ...], accuracies: tuple[float, float]
+) -> None:
+    assert tuple(map(float, ranking_accuracy(logits(*real), logits(*generated)))) == accuracies

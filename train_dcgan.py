@@ -66,7 +66,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
     signs = open_signs(config.data, class_id)
     chosen = select(signs, class_id, config.use_test)
 
-    from gan.session import Schedule, Session, command, say
+    from gan.invocation import command, start
+    from gan.session import Schedule, Session, say
     from gan.training import devices
     from gan.training.dcgan import Network, SignGan
     from gan.training.trainer import measure_rate
@@ -79,23 +80,24 @@ def train(config: TrainConfig) -> tuple[str, int]:
         rates = config.generator_lr, config.discriminator_lr
         return SignGan(network, chosen.images, labels, config.batch_size, *rates, config.seed, precision)
 
-    wanted = config.precision
-    if goodrun and wanted == "auto":
-        wanted = goodrun.about.config["precision"]
+    before = goodrun.about.config.get("precision") if goodrun else None
+    wanted = before if config.precision == "auto" and before in devices.PRECISIONS else config.precision
     precision = devices.choose_precision(wanted, lambda each: measure_rate(build(each)), say)
     trained = build(precision)
-    start = 0
     if goodrun:
         checkpoints.load(goodrun.checkpoint, trained.parts())
-        start = goodrun.iteration
     schedule = Schedule(
-        start, config.iterations, config.sample_interval, config.checkpoint_interval, config.keep_checkpoints
+        goodrun.iteration if goodrun else 0,
+        config.iterations,
+        config.sample_interval,
+        config.checkpoint_interval,
+        config.keep_checkpoints,
     )
     require_writable(Path.cwd(), schedule.space(checkpoints.size(trained.parts())))
 
     data = {"name": signs.name, "digest": chosen.digest(), "images": len(chosen)}
     about = checkpoints.About(
-        "dcgan", config.class_val, start, dataclasses.asdict(network),
+        "dcgan", config.class_val, schedule.start, dataclasses.asdict(network),
         dataclasses.asdict(config) | {"precision": precision}, data, "",
     )  # fmt: skip
     if goodrun:
@@ -116,7 +118,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         status = session.train()
         say(f"samples: {session.folder}\nbrowse: {tracking.browse_hint(run.id)}")
         if status == 0:
-            say(f"generate: {tracking.launcher()}evaluate.py --class_val {config.class_val} --goodrun_ref {run.id}")
+            say(f"generate: {start('evaluate.py')} --class_val {config.class_val} --goodrun_ref {run.id}")
     return run.id, status
 
 

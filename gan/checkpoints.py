@@ -134,6 +134,18 @@ def whole(path: Path) -> bool:
         return False
 
 
+def newest_in(folder: Path) -> Path:
+    """The newest whole checkpoint of a folder.
+
+    Raises:
+        UserError: it holds none.
+    """
+    files = sorted((file for file in folder.iterdir() if NAME.fullmatch(file.name)), reverse=True)
+    if not files:
+        raise UserError(f"goodrun_ref: folder {folder} holds no checkpoint (checkpoint-<iteration>.npz).")
+    return next((file for file in files if whole(file)), files[0])
+
+
 def finite(parts: dict[str, list]) -> bool:
     """Whether all numbers of a state are finite."""
     return all(np.isfinite(np.asarray(variable)).all() for variables in parts.values() for variable in variables)

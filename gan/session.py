@@ -13,7 +13,7 @@ from tqdm import tqdm
 from gan import checkpoints, pictures
 from gan.checkpoints import About
 from gan.report import Report
-from gan.tracking import Run, checkpoint_names, launcher
+from gan.tracking import Run, checkpoint_names
 from gan.training.trainer import StopRequested, Trainable, train
 from gan.training.watch import Finding, Watch
 
@@ -188,17 +188,3 @@ class Session:
 def say(text: str) -> None:
     """Print a line for the user without disturbing a progress bar."""
     tqdm.write(text)
-
-
-def command(script: str, config, **changed) -> str:
-    """The command line that starts a script again with a config, leaving out what is at its default.
-
-    Args:
-        script: "train_dcgan.py".
-        config: the frozen dataclass of its parameters.
-        changed: parameters that get another value.
-    """
-    given = dataclasses.asdict(config) | changed
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    options = [f"--{name} {value}" for name, value in given.items() if value != defaults[name] or name in changed]
-    return " ".join([f"{launcher() or 'python '}{script}", *options])

@@ -1,8 +1,10 @@
 """Checks on folders before anything is written to them."""
 
+import contextlib
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from gan.errors import UserError
@@ -48,6 +50,19 @@ def replace_folder(part: Path, folder: Path) -> None:
         aside.rename(folder)
         raise
     shutil.rmtree(aside)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock on a file, which is made if need be, against other processes."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system: its users start one run after the other the first time
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _megabytes(count: int) -> int:

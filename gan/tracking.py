@@ -9,7 +9,6 @@ import dataclasses
 import importlib.metadata
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +22,10 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from gan.checkpoints import NAME, About, read_about, whole
+from gan.checkpoints import NAME, About, newest_in, read_about, whole
 from gan.errors import UserError
+from gan.invocation import code_version, start
+from gan.storage import locked
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
@@ -234,31 +235,13 @@ def browse_hint(run_id: str) -> str:
     uri = mlflow.get_tracking_uri()
     here = uri == f"sqlite:///{Path('mlflow.db').resolve()}"
     store = "" if here else f" --backend-store-uri {uri}"
-    server = f"{launcher()}mlflow server --workers 1{store}"
+    server = f"{start('mlflow')} server --workers 1{store}"
     if uri.startswith("http"):
         return f"{uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
     return (
         f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n"
         f"  then open http://127.0.0.1:5000/#/experiments/{run.info.experiment_id}/runs/{run_id}"
     )
-
-
-def launcher() -> str:
-    """What stands in front of a command that is printed for the user: "uv run " where uv started the program."""
-    return "uv run " if "UV" in os.environ else ""
-
-
-def code_version() -> str:
-    """The commit of the code that runs, with "-changed" where files differ from it; "unknown" outside of git."""
-    root = Path(__file__).resolve().parent.parent
-    try:
-        commit = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty=-changed", "--exclude=*"],
-            capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return commit.stdout.strip()
 
 
 def checkpoint_names(run_id: str) -> list[str]:
@@ -318,10 +301,7 @@ def _from_folder(reference: str) -> Path:
             f"goodrun_ref {reference!r} is no run id, <run id>/<iteration>, iteration, models:/<name>@<alias>, "
             "or folder that exists."
         )
-    files = sorted((file for file in folder.iterdir() if NAME.fullmatch(file.name)), reverse=True)
-    if not files:
-        raise UserError(f"goodrun_ref: folder {reference} holds no checkpoint (checkpoint-<iteration>.npz).")
-    return next((file for file in files if whole(file)), files[0])
+    return newest_in(folder)
 
 
 def _kept(run_id: str) -> dict[int, str]:
@@ -354,25 +334,13 @@ def _prepare_store() -> None:
     file = Path(uri.removeprefix("sqlite:///"))
     try:
         with (
-            _locked(file.with_name(file.name + ".lock")) if uri.startswith("sqlite:///") else contextlib.nullcontext()
+            locked(file.with_name(file.name + ".lock")) if uri.startswith("sqlite:///") else contextlib.nullcontext()
         ):
             mlflow.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
         raise UserError(
             f"the archive {uri} can't be created ({_first_line(error)}); start in a folder you may write to."
         ) from None
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system: its users start one run after the other the first time
-        yield
-        return
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.checkpoints import NAME, About, file_name, finite, load, read_about, save, size, thin_out, whole
+from gan.checkpoints import NAME, About, file_name, finite, load, newest_in, read_about, save, size, thin_out, whole
 from gan.errors import UserError
 
 ABOUT = About(
@@ -150,13 +150,16 @@ def test_a_full_disk_leaves_the_old_checkpoint(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_failure_at_the_very_end_leaves_the_old_checkpoint(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("place", "name"), [(os, "fsync"), (Path, "replace")], ids=["write", "rename"])
+def test_a_failure_at_the_very_end_leaves_the_old_checkpoint(
+    path: Path, monkeypatch: pytest.MonkeyPatch, place: object, name: str
+) -> None:
     before = path.read_bytes()
 
-    def broken(_: int) -> None:
+    def broken(*_) -> None:
         raise OSError(errno.EIO, "input/output error")
 
-    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(place, name, broken)
     with pytest.raises(OSError, match="input/output"):
         save(path, dataclasses.replace(ABOUT, iteration=400), values())
     assert path.read_bytes() == before
@@ -215,6 +218,26 @@ def test_damage_anywhere_is_told_in_a_sentence(path: Path) -> None:
     assert refused > 200
 
 
+def test_the_newest_whole_checkpoint_of_a_folder_is_found(tmp_path: Path) -> None:
+    for name in ("notes.txt", ".checkpoint-00000900.npz.12.part", "checkpoint-9.npz"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(UserError, match="holds no checkpoint") as error:
+        newest_in(tmp_path)
+    assert str(tmp_path) in str(error.value)
+    for iteration in (200, 1000, 300):
+        save(tmp_path / file_name(iteration), ABOUT, values())
+    assert newest_in(tmp_path).name == file_name(1000)
+    (tmp_path / file_name(1000)).write_bytes(b"")
+    assert newest_in(tmp_path).name == file_name(300)
+
+
+def test_a_folder_of_damaged_checkpoints_is_told_by_the_newest(tmp_path: Path) -> None:
+    for iteration in (200, 1000):
+        (tmp_path / file_name(iteration)).write_bytes(b"damaged")
+    assert_refused(newest_in(tmp_path), "not a whole checkpoint")
+    assert newest_in(tmp_path).name == file_name(1000)
+
+
 def test_an_archive_without_about_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.npz"
     np.savez(path, weights=WEIGHTS)
@@ -252,6 +275,15 @@ def test_a_compressed_archive_is_refused_unread(tmp_path: Path) -> None:
     assert path.stat().st_size < 100_000
     assert_refused(path, "not a whole checkpoint")
     assert not whole(path)
+
+
+def test_one_compressed_member_is_enough_to_be_refused(tmp_path: Path) -> None:
+    # Noise does not get smaller, so that the sizes alone say nothing.
+    path = write(tmp_path / "a.npz", members())
+    assert whole(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("noise/0000.npy", np.random.default_rng(0).bytes(50_000))
+    assert_refused(path, "not a whole checkpoint")
 
 
 class Executed:

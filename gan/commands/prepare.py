@@ -18,6 +18,7 @@ from gan.data.sets import DRAWN, DRAWN_SEED, DRAWN_TEST, DRAWN_TRAINING
 from gan.data.signs import Signs
 from gan.data.summary import summary_text
 from gan.errors import UserError
+from gan.invocation import start
 from gan.storage import require_writable
 
 PICTURES = Path("images/data")
@@ -64,7 +65,7 @@ def main(config: PrepareConfig) -> None:
     if found.test is None and (output / "test.p").exists():
         print(f"{output / 'test.p'} is of an earlier source and stays as it is.")
     data = "" if config.output == PrepareConfig.output else f" --data {shlex.quote(config.output)}"
-    print(f"Next: train a generator of one class with `{tracking.launcher()}train_dcgan.py --class_val 17{data}`.")
+    print(f"Next: train a generator of one class with `{start('train_dcgan.py')} --class_val 17{data}`.")
 
 
 def find(config: PrepareConfig, output: Path) -> tuple[gtsrb.Found, str]:

@@ -70,7 +70,7 @@ def test_the_whole_command(folder: Path) -> None:
     with (output / "train.p").open("rb") as file:
         assert pickle.load(file)["features"].shape == (21, 32, 32, 3)
     assert "Number of training examples = 21" in done.stdout and "Number of test examples     = 3" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith("`uv run train_dcgan.py --class_val 17`.")
+    assert done.stdout.splitlines()[-1].endswith("train_dcgan.py --class_val 17`.")
     assert (folder / "images/data/summary.txt").read_text() in done.stdout
     for name in ("histogram", "samples"):
         with Image.open(folder / f"images/data/{name}.png") as image:
@@ -179,7 +179,7 @@ def test_a_disk_that_fills_up_meanwhile(
 
 def test_another_output_is_named_in_what_to_do_next(capsys: pytest.CaptureFixture) -> None:
     main(PrepareConfig(source="zips", output="my signs"))
-    assert "`uv run train_dcgan.py --class_val 17 --data 'my signs'`" in capsys.readouterr().out
+    assert "train_dcgan.py --class_val 17 --data 'my signs'`" in capsys.readouterr().out
 
 
 def test_training_images_alone(folder: Path, capsys: pytest.CaptureFixture) -> None:

@@ -1,0 +1,54 @@
+"""How the program was started, to print commands that work the same way, and which version of the code runs."""
+
+import dataclasses
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # the project's folder
+
+
+def start(program: str) -> str:
+    """How the user starts a program from the present folder.
+
+    Args:
+        program: a script of the project ("evaluate.py"), or another program of the environment ("mlflow").
+    """
+    here = Path.cwd() == ROOT
+    script = program.endswith(".py")
+    if script and not here:
+        program = shlex.quote(str(ROOT / program))
+    if "UV" in os.environ:  # set by `uv run`
+        return f"uv run {program}" if here else f"uv run --project {shlex.quote(str(ROOT))} {program}"
+    return f"python {program}" if script else program
+
+
+def code_version() -> str:
+    """The commit of the code that runs, with "-changed" where files differ from it; "unknown" outside of git."""
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--always", "--dirty=-changed", "--exclude=*"],
+            capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return commit.stdout.strip()
+
+
+def command(script: str, config, **changed) -> str:
+    """The command line that starts a script again with a config, leaving out what is at its default.
+
+    Args:
+        script: "train_dcgan.py".
+        config: the frozen dataclass of its parameters.
+        changed: parameters that get another value.
+    """
+    given = dataclasses.asdict(config) | changed
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    options = [
+        f"--{name} {shlex.quote(str(value))}"
+        for name, value in given.items()
+        if value != defaults[name] or name in changed
+    ]
+    return " ".join([start(script), *options])

@@ -1,0 +1,58 @@
+"""Printed commands can be copied and work from the folder that the program was started in."""
+
+import dataclasses
+
+import pytest
+
+from gan import invocation
+from gan.command_line import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    class_val: str = option("17", "a class")
+    data: str = option("signs", "a folder")
+    seed: int = option(0, "a seed")
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    project, here = tmp_path / "the project", tmp_path / "here"
+    project.mkdir()
+    here.mkdir()
+    monkeypatch.setattr(invocation, "ROOT", project)
+    monkeypatch.chdir(here)
+    return project
+
+
+def test_in_the_project_under_uv(monkeypatch):
+    monkeypatch.chdir(invocation.ROOT)
+    monkeypatch.setenv("UV", "/bin/uv")
+    assert invocation.start("evaluate.py") == "uv run evaluate.py"
+    assert invocation.start("mlflow") == "uv run mlflow"
+
+
+def test_in_the_project_without_uv(monkeypatch):
+    monkeypatch.chdir(invocation.ROOT)
+    monkeypatch.delenv("UV", raising=False)
+    assert invocation.start("evaluate.py") == "python evaluate.py"
+    assert invocation.start("mlflow") == "mlflow"
+
+
+def test_elsewhere_the_projects_folder_is_named_and_quoted(elsewhere, monkeypatch):
+    monkeypatch.setenv("UV", "/bin/uv")
+    assert invocation.start("evaluate.py") == f"uv run --project '{elsewhere}' '{elsewhere}/evaluate.py'"
+    assert invocation.start("mlflow") == f"uv run --project '{elsewhere}' mlflow"
+
+
+def test_a_command_has_what_is_not_at_its_default_and_what_changes(monkeypatch):
+    monkeypatch.chdir(invocation.ROOT)
+    monkeypatch.delenv("UV", raising=False)
+    shown = invocation.command("train_dcgan.py", Config(data="my signs"), seed=0)
+    assert shown == "python train_dcgan.py --data 'my signs' --seed 0"
+
+
+def test_the_code_version_is_a_commit_or_unknown(tmp_path, monkeypatch):
+    assert invocation.code_version()
+    monkeypatch.setattr(invocation, "ROOT", tmp_path)
+    assert invocation.code_version() == "unknown"

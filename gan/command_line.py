@@ -45,7 +45,8 @@ def parse(config_class: type[Config], argv: Sequence[str] | None = None, program
     fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
     for field in fields:
         text = field.metadata["help"].replace("%", "%%")
-        shown = repr(field.default) if field.default == "" else str(field.default).lower()
+        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        shown = repr("") if shown == "" else shown
         kind = type(field.default)
         parser.add_argument(
             f"--{field.name}",

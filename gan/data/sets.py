@@ -73,7 +73,9 @@ def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
     if class_id is not None:
         chosen = chosen.take(chosen.labels == class_id)
         if len(chosen) < 2:
-            raise UserError(f"the data {signs.name} has no images of class {class_id} ({NAMES[class_id]}).")
+            raise UserError(
+                f"the data {signs.name} has {len(chosen) or 'no'} images of class {class_id} ({NAMES[class_id]}); 2 or more are needed."
+            )
     elif (missing := np.flatnonzero(chosen.counts() == 0)).size:
         raise UserError(
             f"class_val=all needs images of every class, and {signs.name} has none of class {missing[0]}."

@@ -139,11 +139,11 @@ def parse_class(text: str) -> int | None:
     Raises:
         UserError: anything else.
     """
-    word = text.strip().lower()
-    if word == "all":
+    if text == "all":
         return None
-    if len(word) < 5 and word.isascii() and word.isdigit() and int(word) < CLASSES:
-        return int(word)
+    # One spelling only: runs are found again by this text.
+    if text in (str(k) for k in range(CLASSES)):
+        return int(text)
     raise UserError(
         f'class_val is a GTSRB class id from 0 to {CLASSES - 1} (17 is "{NAMES[17]}") or `all`, not {text!r}.'
     )

@@ -70,6 +70,18 @@ def diversity(images: np.ndarray) -> float:
     return float(points.std(axis=0).mean() * np.sqrt(points.shape[1]))
 
 
+def spread(images: np.ndarray) -> float:
+    """How far images are from each other at the least; unlike `diversity` small for many copies of a few pictures.
+
+    Args:
+        images: uint8 (N, height, width, channels), 2 or more.
+
+    Returns:
+        The median distance (see `normalised`) from an image to the nearest other one.
+    """
+    return float(np.median(nearest(images, images, 2)[0][:, 1]))
+
+
 def compare(generated: np.ndarray, real: np.ndarray, tracks: np.ndarray) -> dict[str, float]:
     """Whether generated images of one class are as varied as real ones, and whether they are copies.
 

@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from gan.scoring.neighbours import diversity
+from gan.scoring.neighbours import spread
 
 WON = 0.985  # accuracy on both kinds from which the discriminator has won
 WON_FOR = 10  # reports in a row; right after the start it always wins for a while
 GRACE = 500  # iterations before anything but NaN is judged
-ALIKE = 0.25  # of the real images' diversity: less is a collapsed generator
+ALIKE = 0.25  # of the distance between real images: less is a collapsed generator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Watch:
             generated: uint8 (N, height, width, 3).
             real: uint8 (M, height, width, 3).
         """
-        share = diversity(generated) / max(diversity(real), 1e-6)
+        share = spread(generated) / max(spread(real), 1e-6)
         return self._tell(
             share < ALIKE and iteration >= GRACE,
             "mode-collapse",
-            f"the generated images are nearly alike ({share:.0%} of the real images' diversity): lower generator_lr "
-            "(half of it is a good start), or go on from an earlier checkpoint.",
+            f"many generated images are nearly alike ({share:.0%} of the distance between real ones): lower "
+            "generator_lr (half of it is a good start), or go on from an earlier checkpoint.",
         )
 
     def _tell(self, is_so: bool, name: str, words: str) -> Finding | None:

@@ -151,18 +151,35 @@ def test_the_digest_is_the_same_everywhere() -> None:
     assert signs.digest() == "46b9768f2dee3379"  # written down once: runs are compared over versions and machines
 
 
-@pytest.mark.parametrize(("text", "number"), [*((str(k), k) for k in range(CLASSES)), (" 17 ", 17)])
+@pytest.mark.parametrize(("text", "number"), [(str(k), k) for k in range(CLASSES)])
 def test_every_class_id_is_read(text: str, number: int) -> None:
     assert parse_class(text) == number
 
 
-@pytest.mark.parametrize("text", ["all", "ALL", " all "])
-def test_all_classes_are_none_in_particular(text: str) -> None:
-    assert parse_class(text) is None
+def test_all_classes_are_none_in_particular() -> None:
+    assert parse_class("all") is None
 
 
 @pytest.mark.parametrize(
-    "text", ["43", "-1", "x", "", "1.5", "１７", "²", "1e1", "0x11", "1_7", "17 18", "all 43", "none", "9" * 5000]
+    "text",
+    [
+        "43",
+        "-1",
+        "x",
+        "",
+        "1.5",
+        "１７",
+        "²",
+        "1e1",
+        "0x11",
+        "1_7",
+        "17 18",
+        "all 43",
+        "none",
+        "ALL",
+        "017",
+        "9" * 5000,
+    ],
 )
 def test_any_other_class_is_an_error_that_names_the_range(text: str) -> None:
     with pytest.raises(UserError, match="from 0 to 42") as error:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from gan.scoring.neighbours import compare, diversity, nearest, normalised, track_floor
+from gan.scoring.neighbours import compare, diversity, nearest, normalised, spread, track_floor
 
 UNRELATED = math.sqrt(2)
 
@@ -159,3 +159,9 @@ def test_the_order_of_images_does_not_matter() -> None:
     scores = compare(generated, real, tracks)
     shuffled = compare(generated[::-1], real[order], tracks[order])
     assert scores == pytest.approx(shuffled, abs=1e-5)
+
+
+def test_spread_is_small_for_copies_of_a_few_different_pictures() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
+    assert spread(pictures) > 1.2
+    assert spread(pictures[np.arange(40) % 3]) < 0.01 < diversity(pictures[np.arange(40) % 3])

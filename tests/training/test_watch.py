@@ -86,9 +86,9 @@ def test_one_picture_in_many_lights_is_a_collapse() -> None:
     assert watch.samples(GRACE + 300, alike, real) is not None, "told again after it had passed"
 
 
-def test_the_share_of_the_real_images_diversity_is_told() -> None:
+def test_the_share_of_the_real_images_spread_is_told() -> None:
     real = patterns(40)
-    assert "(0% of the real" in Watch().samples(GRACE, real[:1].repeat(32, axis=0), real).words
+    assert "(0% of the distance between real ones)" in Watch().samples(GRACE, real[:1].repeat(32, axis=0), real).words
 
 
 def test_varied_images_are_no_collapse() -> None:

@@ -18,7 +18,9 @@ class TrainConfig:
     goodrun_ref: str = option(
         "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
     )
-    data: str = option("traffic-signs-data", "folder with train.p and test.p, or `drawn` for signs drawn here")
+    data: str = option(
+        "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
+    )
     use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
     batch_size: int = option(32, "real images an iteration, and as many generated ones")
     generator_lr: float = option(2e-4, "step size of Adam for the generator")

@@ -271,13 +271,15 @@ def _from_run(run_id: str, iteration: int | None) -> Path:
 
 
 def _from_newest_run(iteration: int, kind: str, class_val: str) -> Path:
+    found: dict[int, str] = {}
     for run_id in _runs(kind, class_val):
         kept = _kept(run_id)
         if iteration in kept:
             return _fetched(run_id, kept[iteration])
+        found |= kept
+    listed = f"there are {', '.join(map(str, sorted(found)))}" if found else "there are none at all"
     raise UserError(
-        f"goodrun_ref: no run of class_val {class_val} has a checkpoint of iteration {iteration}; "
-        "give a run id, or look in the run's artifacts for the iterations that it kept."
+        f"goodrun_ref: no run of class_val {class_val} has a checkpoint of iteration {iteration}; {listed}."
     )
 
 

@@ -3,26 +3,20 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import evaluate
 import train_dcgan
-from gan.data import sets
 
 
-@pytest.fixture
-def few_drawn(monkeypatch):
-    monkeypatch.setattr(sets, "DRAWN_TRAINING", 700)
-    monkeypatch.setattr(sets, "DRAWN_TEST", 100)
-
-
-def test_one_generator_for_all_classes(workplace, small_networks, few_drawn, capsys):
-    config = train_dcgan.TrainConfig(class_val="all", data="drawn", iterations=12, batch_size=8, sample_interval=6)
+def test_one_generator_for_all_classes(workplace, small_networks, capsys):
+    config = train_dcgan.TrainConfig(
+        class_val="all", data="drawn:700", iterations=12, batch_size=8, sample_interval=6
+    )
     run_id, status = train_dcgan.train(config)
     assert status == 0
     resumed, status = train_dcgan.train(
-        train_dcgan.TrainConfig(class_val="all", data="drawn", iterations=14, batch_size=8, goodrun_ref=run_id)
+        train_dcgan.TrainConfig(class_val="all", data="drawn:700", iterations=14, batch_size=8, goodrun_ref=run_id)
     )
     assert status == 0
     evaluate.main(evaluate.EvaluateConfig(class_val="all", goodrun_ref=resumed, count=2, output="made"))

@@ -13,8 +13,7 @@ from gan import pictures
 from gan.command_line import option, run
 from gan.data import gtsrb
 from gan.data.download import download
-from gan.data.drawn import draw_signs
-from gan.data.sets import DRAWN, DRAWN_SEED, DRAWN_TEST, DRAWN_TRAINING
+from gan.data.sets import is_drawn, open_signs
 from gan.data.signs import Signs
 from gan.data.summary import summary_text
 from gan.errors import UserError
@@ -70,8 +69,9 @@ def main(config: PrepareConfig) -> None:
 
 def find(config: PrepareConfig, output: Path) -> tuple[gtsrb.Found, str]:
     """The data set, and in words where it is from."""
-    if config.source == DRAWN:
-        return gtsrb.Found(*draw_signs(DRAWN_TRAINING, DRAWN_TEST, DRAWN_SEED), ()), "signs drawn by the program"
+    if is_drawn(config.source):
+        signs = open_signs(config.source)
+        return gtsrb.Found(signs.train, signs.test, ()), "signs drawn by the program"
     source = fetch(config.mirror, output / "archives") if config.download else Path(config.source)
     return gtsrb.read_source(source), f"GTSRB from {source}"
 
@@ -89,7 +89,7 @@ def check(config: PrepareConfig, output: Path) -> None:
         )
     if config.mirror and not config.download:
         raise UserError("mirror is an address to download from; add `--download true` or leave it out.")
-    if config.source not in ("", DRAWN) and not exists(Path(config.source)):
+    if config.source and not is_drawn(config.source) and not exists(Path(config.source)):
         raise UserError(f"source {config.source} does not exist or may not be looked at; check the path.")
     missing = [size for name, size in gtsrb.ARCHIVES.items() if not (output / "archives" / name).exists()]
     require_writable(output, ROOM + sum(missing) * config.download)

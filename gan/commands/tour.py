@@ -17,7 +17,7 @@ class TourConfig:
     goodrun_ref: str = option(
         "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
     )
-    data: str = option("drawn", "`drawn` for signs drawn here, or a folder with train.p and test.p")
+    data: str = option("drawn", "`drawn` (`drawn:20000`) for signs drawn here, or a folder with train.p and test.p")
 
     def __post_init__(self):
         parse_class(self.class_val)

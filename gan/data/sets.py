@@ -1,19 +1,20 @@
 """The data sets that a `data` parameter can name, and the part of one that a run trains on."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 
 from gan.data.drawn import draw_signs
 from gan.data.gtsrb import read_signs
-from gan.data.signs import MIRROR, NAMES, Signs, join, mirrored
+from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, mirrored
 from gan.errors import UserError
 
 DRAWN = "drawn"
 DRAWN_SEED = 0
-DRAWN_TRAINING = 13_000  # images of all classes: a third of GTSRB
-DRAWN_TEST = 4_200
+DRAWN_TRAINING = 13_000  # images of all classes where the size is not given: a third of GTSRB
+DRAWN_TEST_SHARE = 12_630 / 39_209  # test images for each training image, as in GTSRB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,15 +36,17 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
     """Read or draw a data set.
 
     Args:
-        data: "drawn", or a folder with train.p and test.p as `prepare` writes them.
+        data: "drawn", "drawn:<training images>", or a folder with train.p and test.p as `prepare` writes them.
         class_id: only this class, and the one that it is the mirror image of, are needed; None for all.
 
     Raises:
         UserError: the folder has no train.p, or a file is not what it should be.
     """
-    if data == DRAWN:
+    if is_drawn(data):
         needed = None if class_id is None else sorted({class_id, MIRROR.get(class_id, class_id)})
-        return SignSet(DRAWN, *draw_signs(DRAWN_TRAINING, DRAWN_TEST, DRAWN_SEED, classes=needed))
+        size = int(data.partition(":")[2] or DRAWN_TRAINING)
+        test = max(CLASSES, round(size * DRAWN_TEST_SHARE))
+        return SignSet(data, *draw_signs(size, test, DRAWN_SEED, classes=needed))
     folder = Path(data)
     if not (folder / "train.p").is_file():
         raise UserError(
@@ -53,6 +56,11 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
         )
     test = folder / "test.p"
     return SignSet(data, read_signs(folder / "train.p"), read_signs(test) if test.is_file() else None)
+
+
+def is_drawn(data: str) -> bool:
+    """Whether a `data` parameter asks for drawn signs: "drawn", or "drawn:20000" for so many training images."""
+    return re.fullmatch(rf"{DRAWN}(:[1-9]\d{{0,6}})?", data) is not None
 
 
 def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
@@ -74,7 +82,8 @@ def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
         chosen = chosen.take(chosen.labels == class_id)
         if len(chosen) < 2:
             raise UserError(
-                f"the data {signs.name} has {len(chosen) or 'no'} images of class {class_id} ({NAMES[class_id]}); 2 or more are needed."
+                f"the data {signs.name} has {len(chosen) or 'no'} images of class {class_id} ({NAMES[class_id]}) "
+                "and 2 or more are needed; prepare data that has them."
             )
     elif (missing := np.flatnonzero(chosen.counts() == 0)).size:
         raise UserError(

@@ -77,7 +77,6 @@ def test_a_folder_is_read_with_its_test_part(tmp_path: Path) -> None:
 @pytest.fixture
 def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sets, "DRAWN_TRAINING", 90)
-    monkeypatch.setattr(sets, "DRAWN_TEST", 60)
 
 
 def test_drawn_signs_of_a_class_come_with_those_of_its_mirror_image(few_drawn: None) -> None:
@@ -167,3 +166,20 @@ def test_the_same_data_has_the_same_digest_at_every_call() -> None:
     assert len(digests) == 6
     again = {select(SET, class_id, use_test).digest() for class_id in (14, 17, 19) for use_test in (False, True)}
     assert again == digests
+
+
+def test_drawn_data_of_a_wanted_size() -> None:
+    signs = open_signs("drawn:860", 17)
+    assert signs.name == "drawn:860" and abs(len(signs.train) - 860 * 1110 / 39209) <= 1
+    assert len(open_signs("drawn", 17).train) > 10 * len(signs.train)
+
+
+@pytest.mark.parametrize("data", ["drawn:", "drawn:0", "drawn:-5", "drawn:x", "drawn:99999999", "Drawn"])
+def test_what_is_no_size_is_taken_for_a_folder(data: str) -> None:
+    with pytest.raises(UserError, match=r"train\.p"):
+        open_signs(data, 17)
+
+
+def test_fewer_images_than_classes_cannot_be_drawn() -> None:
+    with pytest.raises(UserError, match="43"):
+        open_signs("drawn:20")

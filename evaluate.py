@@ -1,7 +1,9 @@
 """Generate images from a good run and show them beside the real ones."""
 
 import dataclasses
+import hashlib
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -38,7 +40,7 @@ def main(config: EvaluateConfig) -> None:
     from PIL import Image
 
     from gan import tracking
-    from gan.storage import replace_folder, require_writable
+    from gan.storage import fill_folder, require_writable
 
     class_id = parse_class(config.class_val)
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
@@ -51,18 +53,21 @@ def main(config: EvaluateConfig) -> None:
     origin = {"run": goodrun.run_id, "iteration": goodrun.iteration, "class_val": config.class_val}
     origin |= {"seed": config.seed, "count": config.count}
     name = f"class-{config.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
-    output = Path(config.output or Path("images/evaluate") / name)
+    output = Path(os.path.realpath(config.output or Path("images/evaluate") / name))
     classes = range(CLASSES) if class_id is None else [class_id]
-    require_writable(output.parent, config.count * len(classes) * 2 * IMAGE_BYTES)
     require_own(output, origin)
+    room = output if output.exists() else output.parent
+    require_writable(room, config.count * len(classes) * 2 * IMAGE_BYTES)
     real = real_images(goodrun.about, class_id)
 
     from gan.evaluation import Evaluation
     from gan.generating import Generator
+    from gan.training.devices import make_deterministic
 
+    make_deterministic()
     generator = Generator(goodrun)
     evaluation = Evaluation(goodrun, real)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
+    with tempfile.TemporaryDirectory(dir=room, prefix=".evaluation-") as folder:
         part = Path(folder) / output.name
         for k in classes:
             place = part / f"{k:02d}" if class_id is None else part
@@ -72,20 +77,20 @@ def main(config: EvaluateConfig) -> None:
                 Image.fromarray(image).save(place / f"{number:05d}.png")
             evaluation.add(k, images)
         evaluation.write(part)
-        (part / MANIFEST).write_text(json.dumps(origin, indent=1))
+        (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part)}, indent=1))
         with tracking.archived_run("evaluate", f"evaluate {name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.about.data["name"], goodrun.about.data["digest"], "evaluation")
             run.metrics(evaluation.means(), goodrun.iteration)
             run.image("samples/contact-sheet", evaluation.sheet(), goodrun.iteration)
             run.folder(part)
-        replace_folder(part, output)
+            fill_folder(part, output)
     print(evaluation.text())
     print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {tracking.browse_hint(run.id)}")
 
 
 def require_own(output: Path, origin: dict) -> None:
-    """Make sure that nothing of the user's is overwritten: the folder is new, empty, or made by this very command.
+    """Make sure that nothing of the user's is overwritten: the folder is new, empty, or as this very command left it.
 
     Raises:
         UserError: the folder holds something else.
@@ -93,23 +98,33 @@ def require_own(output: Path, origin: dict) -> None:
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
     try:
-        made_by = json.loads((output / MANIFEST).read_text())
-    except (OSError, ValueError):
-        made_by = None
-    if made_by != origin:
+        made = json.loads((output / MANIFEST).read_text())
+        own = made["origin"] == origin and digests(output).items() <= made["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        own = False
+    if not own:
         raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder but the manifest, by its path there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def real_images(about, class_id: int | None):
     """The images that the good run was trained on, or None where they are not there any more."""
-    from gan.data.sets import open_signs
+    from gan.data.sets import open_signs, select
 
     try:
-        signs = open_signs(about.data["name"], class_id).train
+        signs = select(open_signs(about.data["name"], class_id), class_id, about.config.get("use_test") is True)
+        if signs.digest() == about.data["digest"]:
+            return signs
+        reason = f"{about.data['name']} holds other images than the run was trained on."
     except UserError as error:
-        print(f"without real neighbours and scores: {error}")
-        return None
-    return signs if class_id is None else signs.take(signs.labels == class_id)
+        reason = str(error)
+    print(f"without real neighbours and scores: {reason}")
+    return None
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run
 from gan.data.signs import CLASSES, parse_class
 from gan.errors import UserError
@@ -34,7 +35,8 @@ class TrainConfig:
     def __post_init__(self):
         parse_class(self.class_val)
         for name in ("iterations", "sample_interval", "checkpoint_interval"):
-            require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+            value = getattr(self, name)
+            require(1 <= value <= MOST_ITERATIONS, name, f"from 1 to {MOST_ITERATIONS}", value)
         require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
         require(0 <= self.keep_checkpoints <= 1000, "keep_checkpoints", "from 0 to 1000", self.keep_checkpoints)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
@@ -57,8 +59,6 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.storage import require_writable
 
     class_id = parse_class(config.class_val)
-    folder = Path("images/train")
-    require_writable(folder)
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun and goodrun.iteration >= config.iterations:
         raise UserError(
@@ -67,6 +67,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
         )
     signs = open_signs(config.data, class_id)
     chosen = select(signs, class_id, config.use_test)
+    folder = Path("images/train").resolve()
+    require_writable(folder)
 
     from gan.invocation import command, start
     from gan.session import Schedule, Session, say
@@ -113,7 +115,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
         say(f"{name}: {len(chosen)} images, {devices.describe()}, {precision}; run {run.id}")
         session = Session(
-            run, trained, about, schedule, chosen.images,
+            run, trained, about, schedule, chosen.images, chosen.tracks,
             folder=folder / f"class-{config.class_val}-{run.short}",
             again=lambda run_id: command("train_dcgan.py", config, goodrun_ref=run_id),
         )  # fmt: skip

@@ -26,7 +26,7 @@ def _stop(sentence):
 
 
 def _check_environment():
-    if sys.version_info < (3, 11):  # noqa: UP036  the very Pythons that this is for
+    if not (3, 11) <= sys.version_info < (3, 14):
         found = ".".join(str(part) for part in sys.version_info[:3])
         _stop(
             "Python 3.11 to 3.13 is needed and this is " + found + "; "
@@ -47,5 +47,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")  # not a line for every table of a new database
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a server that is not there is told in seconds
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one for every file
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # else a saved model asks for all that this project needs

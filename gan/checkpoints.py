@@ -20,6 +20,7 @@ from gan.errors import UserError
 NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
 FORMAT = 1
+MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
 REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "seed", "precision")
 
@@ -82,6 +83,8 @@ def save(path: Path, about: About, parts: dict[str, list]) -> None:
             file.flush()
             os.fsync(file.fileno())
         part_file.replace(path)
+    except OSError as error:  # NumPy's own does not say which file
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         part_file.unlink(missing_ok=True)
 
@@ -213,10 +216,22 @@ def _about(path: Path, archive) -> About:
         raise UserError(f"{path} is no checkpoint of this project.") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this version reads format {FORMAT}.")
-    kinds = {"iteration": int} | dict.fromkeys(("network", "config", "data"), dict)
-    if not all(isinstance(getattr(about, field), kinds.get(field, str)) for field in values):
+    if not _plausible(about):
         raise UserError(f"{path} is no checkpoint of this project.")
     return about
+
+
+def _plausible(about: About) -> bool:
+    """Whether the fields are of their kinds and ranges; folders are named and data is opened by some of them."""
+    return (
+        all(isinstance(value, dict) for value in (about.network, about.config, about.data))
+        and all(isinstance(value, str) for value in (about.kind, about.class_val, about.run_id))
+        and re.fullmatch(r"[0-9a-f]{32}", about.run_id) is not None
+        and type(about.iteration) is int
+        and 0 <= about.iteration <= MOST_ITERATIONS
+        and all(isinstance(about.data.get(name), str) for name in ("name", "digest"))
+        and type(about.data.get("images")) is int
+    )
 
 
 def _other_network(path: Path, part: str) -> UserError:

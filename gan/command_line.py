@@ -1,7 +1,9 @@
 """Frozen dataclasses as command lines: one definition gives `--help`, the MLproject parameters and config.json."""
 
 import argparse
+import ctypes
 import dataclasses
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -65,24 +67,41 @@ def run(
 
     SIGTERM raises KeyboardInterrupt like Ctrl-C does, so that both are handled in one place.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
+    _end_with_mlflow()
     try:
         status = main(parse(config_class, argv)) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped before there was anything to keep", file=sys.stderr)
-        status = 130
+        status = 143 if isinstance(stop, _Terminated) else 130
     except OSError as error:
-        if not is_no_space(error):
+        if is_no_space(error):
+            sentence = f"no space left to write {error.filename or 'a file'}; free some and start again."
+        elif error.filename:
+            sentence = f"{error.filename}: {(error.strerror or str(error)).lower()}."
+        else:
             raise
-        print(
-            f"error: no space left to write {error.filename or 'a file'}; free some and start again.",
-            file=sys.stderr,
-        )
+        print(f"error: {sentence}", file=sys.stderr)
         status = 2
     sys.exit(status)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM arrived."""
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    raise _Terminated
+
+
+def _end_with_mlflow() -> None:
+    """Have `mlflow run` take this process along when it is killed; it would train on unseen otherwise."""
+    if sys.platform == "linux" and "MLFLOW_RUN_ID" in os.environ:
+        signal_at_parents_death = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(signal_at_parents_death, signal.SIGTERM)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -96,8 +115,10 @@ def _convert(field: dataclasses.Field, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
+    if text.lower() in ABSENT:
+        return field.default
     if kind is str:
-        return "" if text.lower() in ABSENT else text
+        return text
     if kind is bool:
         if text.lower() in ("true", "yes", "1"):
             return True

@@ -3,7 +3,9 @@
 import dataclasses
 import os
 import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder
@@ -20,8 +22,16 @@ def start(program: str) -> str:
     if script and not here:
         program = shlex.quote(str(ROOT / program))
     if "UV" in os.environ:  # set by `uv run`
-        return f"uv run {program}" if here else f"uv run --project {shlex.quote(str(ROOT))} {program}"
-    return f"python {program}" if script else program
+        line = f"uv run {program}" if here else f"uv run --project {shlex.quote(str(ROOT))} {program}"
+    else:
+        first = shutil.which("python")
+        active = first is not None and Path(first).parent == Path(sys.executable).parent
+        python = "python" if active else shlex.quote(sys.executable)
+        line = f"{python} {program}" if script else program if active else f"{python} -m {program}"
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if script and store not in ("", f"sqlite:///{Path('mlflow.db').resolve()}"):
+        line = f"MLFLOW_TRACKING_URI={shlex.quote(store)} {line}"
+    return line
 
 
 def code_version() -> str:

@@ -16,7 +16,7 @@ def held_back() -> Iterator[None]:
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             kept.seek(0)
             os.write(terminal, kept.read())
             raise

@@ -13,12 +13,14 @@ from tqdm import tqdm
 from gan import checkpoints, pictures
 from gan.checkpoints import About
 from gan.report import Report
+from gan.scoring.neighbours import compare
 from gan.tracking import Run, checkpoint_names
 from gan.training.trainer import StopRequested, Trainable, train
 from gan.training.watch import Finding, Watch
 
 GRID_BYTES = 1_000_000  # of a grid of samples: the file, and picture and thumbnail in the archive
 SHOWN = 32  # real images shown beside the samples
+SCORED = 2_000  # real images that the samples are compared with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Session:
         about: what its checkpoints say of themselves, at any iteration.
         schedule: when to do what.
         real: uint8 (N, height, width, 3), all real images.
+        tracks: integers (N,), the physical thing that each shows; -1 where it is not known.
         folder: where grids go on this machine.
         again: the command that goes on with a run, given its id.
     """
@@ -66,6 +69,7 @@ class Session:
         about: About,
         schedule: Schedule,
         real: np.ndarray,
+        tracks: np.ndarray,
         folder: Path,
         again: Callable[[str], str],
     ):
@@ -77,7 +81,10 @@ class Session:
             schedule,
             again,
         )
-        self._real = real[np.linspace(0, len(real) - 1, SHOWN).astype(int)]
+        chosen = _spread_over(len(real), SCORED)
+        self._real, self._tracks = real[chosen], tracks[chosen]
+        self._shown = self._real[_spread_over(len(chosen), SHOWN)]
+        self._scores: dict[str, float] = {}
         self._watch = Watch()
         self._history: dict[str, list[float]] = {"iteration": []}
         self._findings: list[tuple[int, Finding]] = []
@@ -86,7 +93,7 @@ class Session:
     def train(self) -> int:
         """Train to the end of the schedule, or until something stops it; the exit status of the program."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        real = pictures.grid(self._real)
+        real = pictures.grid(self._shown)
         Image.fromarray(real).save(self.folder / "real.png")
         self._run.image("samples/real", real, self._schedule.start)
         every = [
@@ -103,8 +110,8 @@ class Session:
                 if not self._broken():
                     self._run.model(*self._trained.model(), done)
                 self._write_report(done)
-            except OSError:
-                self._say_what_is_kept()  # a full disk, most likely
+            except Exception:  # a full disk, most likely
+                self._say_what_is_kept()
                 raise
         if done == schedule.end and not self._broken():
             return 0
@@ -143,20 +150,22 @@ class Session:
         sheet = pictures.grid(samples)
         Image.fromarray(sheet).save(self.folder / f"generated-{done:06d}.png")
         self._run.image("samples/generated", sheet, done)
-        self._tell(done, self._watch.samples(done, samples, self._real))
+        self._tell(done, self._watch.samples(done, samples, self._shown))
 
     def _record_checkpoint(self, done: int) -> None:
         parts = self._trained.parts()
         if self._tell(done, self._watch.weights(checkpoints.finite(parts))):
             return
         about = dataclasses.replace(self._about, iteration=done, run_id=self._run.id)
-        with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".checkpoint-") as folder:
             path = Path(folder) / checkpoints.file_name(done)
             checkpoints.save(path, about, parts)
             kept = [int(checkpoints.NAME.fullmatch(name)[1]) for name in checkpoint_names(self._run.id)]
             drop = checkpoints.thin_out([*kept, done], self._schedule.keep_checkpoints)
             self._run.keep_checkpoint(path, [checkpoints.file_name(k) for k in drop])
         self._saved = done
+        self._scores = compare(self._trained.sample(), self._real, self._tracks)
+        self._run.metrics(self._scores, done)
 
     def _write_report(self, done: int) -> None:
         report = Report(f"Training, class_val {self._about.class_val}, {done} iterations")
@@ -166,7 +175,7 @@ class Session:
         report.heading("Generated, from fixed noise")
         report.picture(Image.fromarray(pictures.grid(self._trained.sample())), "generated images")
         report.heading("Real")
-        report.picture(Image.fromarray(pictures.grid(self._real)), "real images")
+        report.picture(Image.fromarray(pictures.grid(self._shown)), "real images")
         steps = self._history["iteration"]
         if steps:
             report.heading("Losses and discriminator accuracy")
@@ -175,6 +184,9 @@ class Session:
                 report.picture(pictures.curves(chosen, "iterations", label), f"curves of {', '.join(chosen)}")
             speed = float(np.median(self._history["images_per_second"]))
             report.text(f"Median speed: {speed:.0f} images a second.")
+        if self._scores:
+            report.heading(f"Scores of the samples at iteration {self._saved}, and the same of real images (floor)")
+            report.table(["score", "value"], [[name, value] for name, value in sorted(self._scores.items())])
         report.heading("Data and parameters")
         report.table(
             ["name", "value"], [*map(list, self._about.data.items()), *map(list, self._about.config.items())]
@@ -183,6 +195,11 @@ class Session:
             path = Path(folder) / "report.html"
             report.write(path)
             self._run.file(path)
+
+
+def _spread_over(count: int, wanted: int) -> np.ndarray:
+    """Indices of at most `wanted` of `count` things, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, wanted).astype(int))
 
 
 def say(text: str) -> None:

@@ -1,7 +1,6 @@
 """Checks on folders before anything is written to them."""
 
 import contextlib
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -37,19 +36,28 @@ def require_writable(folder: Path, free: int = 0) -> None:
         )
 
 
-def replace_folder(part: Path, folder: Path) -> None:
-    """Put a finished folder in the place of another one, which goes only once the new one stands."""
+def fill_folder(part: Path, folder: Path) -> None:
+    """Move a finished folder to its place; where there is one already, file by file into it.
+
+    Files of the same name are replaced, others stay, and the folder itself stays what it is (a link, a mount point).
+    """
     if not folder.exists():
         part.rename(folder)
         return
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    folder.rename(aside)
+    for path in sorted(part.rglob("*")):
+        target = folder / path.relative_to(part)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            path.replace(target)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path that a user gave is a folder; False too for what can't be a path."""
     try:
-        part.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-    shutil.rmtree(aside)
+        return path.expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a null byte
+        return False
 
 
 @contextlib.contextmanager

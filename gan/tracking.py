@@ -6,6 +6,7 @@ A run is opened with `archived_run`, written to through the `Run` that it yields
 
 import contextlib
 import dataclasses
+import errno
 import importlib.metadata
 import os
 import re
@@ -25,7 +26,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from gan.checkpoints import NAME, About, newest_in, read_about, whole
 from gan.errors import UserError
 from gan.invocation import code_version, start
-from gan.storage import locked
+from gan.storage import is_folder, locked
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
@@ -128,12 +129,12 @@ def archived_run(kind: str, name: str, config: Any, tags: dict[str, str] | None 
         raise UserError(
             f"the archive at {mlflow.get_tracking_uri()} can't be written ({_first_line(error)})."
         ) from None
-    with opened as active:
+    with _full_disk_told(), opened as active:
         run = Run(active.info.run_id)
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
         missing = {key: value for key, value in values.items() if key not in active.data.params}
-        mlflow.log_params(missing)
+        mlflow.log_params({k: str(v).lower() if isinstance(v, bool) else v for k, v in missing.items()})
         mlflow.log_dict(values, "config.json")
         mlflow.set_tags(
             {"mlflow.runName": name, _KIND: kind, "code_version": code_version()} | {_CLASS: values.get(_CLASS, "")}
@@ -173,16 +174,18 @@ def resolve(reference: str, kind: str, class_val: str) -> GoodRun | None:
     """
     if not reference:
         return None
-    _prepare_store()
-    if re.fullmatch(r"[0-9a-f]{32}(/\d{1,9})?", reference):
-        run_id, _, iteration = reference.partition("/")
-        path = _from_run(run_id, int(iteration) if iteration else None)
-    elif re.fullmatch(r"\d{1,9}", reference):
-        path = _from_newest_run(int(reference), kind, class_val)
-    elif reference.startswith("models:/"):
-        path = _from_alias(reference)
-    else:
+    in_run = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,9}))?", reference)
+    is_iteration = re.fullmatch(r"\d{1,9}", reference)
+    if not in_run and not is_iteration and not reference.startswith("models:/"):
         path = _from_folder(reference)
+    else:
+        _prepare_store(create=False)
+        if in_run:
+            path = _from_run(in_run[1], int(in_run[2]) if in_run[2] else None)
+        elif is_iteration:
+            path = _from_newest_run(int(reference), kind, class_val)
+        else:
+            path = _from_alias(reference)
     about = read_about(path)
     if about.kind != kind:
         raise UserError(f"goodrun_ref {reference} was made by {about.kind} and can't be used by {kind}.")
@@ -196,7 +199,7 @@ def resolve(reference: str, kind: str, class_val: str) -> GoodRun | None:
 
 def newest_run(kind: str, class_val: str) -> str | None:
     """The id of the newest run of a kind and class that holds a checkpoint, or None."""
-    _prepare_store()
+    _prepare_store(create=False)
     return next((run_id for run_id in _runs(kind, class_val) if _kept(run_id)), None)
 
 
@@ -209,7 +212,11 @@ def register(run_id: str, name: str, alias: str) -> str:
     Raises:
         UserError: the run has no logged model, or the name or alias is not allowed.
     """
-    _prepare_store()
+    _prepare_store(create=False)
+    try:
+        mlflow.get_run(run_id)
+    except MlflowException:
+        raise UserError(f"there is no run {run_id} in {mlflow.get_tracking_uri()}.") from None
     models = mlflow.search_logged_models(
         experiment_ids=_experiments(),
         filter_string=f"source_run_id='{run_id}'",
@@ -293,17 +300,19 @@ def _from_alias(reference: str) -> Path:
         model = client.get_logged_model(version.source.rpartition("/")[2])
     except MlflowException:
         raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None
+    if not (model.params or {}).get(_ITERATION, "").isdecimal():
+        raise UserError(f"goodrun_ref: {reference} was not logged by this project.")
     return _from_run(model.source_run_id, int(model.params[_ITERATION]))
 
 
 def _from_folder(reference: str) -> Path:
-    folder = Path(reference).expanduser()
-    if not folder.is_dir():
+    folder = Path(reference)
+    if not is_folder(folder):
         raise UserError(
             f"goodrun_ref {reference!r} is no run id, <run id>/<iteration>, iteration, models:/<name>@<alias>, "
             "or folder that exists."
         )
-    return newest_in(folder)
+    return newest_in(folder.expanduser())
 
 
 def _kept(run_id: str) -> dict[int, str]:
@@ -330,19 +339,37 @@ def _experiments() -> list[str]:
     return [experiment.experiment_id for experiment in mlflow.search_experiments()]
 
 
-def _prepare_store() -> None:
-    """Open the store, and create it if need be, one process at a time: two that create it at once break it."""
+def _prepare_store(create: bool = True) -> None:
+    """Open the store, and create it if need be, one process at a time: two that create it at once break it.
+
+    Raises:
+        UserError: there is none and it is not to be created, or it can't be opened.
+    """
     uri = mlflow.get_tracking_uri()
-    file = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith(("sqlite:", "http:", "https:", "postgresql", "mysql", "mssql", "databricks")):
+        raise UserError(f"MLFLOW_TRACKING_URI is {uri!r}; give sqlite:///FILE or the address of an MLflow server.")
+    lock: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if uri.startswith("sqlite:///"):
+        file = Path(uri.removeprefix("sqlite:///"))
+        if not create and not file.exists():
+            raise UserError(f"there is no archive {file}; start in the folder where the run was trained.")
+        lock = locked(file.with_name(file.name + ".lock"))
     try:
-        with (
-            locked(file.with_name(file.name + ".lock")) if uri.startswith("sqlite:///") else contextlib.nullcontext()
-        ):
+        with lock:
             mlflow.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
-        raise UserError(
-            f"the archive {uri} can't be created ({_first_line(error)}); start in a folder you may write to."
-        ) from None
+    except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
+        raise UserError(f"the archive {uri} can't be opened or created: {_first_line(error)}") from None
+
+
+@contextlib.contextmanager
+def _full_disk_told() -> Iterator[None]:
+    """A database on a full disk is an error of MLflow; make it the one of a file."""
+    try:
+        yield
+    except MlflowException as error:
+        if "disk is full" not in str(error) and "disk I/O error" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), mlflow.get_tracking_uri()) from None
 
 
 def _first_line(error: Exception) -> str:

@@ -104,7 +104,7 @@ def test_the_run_names_what_it_restored(archive, tmp_path):
 def test_the_default_folder_tells_what_is_in_it(archive):
     run(archive.run_id, seed=9)
     folder = Path(f"images/evaluate/class-17-{archive.run_id[:8]}-000060-seed9-n5")
-    assert json.loads((folder / "evaluation.json").read_text())["seed"] == 9
+    assert json.loads((folder / "evaluation.json").read_text())["origin"]["seed"] == 9
 
 
 def test_without_a_reference_it_names_the_newest_run(archive, capsys):
@@ -117,6 +117,32 @@ def test_a_folder_with_other_files_is_left_alone(archive, tmp_path, capsys):
     (tmp_path / "mine" / "00000.png").write_text("precious")
     assert "other files" in refused(capsys, "--goodrun_ref", archive.run_id, "--output", str(tmp_path / "mine"))
     assert contents(tmp_path / "mine") == {"00000.png": b"precious"}
+
+
+def test_what_the_user_adds_to_or_changes_in_the_folder_is_left_alone(archive, tmp_path, capsys):
+    for name, content in (("notes.txt", "my notes"), ("00001.png", "my drawing")):
+        out = tmp_path / name
+        run(archive.run_id, str(out))
+        (out / name).write_text(content)
+        capsys.readouterr()
+        before = contents(out)
+        options = ("--goodrun_ref", archive.run_id, "--count", "5", "--output", str(out))
+        assert "other files" in refused(capsys, *options)
+        assert contents(out) == before
+
+
+def test_into_an_empty_folder_behind_a_link(archive, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    run(archive.run_id, str(tmp_path / "link"))
+    assert (tmp_path / "link").is_symlink() and "00004.png" in contents(tmp_path / "real")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_one_image_has_no_diversity(archive, tmp_path, capsys):
+    run(archive.run_id, str(tmp_path / "out"), count=1)
+    said = capsys.readouterr().out
+    assert "nearest_real" in said and "diversity" not in said
 
 
 def test_a_folder_that_cannot_be_written(archive, tmp_path, capsys):
@@ -147,6 +173,31 @@ def test_a_changed_checkpoint_of_a_stranger(archive, tmp_path, capsys):
         path = tmp_path / checkpoints.file_name(60)
         checkpoints.save(path, dataclasses.replace(about, network=network), {"averaged": []})
         assert "can't be built" in refused(capsys, "--goodrun_ref", str(tmp_path))
+
+
+def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys):
+    import dataclasses
+
+    about = checkpoints.read_about(tracking.resolve(archive.run_id, "dcgan", "17").checkpoint)
+    changes = [{"run_id": "/../../../x"}, {"data": {}}, {"data": about.data | {"name": 5}}]
+    for change in [*changes, {"iteration": -7}, {"iteration": 10**30}]:
+        path = tmp_path / checkpoints.file_name(60)
+        checkpoints.save(path, dataclasses.replace(about, **change), {"averaged": []})
+        assert "no checkpoint of this project" in refused(capsys, "--goodrun_ref", str(tmp_path))
+
+
+def test_data_that_has_changed_is_not_taken_for_the_training_data(archive, tmp_path, capsys):
+    import dataclasses
+
+    path = tmp_path / "run" / checkpoints.file_name(60)
+    path.parent.mkdir()
+    original = tracking.resolve(archive.run_id, "dcgan", "17").checkpoint
+    about = checkpoints.read_about(original)
+    with np.load(original) as stored:
+        parts = {"averaged": [stored[name] for name in stored.files if name.startswith("averaged/")]}
+    checkpoints.save(path, dataclasses.replace(about, data=about.data | {"digest": "0" * 16}), parts)
+    run(str(path.parent), str(tmp_path / "out"))
+    assert "holds other images than the run was trained on" in capsys.readouterr().out
 
 
 def test_without_the_data_it_goes_without_neighbours(archive, tmp_path, capsys):

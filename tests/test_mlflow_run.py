@@ -49,7 +49,7 @@ def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(pro
     assert evaluation.data.tags["goodrun"] == f"{training.info.run_id}/30"
     pictures = project / "images" / "evaluate" / f"class-17-{training.info.run_id[:8]}-000030-seed0-n100"
     assert len(list(pictures.glob("[0-9]*.png"))) == 100
-    assert f"images: {pictures.relative_to(project)}" in done.stdout
+    assert f"images: {pictures}" in done.stdout
     assert f"#/experiments/0/runs/{evaluation.info.run_id}" in done.stdout
 
 

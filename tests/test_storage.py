@@ -1,11 +1,12 @@
 import shutil
+import threading
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from gan.errors import UserError
-from gan.storage import replace_folder, require_writable
+from gan.storage import fill_folder, is_folder, locked, require_writable
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -67,34 +68,44 @@ def old(tmp_path: Path) -> Path:
 
 
 def test_a_finished_folder_takes_its_place(part: Path, tmp_path: Path) -> None:
-    replace_folder(part, tmp_path / "class-14")
+    fill_folder(part, tmp_path / "class-14")
     assert (tmp_path / "class-14" / "new.txt").read_text() == "new"
     assert [file.name for file in tmp_path.iterdir()] == ["class-14"]
 
 
-def test_a_finished_folder_replaces_the_old_one_whole(part: Path, old: Path) -> None:
-    replace_folder(part, old)
-    assert [file.name for file in old.iterdir()] == ["new.txt"]
-    assert [file.name for file in old.parent.iterdir()] == ["class-17"]
+def test_a_folder_that_is_there_is_filled_and_keeps_what_it_holds(part: Path, old: Path) -> None:
+    (part / "03").mkdir()
+    (part / "03" / "0.png").write_text("image")
+    (old / "new.txt").write_text("before")
+    fill_folder(part, old)
+    found = {str(path.relative_to(old)): path.read_text() for path in old.rglob("*") if path.is_file()}
+    assert found == {"old.txt": "old", "new.txt": "new", "03/0.png": "image"}
 
 
-def test_the_old_folder_stays_where_the_new_one_can_not_stand(old: Path) -> None:
-    with pytest.raises(OSError):
-        replace_folder(old.parent / "never-made", old)
-    assert [file.name for file in old.parent.iterdir()] == ["class-17"]
-    assert (old / "old.txt").read_text() == "old"
+def test_a_link_to_a_folder_stays_a_link(part: Path, old: Path) -> None:
+    link = old.with_name("link")
+    link.symlink_to(old)
+    fill_folder(part, link)
+    assert link.is_symlink() and (old / "new.txt").read_text() == "new"
 
 
-def test_the_old_folder_goes_only_once_the_new_one_stands(
-    part: Path, old: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-    remove = shutil.rmtree
+@pytest.mark.parametrize("text", ["x" * 300, "~no-such-user-at-all/x", "a\0b", "missing", ""])
+def test_what_can_not_be_a_folder_is_none(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert is_folder(Path(text)) == (text == "")  # "" is the working folder
 
-    def look(folder, *args, **kwargs):
-        seen.append((old / "new.txt").exists())
-        remove(folder, *args, **kwargs)
 
-    monkeypatch.setattr(shutil, "rmtree", look)
-    replace_folder(part, old)
-    assert seen == [True]
+def test_a_lock_keeps_others_out(tmp_path: Path) -> None:
+    order = []
+
+    def second() -> None:
+        with locked(tmp_path / "lock"):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    with locked(tmp_path / "lock"):
+        other.start()
+        other.join(0.3)
+        order.append("first")
+    other.join(10)
+    assert order == ["first", "second"]

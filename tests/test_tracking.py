@@ -92,6 +92,8 @@ def test_of_a_run_whose_newest_checkpoint_was_cut_off_the_one_before_counts(arch
         ("nowhere/at/all", "folder that exists"),
         ("{run}/../../x", "folder that exists"),
         ("images", "holds no checkpoint"),
+        ("x" * 300, "folder that exists"),
+        ("~no-such-user-at-all/x", "folder that exists"),
     ],
 )
 def test_what_is_not_found(archive, reference, words):
@@ -144,8 +146,37 @@ def test_the_run_that_mlflow_opened_is_adopted_with_its_parameters(workplace, mo
 def test_an_archive_that_cannot_be_created(workplace, monkeypatch):
     Path("file").write_text("")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/file/mlflow.db")
-    with pytest.raises(UserError, match="archive"):
-        tracking.resolve("0" * 32, "dcgan", "17")
+    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
+    with pytest.raises(UserError, match="can't be opened or created"), tracking.archived_run("dcgan", "x", config):
+        pass
+
+
+def test_an_archive_that_is_no_database(workplace):
+    Path("mlflow.db").write_text("something else, and much of it " * 100)
+    with pytest.raises(UserError, match="can't be opened or created"):
+        resolve("0" * 32)
+
+
+def test_a_store_that_mlflow_no_longer_has(workplace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{workplace}/mlruns")
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI is"):
+        resolve("0" * 32)
+
+
+def test_looking_for_a_run_does_not_make_an_archive(workplace):
+    with pytest.raises(UserError, match="there is no archive"):
+        resolve("0" * 32)
+    assert list(workplace.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "alias"), [("a@b", "good"), ("a/b", "good"), ("a", "latest"), ("a", "v1"), ("a", "")]
+)
+def test_names_that_a_reference_could_not_hold(name, alias):
+    from gan.commands.promote import PromoteConfig
+
+    with pytest.raises(UserError):
+        PromoteConfig(run_id="0" * 32, name=name, alias=alias)
 
 
 def test_checkpoints_that_are_let_go_are_gone(workplace, tmp_path):

@@ -57,7 +57,11 @@ def test_a_run_leaves_a_complete_trace(archive):
     assert {"config.json", "checkpoints", "report.html", "images"} <= files
     config = json.loads(Path(mlflow.artifacts.download_artifacts(f"runs:/{archive.run_id}/config.json")).read_text())
     assert config == dataclasses.asdict(QUICK)
-    assert run.data.params == {name: str(value) for name, value in config.items()}
+    assert run.data.params == {
+        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()
+    }
+    for name in ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor"):
+        assert run.data.metrics[name] > 0, name
     for name in ("data", "data_digest", "code_version", "device", "precision_used"):
         assert run.data.tags[name], name
     assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_digest"]
@@ -329,6 +333,15 @@ def test_a_disk_that_is_full_before_the_start(workplace, capsys, monkeypatch):
     assert "free some space" in refused(capsys, data="drawn", batch_size=4)
 
 
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "~no-such-user-at-all/x", "traffic-signs-data/train.p"], ids=["long", "nobody", "file"]
+)
+def test_what_is_no_folder_of_data(workplace, capsys, name):
+    Path("traffic-signs-data").mkdir()
+    Path("traffic-signs-data/train.p").write_bytes(b"")
+    assert "data names a folder" in refused(capsys, data=name)
+
+
 @pytest.mark.parametrize("iterations", [10, 60])
 def test_iterations_not_above_the_good_runs(archive, capsys, iterations):
     error = bad_reference(capsys, archive.run_id, iterations=iterations)
@@ -359,3 +372,26 @@ def test_interrupted_before_the_start_is_no_traceback(workplace):
     threading.Timer(0.7, process.send_signal, [signal.SIGINT]).start()
     _, err = process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT) and ("Traceback" not in err or process.returncode != 130)
+
+
+def test_a_database_on_a_full_disk_is_a_sentence_and_what_is_kept_is_told(
+    workplace, small_networks, monkeypatch, capsys
+):
+    from mlflow.exceptions import MlflowException
+
+    from gan.tracking import Run
+
+    log = Run.metrics
+
+    def full(self, values, step):
+        if step >= 40:
+            raise MlflowException("(sqlite3.OperationalError) database or disk is full")
+        log(self, values, step)
+
+    monkeypatch.setattr(Run, "metrics", full)
+    with pytest.raises(SystemExit) as stopped:
+        options = ["--data", "drawn", "--iterations", "60", "--checkpoint_interval", "20", "--batch_size", "8"]
+        command_line.run(TrainConfig, train_dcgan.main, options)
+    shown = capsys.readouterr()
+    assert stopped.value.code == 2 and "error: no space left" in shown.err and "Traceback" not in shown.err
+    assert "kept up to iteration 20" in shown.out

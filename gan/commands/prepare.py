@@ -87,8 +87,17 @@ def check(config: PrepareConfig, output: Path) -> None:
             "Name the folder that holds the GTSRB archives with `--source FOLDER`, "
             "or have them downloaded with `--download true`" + ("; not both." if config.source else ".")
         )
+    if is_drawn(config.source) and config.output == PrepareConfig.output:
+        raise UserError("drawn signs must not be taken for real ones: give them an `--output` of their own.")
     if config.mirror and not config.download:
         raise UserError("mirror is an address to download from; add `--download true` or leave it out.")
+    try:
+        urllib.parse.urlsplit(config.mirror).port  # noqa: B018  reading it checks it
+        config.mirror.encode("ascii")
+    except ValueError:
+        raise UserError(
+            f"mirror {config.mirror!r} is no http address (special characters are written %XX)."
+        ) from None
     if config.source and not is_drawn(config.source) and not exists(Path(config.source)):
         raise UserError(f"source {config.source} does not exist or may not be looked at; check the path.")
     missing = [size for name, size in gtsrb.ARCHIVES.items() if not (output / "archives" / name).exists()]

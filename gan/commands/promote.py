@@ -16,7 +16,17 @@ class PromoteConfig:
     alias: str = option("goodrun", "the alias to point at it")
 
     def __post_init__(self):
-        require(re.fullmatch(r"[0-9a-f]{32}", self.run_id) is not None, "run_id", "a run id of MLflow", self.run_id)
+        for name, form, wanted in (
+            ("run_id", r"[0-9a-f]{32}", "a run id of MLflow"),
+            ("name", r"[^/@:]+", "a name without / @ :"),
+            (
+                "alias",
+                r"(?!latest$|v\d+$)[a-z][a-z0-9_-]*",
+                "of small letters, digits, _ and -, not `latest`",
+            ),
+        ):
+            value = getattr(self, name)
+            require(re.fullmatch(form, value) is not None, name, wanted, value)
 
 
 def main(config: PromoteConfig) -> None:

@@ -1,7 +1,6 @@
 """The main entry point: train a small generator and generate from it, to see everything at work."""
 
 import dataclasses
-import sys
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.command_line import option, run
@@ -36,5 +35,4 @@ def main(config: TourConfig) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")  # the scripts stand in the project's folder
     run(TourConfig, main)

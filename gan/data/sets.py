@@ -2,14 +2,16 @@
 
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 
 from gan.data.drawn import draw_signs
 from gan.data.gtsrb import read_signs
-from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, mirrored
+from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, with_mirrored
 from gan.errors import UserError
+from gan.storage import is_folder
 
 DRAWN = "drawn"
 DRAWN_SEED = 0
@@ -48,11 +50,11 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
         test = max(CLASSES, round(size * DRAWN_TEST_SHARE))
         return SignSet(data, *draw_signs(size, test, DRAWN_SEED, classes=needed))
     folder = Path(data)
-    if not (folder / "train.p").is_file():
+    if not is_folder(folder) or not (folder / "train.p").is_file():
         raise UserError(
-            f"there is no {folder / 'train.p'}; make it from the GTSRB archives with "
-            f"`uv run python -m gan.commands.prepare --source FOLDER --output {folder}` (or `--download true`), "
-            "or train on drawn signs with data=drawn."
+            f"there is no {folder / 'train.p'} (data names a folder); make it from the GTSRB archives with "
+            f"`uv run python -m gan.commands.prepare --source FOLDER --output {shlex.quote(data)}` "
+            "(or `--download true`), or train on drawn signs with data=drawn."
         )
     test = folder / "test.p"
     return SignSet(data, read_signs(folder / "train.p"), read_signs(test) if test.is_file() else None)
@@ -60,7 +62,7 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
 
 def is_drawn(data: str) -> bool:
     """Whether a `data` parameter asks for drawn signs: "drawn", or "drawn:20000" for so many training images."""
-    return re.fullmatch(rf"{DRAWN}(:[1-9]\d{{0,6}})?", data) is not None
+    return re.fullmatch(rf"{DRAWN}(:[1-9]\d{{0,4}})?", data) is not None
 
 
 def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
@@ -77,7 +79,7 @@ def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
     chosen = join(*parts)
     if class_id is not None:
         chosen = chosen.take(np.isin(chosen.labels, (class_id, MIRROR.get(class_id, class_id))))
-    chosen = join(chosen, mirrored(chosen))
+    chosen = with_mirrored(chosen)
     if class_id is not None:
         chosen = chosen.take(chosen.labels == class_id)
         if len(chosen) < 2:

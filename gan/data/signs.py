@@ -56,7 +56,7 @@ NAMES = (
     "End of no passing for trucks",
 )
 
-# Training images of each class in the full archive (39,209 in all), 30 a track.
+# Training images of each class in the full archive (39,209 in all): tracks of 30, one of 29.
 TRAINING_COUNTS = (
     210, 2220, 2250, 1410, 1980, 1860, 420, 1440, 1410, 1470, 2010, 1320, 2100, 2160, 780,
     630, 420, 1110, 1200, 210, 360, 330, 390, 510, 270, 1500, 600, 240, 540, 270,
@@ -117,6 +117,13 @@ def join(*parts: Signs) -> Signs:
         for field in dataclasses.fields(Signs)
     }
     return Signs(**(fields | {"tracks": np.concatenate(tracks)}))
+
+
+def with_mirrored(signs: Signs) -> Signs:
+    """The signs, and behind them the mirror images of those that are signs in the mirror, of the same tracks."""
+    images = mirrored(signs)
+    fields = [field.name for field in dataclasses.fields(Signs)]
+    return Signs(**{name: np.concatenate([getattr(signs, name), getattr(images, name)]) for name in fields})
 
 
 def mirrored(signs: Signs) -> Signs:

@@ -94,12 +94,11 @@ def compare(generated: np.ndarray, real: np.ndarray, tracks: np.ndarray) -> dict
         Each score and, with "_floor" behind its name, the same of real images:
         "diversity" (see `diversity`), and "nearest_real", the median distance to the nearest real image; its floor
         is the median distance of real images to the nearest one of another physical sign, left out where tracks
-        are not known.  Far below the floor means copies, far above it images that do not look real.
+        are not known.  Far below the floor means copies, far above it images that do not look real.  A single
+        image has no diversity.
     """
-    scores = {
-        "diversity": diversity(generated),
-        "diversity_floor": diversity(real),
-        "nearest_real": float(np.median(nearest(generated, real, 1)[0])),
-    }
+    scores = {"nearest_real": float(np.median(nearest(generated, real, 1)[0]))}
+    if len(generated) > 1:
+        scores |= {"diversity": diversity(generated), "diversity_floor": diversity(real)}
     floor = track_floor(real, tracks)
     return scores | ({"nearest_real_floor": float(np.median(floor))} if len(floor) else {})

@@ -9,7 +9,7 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # parameter v
 
 
 def describe() -> str:
-    """The devices in words: "1 GPU (NVIDIA H100)" or "CPU, 2 cores"."""
+    """The devices in words: "GPU (NVIDIA H100)" or "CPU, 2 cores"."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "unknown")

@@ -17,7 +17,10 @@ def start(program: str) -> str:
     Args:
         program: a script of the project ("evaluate.py"), or another program of the environment ("mlflow").
     """
-    here = Path.cwd() == ROOT
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    elsewhere = store not in ("", f"sqlite:///{Path('mlflow.db').resolve()}")
+    # `mlflow run PROJECT` starts the program in the project's folder and keeps the archive where the user stands.
+    here = Path.cwd() == ROOT and not elsewhere
     script = program.endswith(".py")
     if script and not here:
         program = shlex.quote(str(ROOT / program))
@@ -28,8 +31,7 @@ def start(program: str) -> str:
         active = first is not None and Path(first).parent == Path(sys.executable).parent
         python = "python" if active else shlex.quote(sys.executable)
         line = f"{python} {program}" if script else program if active else f"{python} -m {program}"
-    store = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if script and store not in ("", f"sqlite:///{Path('mlflow.db').resolve()}"):
+    if script and elsewhere:
         line = f"MLFLOW_TRACKING_URI={shlex.quote(store)} {line}"
     return line
 

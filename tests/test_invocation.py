@@ -1,6 +1,8 @@
 """Printed commands can be copied and work from the folder that the program was started in."""
 
 import dataclasses
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,11 @@ class Config:
     class_val: str = option("17", "a class")
     data: str = option("signs", "a folder")
     seed: int = option(0, "a seed")
+
+
+@pytest.fixture(autouse=True)
+def no_store(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 @pytest.fixture
@@ -35,6 +42,7 @@ def test_in_the_project_under_uv(monkeypatch):
 def test_in_the_project_without_uv(monkeypatch):
     monkeypatch.chdir(invocation.ROOT)
     monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert invocation.start("evaluate.py") == "python evaluate.py"
     assert invocation.start("mlflow") == "mlflow"
 
@@ -45,9 +53,32 @@ def test_elsewhere_the_projects_folder_is_named_and_quoted(elsewhere, monkeypatc
     assert invocation.start("mlflow") == f"uv run --project '{elsewhere}' mlflow"
 
 
+def test_an_archive_that_is_elsewhere_is_named(monkeypatch):
+    monkeypatch.chdir(invocation.ROOT)
+    monkeypatch.setenv("UV", "/bin/uv")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////somewhere else/mlflow.db")
+    root = invocation.ROOT
+    shown = invocation.start("evaluate.py")
+    assert (
+        shown
+        == f"MLFLOW_TRACKING_URI='sqlite:////somewhere else/mlflow.db' uv run --project {root} {root}/evaluate.py"
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root}/mlflow.db")
+    assert invocation.start("evaluate.py") == "uv run evaluate.py"
+
+
+def test_an_environment_that_is_not_active_is_named(monkeypatch):
+    monkeypatch.chdir(invocation.ROOT)
+    monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert invocation.start("evaluate.py") == f"{sys.executable} evaluate.py"
+    assert invocation.start("mlflow") == f"{sys.executable} -m mlflow"
+
+
 def test_a_command_has_what_is_not_at_its_default_and_what_changes(monkeypatch):
     monkeypatch.chdir(invocation.ROOT)
     monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     shown = invocation.command("train_dcgan.py", Config(data="my signs"), seed=0)
     assert shown == "python train_dcgan.py --data 'my signs' --seed 0"
 

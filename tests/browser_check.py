@@ -22,7 +22,7 @@ from pathlib import Path
 
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.common.action_chains import ActionChains
 
 # Page of a run, and the words that a person must see there.
 PAGES = {
@@ -104,9 +104,11 @@ def tidy_up(driver: webdriver.Chrome) -> None:
     ):
         with contextlib.suppress(WebDriverException):  # one that went with the panel
             button.click()
-    for slider in driver.find_elements("css selector", "[role=slider]"):
-        with contextlib.suppress(WebDriverException):  # the only step there is can't be moved
-            slider.send_keys(Keys.END)
+    for box in driver.find_elements("css selector", "input[type=number]:enabled"):
+        with contextlib.suppress(WebDriverException):
+            width = box.size["width"]
+            # The slider stands to the left of its box: press it near its end.
+            ActionChains(driver).move_to_element_with_offset(box, -width // 2 - 22, 0).click().perform()
 
 
 def wait_for(address: str) -> None:

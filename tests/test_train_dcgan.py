@@ -175,7 +175,8 @@ def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, nu
     run = mlflow.search_runs(output_format="list")[0]
     assert run.info.status == "KILLED"
     command = shlex.split(next(line for line in out.splitlines() if "--goodrun_ref" in line))
-    config = command_line.parse(TrainConfig, command[command.index("train_dcgan.py") + 1 :])
+    script = next(place for place, word in enumerate(command) if word.endswith("train_dcgan.py"))
+    config = command_line.parse(TrainConfig, command[script + 1 :])
     assert config.goodrun_ref == run.info.run_id and config.iterations == 5000 and config.batch_size == 4
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", "17")
     assert 10 <= goodrun.iteration < 4000 and checkpoints.whole(goodrun.checkpoint)

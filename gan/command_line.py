@@ -13,6 +13,10 @@ from gan.errors import UserError, is_no_space
 
 Config = TypeVar("Config")
 
+# Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
+# piece of work looks here before it begins.
+stops: list[int] = []
+
 ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
 
 
@@ -67,7 +71,8 @@ def run(
 
     SIGTERM raises KeyboardInterrupt like Ctrl-C does, so that both are handled in one place.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     _end_with_mlflow()
     try:
         status = main(parse(config_class, argv)) or 0
@@ -93,8 +98,9 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM arrived."""
 
 
-def _terminate(number: int, frame: Any) -> NoReturn:
-    raise _Terminated
+def _stop(number: int, frame: Any) -> NoReturn:
+    stops.append(number)
+    raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 def _end_with_mlflow() -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from gan import checkpoints, pictures
 from gan.checkpoints import About
+from gan.command_line import stops
 from gan.report import Report
 from gan.scoring.neighbours import compare
 from gan.tracking import Run, checkpoint_names
@@ -100,7 +101,7 @@ class Session:
             (self._schedule.sample_interval, self._record_samples),
             (self._schedule.checkpoint_interval, self._record_checkpoint),
         ]
-        with StopRequested() as stop:
+        with StopRequested(stops[0] if stops else None) as stop:
             schedule = self._schedule
             try:
                 self._record_samples(schedule.start)  # the slider of the UI begins here

@@ -12,6 +12,15 @@ ROOT = Path(__file__).resolve().parent.parent
 REAL_GTSRB = ROOT.parent / "shared" / "data" / "gtsrb"
 
 
+@pytest.fixture(autouse=True)
+def no_signal_of_another_test():
+    from gan.command_line import stops
+
+    stops.clear()
+    yield
+    stops.clear()
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     """An empty working folder; MLflow's default store is in it."""

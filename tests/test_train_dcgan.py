@@ -18,7 +18,7 @@ from conftest import start_script
 from PIL import Image
 
 import train_dcgan
-from gan import checkpoints, command_line, tracking
+from gan import checkpoints, command_line, session, tracking
 from train_dcgan import TrainConfig
 
 QUICK = TrainConfig(data="drawn", iterations=60, checkpoint_interval=20, sample_interval=30, batch_size=8)
@@ -222,7 +222,7 @@ def test_two_runs_of_one_class_at_once_in_a_new_folder(workplace):
     assert len(runs) == 2 and {run.info.status for run in runs} == {"FINISHED"}
     for run in runs:
         folder = workplace / "images" / "train" / f"class-17-{run.info.run_id[:8]}"
-        assert len(list(folder.glob("generated-*.png"))) == 2
+        assert len(list(folder.glob("generated-*.png"))) == 3
         about = tracking.resolve(run.info.run_id, "dcgan", "17").about
         assert str(about.config["seed"]) == run.data.params["seed"] and about.run_id == run.info.run_id
 
@@ -371,8 +371,15 @@ def test_a_good_run_of_another_network(archive, capsys):
 def test_interrupted_before_the_start_is_no_traceback(workplace):
     process = start_script("train_dcgan.py", "--data", "drawn", cwd=workplace)
     threading.Timer(0.7, process.send_signal, [signal.SIGINT]).start()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert process.returncode in (130, -signal.SIGINT) and ("Traceback" not in err or process.returncode != 130)
+
+
+def test_a_stop_that_a_library_swallowed_is_heeded_when_training_begins(workplace, small_networks, monkeypatch):
+    monkeypatch.setattr(session, "stops", [signal.SIGTERM])
+    run_id, status = train_dcgan.train(quick(iterations=5000))
+    assert status == 143 and mlflow.get_run(run_id).info.status == "KILLED"
+    assert tracking.resolve(run_id, "dcgan", "17").iteration <= 25
 
 
 def test_a_database_on_a_full_disk_is_a_sentence_and_what_is_kept_is_told(

@@ -40,10 +40,13 @@ class StopRequested:
     """Turns Ctrl-C and SIGTERM into a flag, so that a block and a checkpoint are always finished.
 
     The first of them is taken note of; further ones (a terminal and `mlflow run` both pass them on) change nothing.
+
+    Args:
+        already: a signal that arrived before.
     """
 
-    def __init__(self):
-        self.signal: int | None = None
+    def __init__(self, already: int | None = None):
+        self.signal = already
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequested":

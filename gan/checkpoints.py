@@ -7,7 +7,6 @@ checkpoint is only numbers.
 
 import dataclasses
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gan.errors import UserError
+from gan.storage import replacing
 
 NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
@@ -76,17 +76,8 @@ def save(path: Path, about: About, parts: dict[str, list]) -> None:
     for part, variables in parts.items():
         for number, variable in enumerate(variables):
             arrays[f"{part}/{number:04d}"] = np.asarray(variable)
-    part_file = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part_file.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part_file.replace(path)
-    except OSError as error:  # NumPy's own does not say which file
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        part_file.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(file, **arrays)
 
 
 def read_about(path: Path) -> About:

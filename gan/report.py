@@ -3,10 +3,11 @@
 import base64
 import html
 import io
-import os
 from pathlib import Path
 
 from PIL import Image
+
+from gan.storage import replacing
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #212529; max-width: 1180px; margin: 2em auto; padding: 0 1em; }
@@ -51,12 +52,8 @@ class Report:
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{self._title}</title>'
             f"<style>{_STYLE}</style>{''.join(self._parts)}</html>"
         )
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_text(page, encoding="utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(page.encode())
 
 
 def _shown(value: object) -> str:

@@ -1,10 +1,12 @@
-"""Checks on folders before anything is written to them."""
+"""Writing without losing anything: checks before it, and files and folders that are whole or not there."""
 
 import contextlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from gan.errors import UserError
 
@@ -34,6 +36,34 @@ def require_writable(folder: Path, free: int = 0) -> None:
             f"the disk of {folder} has {_megabytes(left)} MB free and about {_megabytes(free)} MB are needed; "
             "free some space and start again."
         )
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends well, and else leaves no trace.
+
+    Raises:
+        OSError: the file can't be written; what was at `path` is as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say where
+        raise
+    if os.name == "posix":  # the new name is on the disk only when its folder is
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def fill_folder(part: Path, folder: Path) -> None:

@@ -110,14 +110,13 @@ class Run:
 
 
 @contextlib.contextmanager
-def archived_run(kind: str, name: str, config: Any, tags: dict[str, str] | None = None) -> Iterator[Run]:
+def archived_run(kind: str, name: str, config: Any) -> Iterator[Run]:
     """Open a run, or the one that `mlflow run` has opened for this process.
 
     Args:
         kind: what kind of run, "dcgan" or "evaluate" for example; `resolve` looks for it.
         name: a name that says what ran.
         config: the frozen dataclass of parameters; logged as parameters and as config.json.
-        tags: more tags.
 
     Raises:
         UserError: the archive can't be reached or written.
@@ -139,7 +138,6 @@ def archived_run(kind: str, name: str, config: Any, tags: dict[str, str] | None 
         mlflow.set_tags(
             {"mlflow.runName": name, _KIND: kind, "code_version": code_version()} | {_CLASS: values.get(_CLASS, "")}
         )
-        mlflow.set_tags(tags or {})
         yield run
 
 

@@ -1,4 +1,3 @@
-import contextlib
 import dataclasses
 import errno
 import io
@@ -6,12 +5,12 @@ import json
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from conftest import full_disk
 
 from gan import checkpoints
 from gan.checkpoints import NAME, About, file_name, finite, load, newest_in, read_about, save, size, thin_out, whole
@@ -86,18 +85,6 @@ def assert_refused(path: Path, match: str = ".") -> None:
         load(path, into)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert all(np.all(np.asarray(v) == UNTOUCHED) for part in into.values() for v in part)
-
-
-@contextlib.contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file of this process can grow beyond `room` bytes, as on a disk that is nearly full."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_saved_comes_back_bit_for_bit(path: Path) -> None:

@@ -1,13 +1,12 @@
 import base64
-import contextlib
 import errno
 import io
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import full_disk
 from PIL import Image
 
 from gan.report import Report
@@ -104,18 +103,6 @@ def test_other_alphabets_survive(tmp_path: Path) -> None:
     page = Page(tmp_path / "report.html")
     assert page.of("h1") == ["Überholverbot 禁止"]
     assert {"charset": "utf-8"} in [attributes for tag, attributes in page.elements if tag == "meta"]
-
-
-@contextlib.contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file of this process can grow beyond `room` bytes, as on a disk that is nearly full."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_report_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:

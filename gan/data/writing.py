@@ -1,10 +1,7 @@
-"""Files that are whole or not there, and among them pickles of arrays that any NumPy reads."""
+"""Pickles of arrays that any NumPy reads."""
 
-import contextlib
-import os
 import pickle
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,36 +9,9 @@ import numpy as np
 
 from gan.data.pickles import MAX_BYTES, NUMBERS
 from gan.errors import UserError
+from gan.storage import replacing
 
 _CHUNK = 2**22
-
-
-@contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well, and else leaves no trace.
-
-    Raises:
-        OSError: the file can't be written; what was at `path` is as it was.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say where
-        raise
-    if os.name == "posix":  # the new name is on the disk only when its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def write_pickle(path: str | Path, arrays: dict[str, np.ndarray]) -> None:

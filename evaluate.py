@@ -14,6 +14,9 @@ from gan.errors import UserError
 
 IMAGE_BYTES = 8_000  # of a PNG of 32x32 on the disk, at most
 MANIFEST = "evaluation.json"
+SCORES = "scores.json"
+CURVES = ("generator_loss", "discriminator_loss", "class_loss_real", "class_loss_generated", "fid_training",
+          "fid_held_out", "gan_test", "gan_test_worst")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,24 +29,32 @@ class EvaluateConfig:
     )
     count: int = option(100, "images to generate (of each class)")
     seed: int = option(0, "of the latents, 0 or more; the same reference and seed give the same bytes")
+    scores: str = option("full", "full: all scores, some minutes for `all`; pixels: those without a classifier; none")
+    judge_iterations: int = option(2_000, "training of the classifier that gives scores, if the archive has none yet")
+    inception: bool = option(False, "also the FID in features of ImageNet's Inception, whose weights are downloaded")
     output: str = option("", "folder for the images; by default one under images/evaluate that tells what is in it")
 
     def __post_init__(self):
         parse_class(self.class_val)
         require(1 <= self.count <= 1_000_000, "count", "from 1 to 1000000", self.count)
+        require(self.scores in ("full", "pixels", "none"), "scores", "full, pixels or none", self.scores)
+        require(
+            1 <= self.judge_iterations <= 1_000_000, "judge_iterations", "from 1 to 1000000", self.judge_iterations
+        )
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
 
 
 def main(config: EvaluateConfig) -> None:
-    """Restore -> generate -> compare -> archive."""
+    """Restore -> generate -> score -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from PIL import Image
 
     from gan import tracking
+    from gan.data.split import cut
     from gan.storage import fill_folder, require_writable
 
     class_id = parse_class(config.class_val)
-    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
+    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val, one_of_all=True)
     if goodrun is None:
         newest = tracking.newest_run("dcgan", config.class_val)
         hint = (
@@ -51,37 +62,50 @@ def main(config: EvaluateConfig) -> None:
         )
         raise UserError(f"evaluate needs goodrun_ref, the run to generate from; {hint}.")
     origin = {"run": goodrun.run_id, "iteration": goodrun.iteration, "class_val": config.class_val}
-    origin |= {"seed": config.seed, "count": config.count}
+    origin |= {name: getattr(config, name) for name in ("seed", "count", "scores", "inception")}
     name = f"class-{config.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
     output = Path(os.path.realpath(config.output or Path("images/evaluate") / name))
     classes = range(CLASSES) if class_id is None else [class_id]
     require_own(output, origin)
     room = output if output.exists() else output.parent
     require_writable(room, config.count * len(classes) * 2 * IMAGE_BYTES)
-    real = real_images(goodrun.about, class_id)
+    real = real_images(goodrun.about)
 
     from gan.evaluation import Evaluation
     from gan.generating import Generator
+    from gan.inception import Inception
+    from gan.progress import progress
+    from gan.scored import score
     from gan.training.devices import make_deterministic
 
     make_deterministic()
+    inception = Inception() if config.inception else None
     generator = Generator(goodrun)
-    evaluation = Evaluation(goodrun, real)
+    evaluation = Evaluation(goodrun, real and cut(real.train)[0], several=class_id is None)
     with tempfile.TemporaryDirectory(dir=room, prefix=".evaluation-") as folder:
         part = Path(folder) / output.name
+        bar = progress(config.count * len(classes), "generating", "image")
         for k in classes:
             place = part / f"{k:02d}" if class_id is None else part
             place.mkdir(parents=True)
-            images = generator.images(config.count, config.seed, k if class_id is None else 0)
+            images = generator.images(config.count, config.seed, k, bar)
             for number, image in enumerate(images):
                 Image.fromarray(image).save(place / f"{number:05d}.png")
             evaluation.add(k, images)
-        evaluation.write(part)
+        bar.close()
+        if real is not None and config.scores != "none":
+            judge_iterations = config.judge_iterations if config.scores == "full" else 0
+            score(evaluation, generator, real, list(classes), config.seed, judge_iterations, inception)
+        evaluation.write(part, tracking.history(goodrun.run_id, CURVES))
+        if evaluation.class_scores():
+            (part / SCORES).write_text(
+                json.dumps({"overall": evaluation.scores(), "classes": evaluation.class_scores()}, indent=1)
+            )
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part)}, indent=1))
         with tracking.archived_run("evaluate", f"evaluate {name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.about.data["name"], goodrun.about.data["digest"], "evaluation")
-            run.metrics(evaluation.means(), goodrun.iteration)
+            run.metrics(evaluation.scores(), goodrun.iteration)
             run.image("samples/contact-sheet", evaluation.sheet(), goodrun.iteration)
             run.folder(part)
             fill_folder(part, output)
@@ -112,18 +136,22 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def real_images(about, class_id: int | None):
-    """The images that the good run was trained on, or None where they are not there any more."""
+def real_images(about):
+    """The data set that the good run was trained on, or None where it is not there any more."""
     from gan.data.sets import open_signs, select
 
     try:
-        signs = select(open_signs(about.data["name"], class_id), class_id, about.config.get("use_test") is True)
-        if signs.digest() == about.data["digest"]:
+        signs = open_signs(about.data["name"])
+        # Runs of the time before there were held-out tracks have learned them all.
+        parts = about.config.get("use_test") is True, about.config.get("use_held_out", True) is True
+        if select(signs, parse_class(about.class_val), *parts).digest() == about.data["digest"]:
+            if any(parts):
+                print("the run has learned signs that it should be compared with: scores beside them mean little.")
             return signs
         reason = f"{about.data['name']} holds other images than the run was trained on."
     except UserError as error:
         reason = str(error)
-    print(f"without real neighbours and scores: {reason}")
+    print(f"without real images beside and scores: {reason}")
     return None
 
 

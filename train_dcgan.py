@@ -23,6 +23,7 @@ class TrainConfig:
         "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
     )
     use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
+    use_held_out: bool = option(False, "learn the held-out tracks too; the scores compare with them no more then")
     batch_size: int = option(32, "real images an iteration, and as many generated ones")
     generator_lr: float = option(2e-4, "step size of Adam for the generator")
     discriminator_lr: float = option(2e-4, "step size of Adam for the discriminator")
@@ -30,7 +31,8 @@ class TrainConfig:
     precision: str = option("float32", "float32, bfloat16, or auto: the faster one on this machine")
     sample_interval: int = option(100, "iterations between two grids of samples")
     checkpoint_interval: int = option(1_000, "iterations between two checkpoints")
-    keep_checkpoints: int = option(4, "checkpoints kept besides the latest, spread over the run")
+    keep_checkpoints: int = option(4, "checkpoints kept besides the latest and the best, spread over the run")
+    judge_iterations: int = option(2_000, "training of the classifier that gives scores; 0: without its scores")
 
     def __post_init__(self):
         parse_class(self.class_val)
@@ -39,6 +41,9 @@ class TrainConfig:
             require(1 <= value <= MOST_ITERATIONS, name, f"from 1 to {MOST_ITERATIONS}", value)
         require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
         require(0 <= self.keep_checkpoints <= 1000, "keep_checkpoints", "from 0 to 1000", self.keep_checkpoints)
+        require(
+            0 <= self.judge_iterations <= 1_000_000, "judge_iterations", "from 0 to 1000000", self.judge_iterations
+        )
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         for name in ("generator_lr", "discriminator_lr"):
             require(0 < getattr(self, name) < 1, name, "above 0 and below 1", getattr(self, name))
@@ -56,6 +61,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import checkpoints, tracking
     from gan.data.sets import open_signs, select
+    from gan.data.split import cut
     from gan.storage import require_writable
 
     class_id = parse_class(config.class_val)
@@ -65,12 +71,14 @@ def train(config: TrainConfig) -> tuple[str, int]:
             f"the good run has {goodrun.iteration} iterations already; iterations counts them too, "
             f"so give more than {goodrun.iteration} (iterations={config.iterations} now)."
         )
-    signs = open_signs(config.data, class_id)
-    chosen = select(signs, class_id, config.use_test)
+    signs = open_signs(config.data, None if config.judge_iterations else class_id)
+    chosen = select(signs, class_id, config.use_test, config.use_held_out)
     folder = Path("images/train").resolve()
     require_writable(folder)
 
     from gan.invocation import command, start
+    from gan.judging import judge_of
+    from gan.scoring.signs import RANKED_BY, checkpoint_scores
     from gan.session import Schedule, Session, say
     from gan.training import devices
     from gan.training.dcgan import Network, SignGan
@@ -107,6 +115,10 @@ def train(config: TrainConfig) -> tuple[str, int]:
     if goodrun:
         for difference in about.differences(goodrun.about):
             say(f"going on with another {difference}")
+    judge = judge_of(signs, config.judge_iterations, say) if config.judge_iterations else None
+    score = checkpoint_scores(
+        judge, *cut(signs.train), chosen, class_id, lambda labels: trained.images(labels, "scores")
+    )
     name = f"dcgan class {config.class_val} {signs.name}"
     with tracking.archived_run("dcgan", name, config) as run:
         run.data(signs.name, data["digest"])
@@ -115,9 +127,9 @@ def train(config: TrainConfig) -> tuple[str, int]:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
         say(f"{name}: {len(chosen)} images, {devices.describe()}, {precision}; run {run.id}")
         session = Session(
-            run, trained, about, schedule, chosen.images, chosen.tracks,
+            run, trained, about, schedule, chosen.images, score, RANKED_BY,
             folder=folder / f"class-{config.class_val}-{run.short}",
-            again=lambda run_id: command("train_dcgan.py", config, goodrun_ref=run_id),
+            again=lambda reference: command("train_dcgan.py", config, goodrun_ref=reference),
         )  # fmt: skip
         status = session.train()
         say(f"samples: {session.folder}\nbrowse: {tracking.browse_hint(run.id)}")

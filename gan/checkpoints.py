@@ -20,6 +20,7 @@ from gan.storage import replacing
 NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
 FORMAT = 1
+_HALF = {np.dtype(np.float32): np.dtype(np.float16)}  # what weights may be stored as, to be half as large
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
 REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "seed", "precision")
@@ -105,11 +106,17 @@ def load(path: Path, parts: dict[str, list]) -> About:
         found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
         for part, variables in parts.items():
             stored = [name for name in archive.files if name.startswith(f"{part}/")]
+            if not stored:
+                raise UserError(
+                    f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, "
+                    "or from a run."
+                )
             if len(stored) != len(variables):
                 raise _other_network(path, part)
             for number, variable in enumerate(variables):
                 array = _array(path, archive, f"{part}/{number:04d}")
-                if array.shape != tuple(variable.shape) or array.dtype != np.asarray(variable).dtype:
+                dtype = np.asarray(variable).dtype
+                if array.shape != tuple(variable.shape) or array.dtype not in (dtype, _HALF.get(dtype)):
                     raise _other_network(path, part)
                 found[part].append(array)
     for part, variables in parts.items():

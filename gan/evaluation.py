@@ -5,20 +5,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan import pictures
 from gan.data.signs import NAMES, Signs
-from gan.pictures import neighbour_sheet
-from gan.report import Report
-from gan.scoring.neighbours import compare, nearest
+from gan.report import Flagged, Report
+from gan.scoring.neighbours import nearest
+from gan.scoring.signs import MEANINGS, Scores, SignScorer, out_of_range
 from gan.tracking import GoodRun
 
-SHOWN = 48  # generated images on the contact sheet, over all classes; one of each class at least
+SHOWN = 48  # generated images on the contact sheet of one class
+SHOWN_OF_EACH = 8  # and of each class where there are several
 NEIGHBOURS = 3  # real images beside each
 SCORED = 500  # images of a class that the scores look at
-
-WORDS = {
-    "diversity": "how much the images differ from each other; well below the floor: they are nearly alike",
-    "nearest_real": "median distance to the nearest training image; far below the floor: copies, far above: not real",
-}
 
 
 class Evaluation:
@@ -26,77 +23,150 @@ class Evaluation:
 
     Args:
         goodrun: what was restored.
-        real: the real training images of its classes, or None where they are not at hand.
+        training: the real images that the run could learn from, or None where they are not at hand.
+        several: whether several classes are generated.
     """
 
-    def __init__(self, goodrun: GoodRun, real: Signs | None):
-        self._goodrun, self._real = goodrun, real
-        self._scores: dict[int, dict[str, float]] = {}
-        self._shown: list[tuple[np.ndarray, np.ndarray, list[str]]] = []
+    def __init__(self, goodrun: GoodRun, training: Signs | None, several: bool):
+        self._goodrun, self._training, self._several = goodrun, training, several
+        self._made: list[tuple[int, np.ndarray]] = []
+        self._scores = Scores({}, {})
+        self._closest: Image.Image | None = None
 
     def add(self, class_id: int, images: np.ndarray) -> None:
         """Take in the generated images of a class, uint8 (N, 32, 32, 3)."""
-        shown = images[: SHOWN if self._goodrun.about.class_val != "all" else 1]
-        captions = [f"{class_id} #{number}" for number in range(len(shown))]
-        neighbours = np.empty((len(shown), 0, *images.shape[1:]), np.uint8)
-        if self._real is not None:
-            real = self._real.take(self._real.labels == class_id)
-            distances, chosen = nearest(shown, real.images, min(NEIGHBOURS, len(real)))
-            neighbours = real.images[chosen]
-            captions = [f"{text}  nearest {row[0]:.2f}" for text, row in zip(captions, distances, strict=True)]
-            self._scores[class_id] = compare(images[:SCORED], real.images, real.tracks)
-        self._shown.append((shown, neighbours, captions))
+        self._made.append((class_id, images[:SCORED]))
+
+    def score(self, scorer: SignScorer) -> None:
+        """Score what was taken in, and find the pairs that are closest to each other."""
+        generated = self.generated()
+        self._scores = scorer.full(generated)
+        made, real, apart = scorer.closest(generated)
+        captions = [f"{distance:.2f}" for distance in apart]
+        self._closest = pictures.neighbour_sheet(made, real[:, None], captions)
+
+    def take(self, scores: Scores) -> None:
+        """Take in the scores of all classes and of each."""
+        self._scores = scores
+
+    def add_scores(self, scores: dict[str, float]) -> None:
+        """Take in scores of all classes together that were found elsewhere."""
+        self._scores.overall.update(scores)
 
     def sheet(self) -> np.ndarray:
         """The contact sheet, uint8 (height, width, 3)."""
-        generated, neighbours, captions = zip(*self._shown, strict=True)
-        most = min(pictures.shape[1] for pictures in neighbours)
-        return np.asarray(
-            neighbour_sheet(
-                np.concatenate(generated),
-                np.concatenate([pictures[:, :most] for pictures in neighbours]),
-                [caption for some in captions for caption in some],
-            )
-        )
+        if self._several:
+            rows = []
+            for k, images in self._made:
+                real = self._real_of(k)
+                beside = real[np.linspace(0, len(real) - 1, min(len(real), SHOWN_OF_EACH)).astype(int)]
+                rows.append((f"{k}  {NAMES[k]}", images[:SHOWN_OF_EACH], beside))
+            return np.asarray(pictures.class_strips(rows))
+        k, images = self._made[0]
+        shown, real = images[:SHOWN], self._real_of(k)
+        captions = [f"{k} #{number}" for number in range(len(shown))]
+        neighbours = np.empty((len(shown), 0, *shown.shape[1:]), np.uint8)
+        if len(real):
+            distances, chosen = nearest(shown, real, min(NEIGHBOURS, len(real)))
+            neighbours = real[chosen]
+            captions = [f"{text}  nearest {row[0]:.2f}" for text, row in zip(captions, distances, strict=True)]
+        return np.asarray(pictures.neighbour_sheet(shown, neighbours, captions))
 
-    def means(self) -> dict[str, float]:
-        """Each score and each floor, averaged over the classes."""
-        names = {name for scores in self._scores.values() for name in scores}
-        return {
-            name: float(np.mean([scores[name] for scores in self._scores.values() if name in scores]))
-            for name in sorted(names)
-        }
+    def scores(self) -> dict[str, float]:
+        """All scores of all classes together, and the floors."""
+        return dict(self._scores.overall)
+
+    def class_scores(self) -> dict[int, dict[str, float]]:
+        """Scores and floors of each class."""
+        return {k: dict(values) for k, values in self._scores.classes.items()}
 
     def text(self) -> str:
         """The scores as lines for the console."""
-        means = self.means()
-        return "\n".join(
-            f"{name} {means[name]:.3f} (real: {means.get(f'{name}_floor', float('nan')):.3f}): {words}"
-            for name, words in WORDS.items()
-            if name in means
-        )
+        lines = []
+        for name, value, floor in self._overall():
+            beside = "" if floor is None else f" (real: {floor:.3f})"
+            mark = "  <- out of range" if out_of_range(name, value, floor) else ""
+            lines.append(f"{name} {value:.3f}{beside}: {MEANINGS[name][1]}{mark}")
+        return "\n".join(lines)
 
-    def write(self, folder: Path) -> None:
-        """Write contact-sheet.png and report.html."""
+    def write(self, folder: Path, curves: dict[str, tuple[list[int], list[float]]]) -> None:
+        """Write contact-sheet.png and report.html.
+
+        Args:
+            folder: where to.
+            curves: iterations and values of the run's losses and scores, by name.
+        """
         sheet = Image.fromarray(self.sheet())
         sheet.save(folder / "contact-sheet.png")
         about = self._goodrun.about
-        report = Report(f"Generated traffic signs, class_val {about.class_val}")
+        title = "all" if self._several else str(self._made[0][0])
+        report = Report(f"Generated traffic signs, class_val {title}")
         report.text(
             f"From iteration {about.iteration} of run {self._goodrun.run_id}, trained on {about.data['name']} "
             f"({about.data['images']} images, digest {about.data['digest']})."
         )
-        report.heading("Generated beside the nearest real images")
+        report.heading("Generated beside real images of the class" if self._several else
+                       "Generated beside the nearest real images")  # fmt: skip
         report.picture(sheet, "contact sheet")
-        if self._scores:
-            report.heading("Scores, each beside its floor: the same of real images")
-            for name, words in WORDS.items():
-                report.text(f"{name}: {words}.")
-            report.table(
-                ["class", *(head for name in WORDS for head in (name, "floor"))],
-                [
-                    [f"{k} {NAMES[k]}", *(scores.get(key, "-") for name in WORDS for key in (name, f"{name}_floor"))]
-                    for k, scores in self._scores.items()
-                ],
-            )
+        if self._scores.overall:
+            self._tell_scores(report)
+        if self._closest is not None:
+            report.heading("The closest pairs: generated, and the training image that is most like it")
+            report.text("Copies would show here. A frame of a video is as near to the next one as 0.1 to 0.3.")
+            report.picture(self._closest, "closest pairs")
+        losses = {name: values for name, values in curves.items() if "loss" in name}
+        if losses:
+            report.heading("The run: losses")
+            report.picture(pictures.curves(losses, "iterations", "loss"), "loss curves")
+        others = {name: dict(zip(*values, strict=True)) for name, values in curves.items() if name not in losses}
+        if others:
+            report.heading("The run: scores at its checkpoints")
+            for picture in pictures.score_curves(others):
+                report.picture(picture, "curves of the scores")
         report.write(folder / "report.html")
+
+    def _tell_scores(self, report: Report) -> None:
+        report.heading("Scores, each beside its floor: the same of held-out real images")
+        report.text(
+            "Features are those of a classifier trained on the real training images. Red: clearly worse than real."
+        )
+        rows = []
+        for name, value, floor in self._overall():
+            shown = Flagged(value) if out_of_range(name, value, floor) else value
+            better, words = MEANINGS[name]
+            rows.append([name, shown, "-" if floor is None else floor, f"{better} is better", words])
+        report.table(["score", "generated", "real", "", ""], rows)
+        if not self._scores.classes:
+            return
+        report.heading("By class")
+        chosen = [name for name in CLASS_COLUMNS if any(name in scores for scores in self._scores.classes.values())]
+        rows = []
+        for k, scores in self._scores.classes.items():
+            row: list[object] = [f"{k} {NAMES[k]}"]
+            for name in chosen:
+                value, floor = scores.get(name), scores.get(f"{name}_floor")
+                flagged = value is not None and out_of_range(name, value, floor)
+                row.append("-" if value is None else Flagged(value) if flagged else value)
+                row.append("-" if floor is None else floor)
+            rows.append(row)
+        report.table(["class", *(head for name in chosen for head in (name, "real"))], rows)
+
+    def _overall(self):
+        """Name, value and floor (or None) of each score, in the order of their meanings."""
+        known = self._scores.overall
+        return [(name, known[name], known.get(f"{name}_floor")) for name in MEANINGS if name in known]
+
+    def generated(self) -> Signs:
+        """The images that were taken in and are scored."""
+        images = np.concatenate([images for _, images in self._made])
+        labels = np.repeat([k for k, _ in self._made], [len(images) for _, images in self._made]).astype(np.uint8)
+        return Signs.of(images, labels)
+
+    def _real_of(self, class_id: int) -> np.ndarray:
+        if self._training is None:
+            return np.empty((0, 32, 32, 3), np.uint8)
+        return self._training.images[self._training.labels == class_id]
+
+
+CLASS_COLUMNS = ("gan_test", "fid_training", "fid_held_out", "precision", "recall", "density", "coverage",
+                 "diversity", "nearest_real")  # fmt: skip

@@ -5,7 +5,6 @@ import numpy as np
 from gan import checkpoints
 from gan.data.signs import to_uint8
 from gan.networks.dcgan import LATENT
-from gan.progress import progress
 from gan.tracking import GoodRun
 from gan.training.dcgan import Network
 
@@ -27,7 +26,7 @@ class Generator:
         self._model = self.network.build_generator()
         checkpoints.load(goodrun.checkpoint, {"averaged": self._model.variables})
 
-    def images(self, count: int, seed: int, class_id: int = 0) -> np.ndarray:
+    def images(self, count: int, seed: int, class_id: int, bar) -> np.ndarray:
         """Generate images of one class.
 
         The k-th image depends on the weights, `seed`, `class_id` and k alone, not on `count`.
@@ -35,19 +34,21 @@ class Generator:
         Args:
             count: how many.
             seed: of the latents.
-            class_id: the network's class; 0 where it knows only one.
+            class_id: of the signs; makes no difference to a network that knows only one class.
+
+            bar: a progress bar that counts images.
 
         Returns:
             uint8 (count, 32, 32, 3).
         """
         made = np.empty((count, 32, 32, 3), np.uint8)
+        class_id = class_id if self.network.classes > 1 else 0
         random = np.random.default_rng([seed, class_id])
         labels = np.full(BATCH, class_id, np.int32)
-        with progress(count, "generating", "image") as bar:
-            for first in range(0, count, BATCH):
-                latents = random.standard_normal((BATCH, LATENT), np.float32)
-                inputs = [latents, labels] if self.network.classes > 1 else latents
-                batch = to_uint8(np.asarray(self._model(inputs, training=False)))[: count - first]
-                made[first : first + len(batch)] = batch
-                bar.update(len(batch))
+        for first in range(0, count, BATCH):
+            latents = random.standard_normal((BATCH, LATENT), np.float32)
+            inputs = [latents, labels] if self.network.classes > 1 else latents
+            batch = to_uint8(np.asarray(self._model(inputs, training=False)))[: count - first]
+            made[first : first + len(batch)] = batch
+            bar.update(len(batch))
         return made

@@ -64,6 +64,28 @@ def neighbour_sheet(generated: np.ndarray, neighbours: np.ndarray, captions: Seq
     return sheet
 
 
+def class_strips(rows: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Image.Image:
+    """A sheet with a line for each class: its name, generated images, and real ones after a gap.
+
+    Args:
+        rows: name, uint8 (N, 32, 32, 3) generated and uint8 (M, 32, 32, 3) real images; M may be 0.
+    """
+    size, label, gap, font = 32 * 2, 230, 5, ImageFont.load_default(13)
+    most = [max(len(row[part]) for row in rows) for part in (1, 2)]
+    sheet = Image.new("RGB", (label + sum(most) * size + 4 * gap, len(rows) * (size + gap) + 24), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    places = label, label + most[0] * size + 3 * gap
+    for left, words in zip(places, ("generated", "real" if most[1] else ""), strict=True):
+        draw.text((left, 4), words, GREY, font)
+    for number, (name, *parts) in enumerate(rows):
+        top = 24 + number * (size + gap)
+        draw.text((gap, top + size // 2 - 8), name, INK, font)
+        for left, images in zip(places, parts, strict=True):
+            for column, image in enumerate(images):
+                sheet.paste(_enlarged(image, 2), (left + column * size, top))
+    return sheet
+
+
 def class_samples(signs: Signs, seed: int = 0, each: int = 10) -> Image.Image:
     """A sheet of some images of every class, with its number, name and count.
 
@@ -111,22 +133,65 @@ def class_histogram(train_counts: np.ndarray, test_counts: np.ndarray | None) ->
     return _drawn(figure)
 
 
-def curves(series: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str) -> Image.Image:
+def curves(
+    series: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, log: bool = False
+) -> Image.Image:
     """A line chart.
 
     Args:
         series: x and y values by name.
         xlabel: what x is.
         ylabel: what y is.
+        log: a logarithmic scale of y.
     """
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.add_subplot()
     for name, (x, y) in series.items():
-        axes.plot(x, y, label=name, linewidth=1.2)
+        axes.plot(x, y, label=name, linewidth=1.2, marker="." if len(x) < 20 else None)
+    if log:
+        axes.set_yscale("log")
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+    return _drawn(figure)
+
+
+def score_curves(scores: dict[str, dict[int, float]]) -> list[Image.Image]:
+    """Line charts of scores over iterations: one of distances, on a logarithmic scale, and one of shares.
+
+    Args:
+        scores: values by iteration, by name of the score.
+    """
+    charts = []
+    distances = {name: values for name, values in scores.items() if "fid" in name or "kid" in name}
+    for chosen, log in ((distances, True), ({k: v for k, v in scores.items() if k not in distances}, False)):
+        if chosen:
+            series = {name: (list(values), list(values.values())) for name, values in chosen.items()}
+            charts.append(curves(series, "iterations", "distance" if log else "score", log))
+    return charts
+
+
+def confusion_chart(labels: np.ndarray, answers: np.ndarray, classes: int) -> Image.Image:
+    """What a classifier takes images of each class for, as a map of shares.
+
+    Args:
+        labels: integers (N,), the true class ids.
+        answers: integers (N,), the ids that the classifier gave.
+        classes: number of classes.
+    """
+    table = np.zeros((classes, classes))
+    np.add.at(table, (labels, answers), 1)
+    table /= np.maximum(table.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    axes = figure.add_subplot()
+    # The square root lets a few wrong answers be seen beside many right ones.
+    picture = axes.imshow(np.sqrt(table), cmap="Blues", vmin=0, vmax=1)
+    ticks = range(0, classes, max(1, classes // 21))
+    axes.set(xlabel="taken for class", ylabel="class", xticks=ticks, yticks=ticks)
+    axes.tick_params(labelsize=7)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.7, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
+    bar.ax.set_yticklabels(["0", "1 %", "10 %", "50 %", "100 %"])
     return _drawn(figure)
 
 

@@ -1,6 +1,7 @@
 """The report of a run: one HTML file that needs nothing else."""
 
 import base64
+import dataclasses
 import html
 import io
 from pathlib import Path
@@ -16,6 +17,13 @@ table { border-collapse: collapse; margin: .8em 0; } td, th { padding: .25em .9e
 td { border-top: 1px solid #dee2e6; vertical-align: top; } th { color: #868e96; font-weight: 500; }
 img { max-width: 100%; image-rendering: pixelated; } p { max-width: 48em; } .warn { color: #c92a2a; }
 """
+
+
+@dataclasses.dataclass(frozen=True)
+class Flagged:
+    """A number in a table that is out of range."""
+
+    value: float
 
 
 class Report:
@@ -41,9 +49,9 @@ class Report:
         self._parts.append(f'<img alt="{html.escape(words)}" src="data:image/png;base64,{code}">')
 
     def table(self, head: list[str], rows: list[list[object]]) -> None:
-        """Add a table; numbers are shown with four significant digits."""
+        """Add a table; numbers are shown with four significant digits, `Flagged` ones in red."""
         cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-        lines = "".join("<tr>" + "".join(f"<td>{_shown(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        lines = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
         self._parts.append(f"<table><tr>{cells}</tr>{lines}</table>")
 
     def write(self, path: Path) -> None:
@@ -54,6 +62,12 @@ class Report:
         )
         with replacing(path) as file:
             file.write(page.encode())
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Flagged):
+        return f"<td class=warn><b>{_shown(value.value)}</b></td>"
+    return f"<td>{_shown(value)}</td>"
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import signal
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +13,12 @@ from gan import checkpoints, pictures
 from gan.checkpoints import About
 from gan.command_line import stops
 from gan.report import Report
-from gan.scoring.neighbours import compare
 from gan.tracking import Run, checkpoint_names
 from gan.training.trainer import StopRequested, Trainable, train
 from gan.training.watch import Finding, Watch
 
 GRID_BYTES = 1_000_000  # of a grid of samples: the file, and picture and thumbnail in the archive
 SHOWN = 32  # real images shown beside the samples
-SCORED = 2_000  # real images that the samples are compared with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +40,13 @@ class Schedule:
     keep_checkpoints: int
 
     def space(self, checkpoint_size: int) -> int:
-        """Bytes of disk that the run will need at most, nearly; one checkpoint is there twice while it is stored."""
+        """Bytes of disk that the run will need at most, nearly.
+
+        One checkpoint is there twice while it is stored, and the best one stays besides the others.
+        """
         coming = (self.end - self.start) // self.checkpoint_interval + 1
         grids = (self.end - self.start) // self.sample_interval + 1
-        return checkpoint_size * (min(coming, self.keep_checkpoints + 1) + 2) + grids * GRID_BYTES
+        return checkpoint_size * (min(coming, self.keep_checkpoints + 2) + 2) + grids * GRID_BYTES
 
 
 class Session:
@@ -58,9 +58,10 @@ class Session:
         about: what its checkpoints say of themselves, at any iteration.
         schedule: when to do what.
         real: uint8 (N, height, width, 3), all real images.
-        tracks: integers (N,), the physical thing that each shows; -1 where it is not known.
+        score: scores of the generator as it is, by name; taken with every checkpoint.
+        ranked_by: the score that tells the best checkpoint, lower is better.
         folder: where grids go on this machine.
-        again: the command that goes on with a run, given its id.
+        again: the command that goes on from a good run, given its reference.
     """
 
     def __init__(
@@ -70,22 +71,16 @@ class Session:
         about: About,
         schedule: Schedule,
         real: np.ndarray,
-        tracks: np.ndarray,
+        score: Callable[[], dict[str, float]],
+        ranked_by: str,
         folder: Path,
         again: Callable[[str], str],
     ):
         self.folder = folder
-        self._run, self._trained, self._about, self._schedule, self._again = (
-            run,
-            trained,
-            about,
-            schedule,
-            again,
-        )
-        chosen = _spread_over(len(real), SCORED)
-        self._real, self._tracks = real[chosen], tracks[chosen]
-        self._shown = self._real[_spread_over(len(chosen), SHOWN)]
-        self._scores: dict[str, float] = {}
+        self._run, self._trained, self._about, self._schedule = run, trained, about, schedule
+        self._score, self._ranked_by, self._again = score, ranked_by, again
+        self._shown = real[_spread_over(len(real), SHOWN)]
+        self._scores: dict[str, dict[int, float]] = {}
         self._watch = Watch()
         self._history: dict[str, list[float]] = {"iteration": []}
         self._findings: list[tuple[int, Finding]] = []
@@ -108,8 +103,6 @@ class Session:
                 done = train(self._trained, schedule.start, schedule.end, every, self._report, stop)
                 if self._saved != done and not self._broken():
                     self._record_checkpoint(done)
-                if not self._broken():
-                    self._run.model(*self._trained.model(), done)
                 self._write_report(done)
             except Exception:  # a full disk, most likely
                 self._say_what_is_kept()
@@ -128,7 +121,8 @@ class Session:
             before = "; the good run it went on from is as it was" if self._schedule.start else ""
             say(f"the run ended before its first checkpoint{before}.")
         else:
-            say(f"the run is kept up to iteration {self._saved}; go on with\n  {self._again(self._run.id)}")
+            last = f"{self._run.id}/{self._saved}"  # the run id alone would mean its best checkpoint
+            say(f"the run is kept up to iteration {self._saved}; go on with\n  {self._again(last)}")
 
     def _report(self, done: int, metrics: dict[str, float]) -> bool:
         self._run.metrics(metrics, done)
@@ -158,15 +152,20 @@ class Session:
         if self._tell(done, self._watch.weights(checkpoints.finite(parts))):
             return
         about = dataclasses.replace(self._about, iteration=done, run_id=self._run.id)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".checkpoint-") as folder:
-            path = Path(folder) / checkpoints.file_name(done)
-            checkpoints.save(path, about, parts)
-            kept = [int(checkpoints.NAME.fullmatch(name)[1]) for name in checkpoint_names(self._run.id)]
-            drop = checkpoints.thin_out([*kept, done], self._schedule.keep_checkpoints)
-            self._run.keep_checkpoint(path, [checkpoints.file_name(k) for k in drop])
+        self._run.checkpoint(about, parts, self.folder)
         self._saved = done
-        self._scores = compare(self._trained.sample(), self._real, self._tracks)
-        self._run.metrics(self._scores, done)
+        scores = self._score()
+        for name, value in scores.items():
+            self._scores.setdefault(name, {})[done] = value
+        self._run.model(*self._trained.model(), done, scores, self._ranked_by)
+        self._run.drop(self._superfluous())
+
+    def _superfluous(self) -> list[int]:
+        """Iterations of the checkpoints that need not be kept: never the best one, and never the latest."""
+        kept = [int(checkpoints.NAME.fullmatch(name)[1]) for name in checkpoint_names(self._run.id)]
+        ranked = self._scores.get(self._ranked_by, {})
+        best = min(ranked, key=ranked.__getitem__, default=None)
+        return checkpoints.thin_out([k for k in kept if k != best], self._schedule.keep_checkpoints)
 
     def _write_report(self, done: int) -> None:
         report = Report(f"Training, class_val {self._about.class_val}, {done} iterations")
@@ -186,16 +185,21 @@ class Session:
             speed = float(np.median(self._history["images_per_second"]))
             report.text(f"Median speed: {speed:.0f} images a second.")
         if self._scores:
-            report.heading(f"Scores of the samples at iteration {self._saved}, and the same of real images (floor)")
-            report.table(["score", "value"], [[name, value] for name, value in sorted(self._scores.items())])
+            report.heading("Scores at the checkpoints")
+            ranked = self._scores.get(self._ranked_by, {})
+            if ranked:
+                best = min(ranked, key=ranked.__getitem__)
+                report.text(f"Best by {self._ranked_by}: iteration {best}. It is what the run id alone stands for.")
+            for picture in pictures.score_curves(self._scores):
+                report.picture(picture, "curves of the scores")
+            names = sorted(self._scores)
+            rows = [[k, *(self._scores[name].get(k, "-") for name in names)] for k in self._scores[names[0]]]
+            report.table(["iteration", *names], rows)
         report.heading("Data and parameters")
         report.table(
             ["name", "value"], [*map(list, self._about.data.items()), *map(list, self._about.config.items())]
         )
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "report.html"
-            report.write(path)
-            self._run.file(path)
+        self._run.report(report)
 
 
 def _spread_over(count: int, wanted: int) -> np.ndarray:

@@ -8,10 +8,11 @@ import contextlib
 import dataclasses
 import errno
 import importlib.metadata
+import math
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,18 @@ from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from gan import checkpoints
 from gan.checkpoints import NAME, About, newest_in, read_about, whole
 from gan.errors import UserError
-from gan.invocation import code_version, start
+from gan.invocation import ROOT, code_version, start
 from gan.storage import is_folder, locked
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
+PRETRAINED = "pretrained"  # the good run that comes with the project
 _KIND, _CLASS, _ITERATION = "gan.kind", "class_val", "iteration"
+_OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
+_RANKED_BY = "gan.ranked_by"  # tag of a checkpoint's model: the score that ranks it, lower is better
 
 
 class Run:
@@ -69,33 +74,73 @@ class Run:
         mlflow.set_tags({"data": name, "data_digest": digest})
         mlflow.log_input(MetaDataset(CodeDatasetSource({}), name=name, digest=digest), context=purpose)
 
-    def keep_checkpoint(self, path: Path, drop: list[str]) -> None:
-        """Put a checkpoint file into the archive, then let go of older ones.
+    def report(self, report: Any) -> None:
+        """Put a `gan.report.Report` into the archive as report.html."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            report.write(path)
+            self.file(path)
+
+    def checkpoint(self, about: About, parts: dict[str, list], folder: Path | None = None) -> None:
+        """Put a checkpoint into the archive.
 
         Args:
-            path: the file.
-            drop: names of checkpoint files of this run to delete once the new one is in.
+            about: what it says of itself; its iteration names it.
+            parts: lists of variables by name.
+            folder: where the file lies until it is in the archive, on a disk with room for it.
         """
-        mlflow.log_artifact(str(path), CHECKPOINTS)
-        repository = get_artifact_repository(mlflow.get_run(self.id).info.artifact_uri)
-        for name in drop:
-            repository.delete_artifacts(f"{CHECKPOINTS}/{name}")
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".checkpoint-") as place:
+            path = Path(place) / checkpoints.file_name(about.iteration)
+            checkpoints.save(path, about, parts)
+            mlflow.log_artifact(str(path), CHECKPOINTS)
 
-    def model(self, model, example: np.ndarray | dict[str, np.ndarray], iteration: int) -> None:
+    def drop(self, iterations: Iterable[int]) -> None:
+        """Let go of checkpoints and of the generators logged with them."""
+        gone = set(iterations)
+        if not gone:
+            return
+        repository = get_artifact_repository(mlflow.get_run(self.id).info.artifact_uri)
+        for iteration in gone:
+            repository.delete_artifacts(f"{CHECKPOINTS}/{checkpoints.file_name(iteration)}")
+        for model in _models(self.id):
+            if _iteration(model) in gone:
+                get_artifact_repository(model.artifact_location).delete_artifacts()
+                mlflow.MlflowClient().delete_logged_model(model.model_id)
+
+    def model(
+        self,
+        model,
+        example: np.ndarray | dict[str, np.ndarray],
+        iteration: int,
+        scores: dict[str, float] | None = None,
+        ranked_by: str = "",
+    ) -> None:
         """Log a Keras model so that `mlflow.keras.load_model` finds it in any other project.
 
         `mlflow.keras.log_model` of MLflow 3.17 fails with an input example (it writes it to a folder that is not
         there yet), so its steps are taken one by one, into a folder that is.
+
+        Args:
+            model: the model.
+            example: of its input.
+            iteration: updates made.
+            scores: of this model; logged with the run at this iteration too.
+            ranked_by: the score by which the run's models are compared, lower is better.
         """
         pinned = [f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS]
-        logged = mlflow.initialize_logged_model(model.name, self.id, params={_ITERATION: str(iteration)})
+        ranked = {_RANKED_BY: ranked_by} if ranked_by in (scores or {}) else {}
+        logged = mlflow.initialize_logged_model(model.name, self.id, params={_ITERATION: str(iteration)}, tags=ranked)
         about = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
+        answer = model(example)
         with tempfile.TemporaryDirectory() as folder:
             mlflow.keras.save_model(
                 model,
                 folder,
                 mlflow_model=about,
-                signature=mlflow.models.infer_signature(example, np.asarray(model(example))),
+                # Of several outputs the last is described: the schema of MLflow knows names or one array.
+                signature=mlflow.models.infer_signature(
+                    example, np.asarray(answer[-1] if isinstance(answer, list | tuple) else answer)
+                ),
                 input_example=example,
                 pip_requirements=pinned,
             )
@@ -103,6 +148,8 @@ class Run:
             client.log_model_artifacts(logged.model_id, folder)
         mlflow.finalize_logged_model(logged.model_id, "READY")
         client.log_outputs(self.id, [LoggedModelOutput(logged.model_id, step=iteration)])
+        if scores:
+            mlflow.log_metrics(scores, step=iteration, model_id=logged.model_id)
 
     def finish(self, status: str) -> None:
         """End the run now: "FINISHED", "FAILED" or "KILLED"."""
@@ -110,20 +157,24 @@ class Run:
 
 
 @contextlib.contextmanager
-def archived_run(kind: str, name: str, config: Any) -> Iterator[Run]:
+def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterator[Run]:
     """Open a run, or the one that `mlflow run` has opened for this process.
 
     Args:
         kind: what kind of run, "dcgan" or "evaluate" for example; `resolve` looks for it.
         name: a name that says what ran.
         config: the frozen dataclass of parameters; logged as parameters and as config.json.
+        own: always open a new one: what runs is not what the user started, but something needed for it.
 
     Raises:
         UserError: the archive can't be reached or written.
     """
     _prepare_store()
     try:
+        waiting = os.environ.pop(_OPENED, None) if own else None
         opened = mlflow.start_run(run_name=name)
+        if waiting:
+            os.environ[_OPENED] = waiting
     except (MlflowException, OSError) as error:
         raise UserError(
             f"the archive at {mlflow.get_tracking_uri()} can't be written ({_first_line(error)})."
@@ -158,14 +209,16 @@ class GoodRun:
     about: About
 
 
-def resolve(reference: str, kind: str, class_val: str) -> GoodRun | None:
+def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False) -> GoodRun | None:
     """The checkpoint that a `goodrun_ref` names.
 
     Args:
-        reference: "" for none; a run id (its last checkpoint); "<run id>/<iteration>"; "<iteration>" in the newest
-            run of the same class that kept it; "models:/<name>@<alias>"; a folder that holds a checkpoint.
+        reference: "" for none; a run id (its best checkpoint by score, else its last); "<run id>/<iteration>";
+            "<iteration>" in the newest run of the same class that kept it; "models:/<name>@<alias>"; "pretrained"
+            for the weights that come with the project; a folder that holds a checkpoint.
         kind: of program that must have made it, "dcgan".
         class_val: the class that it must have been trained on, or "all".
+        one_of_all: a checkpoint of all classes will do for any class.
 
     Raises:
         UserError: nothing is found under the reference, or what is found is damaged, of another program or class.
@@ -174,7 +227,9 @@ def resolve(reference: str, kind: str, class_val: str) -> GoodRun | None:
         return None
     in_run = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,9}))?", reference)
     is_iteration = re.fullmatch(r"\d{1,9}", reference)
-    if not in_run and not is_iteration and not reference.startswith("models:/"):
+    if reference == PRETRAINED:
+        path = newest_in(ROOT / "gan" / PRETRAINED)
+    elif not in_run and not is_iteration and not reference.startswith("models:/"):
         path = _from_folder(reference)
     else:
         _prepare_store(create=False)
@@ -187,7 +242,7 @@ def resolve(reference: str, kind: str, class_val: str) -> GoodRun | None:
     about = read_about(path)
     if about.kind != kind:
         raise UserError(f"goodrun_ref {reference} was made by {about.kind} and can't be used by {kind}.")
-    if about.class_val != class_val:
+    if about.class_val != class_val and not (one_of_all and about.class_val == "all"):
         raise UserError(
             f"goodrun_ref {reference} was trained on class_val {about.class_val}, not {class_val}; "
             f"give class_val={about.class_val}, or a good run of class_val {class_val}."
@@ -201,8 +256,35 @@ def newest_run(kind: str, class_val: str) -> str | None:
     return next((run_id for run_id in _runs(kind, class_val) if _kept(run_id)), None)
 
 
+def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
+    """The last whole checkpoint of the newest run of a kind whose tags or parameters are as given, or None."""
+    _prepare_store()
+    for run in _search(f"tags.`{_KIND}` = '{kind}'"):
+        known = run.data.params | run.data.tags
+        if all(known.get(name) == value for name, value in traits.items()) and _kept(run.info.run_id):
+            with contextlib.suppress(UserError):  # damaged: the next one may be whole
+                path = _from_run(run.info.run_id, None)
+                about = read_about(path)
+                return GoodRun(about.run_id, about.iteration, path, about)
+    return None
+
+
+def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], list[float]]]:
+    """Iterations and values of a run's metrics, by name; those that the archive does not have are left out."""
+    found = {}
+    for name in names:
+        try:
+            values = mlflow.MlflowClient().get_metric_history(run_id, name)
+        except MlflowException:  # the run is not in this archive
+            continue
+        if values:
+            ordered = sorted(values, key=lambda metric: metric.step)
+            found[name] = [metric.step for metric in ordered], [metric.value for metric in ordered]
+    return found
+
+
 def register(run_id: str, name: str, alias: str) -> str:
-    """Register a run's last logged generator under a name and point an alias at it.
+    """Register a run's best logged generator (by score, else the last) under a name and point an alias at it.
 
     Returns:
         The reference "models:/<name>@<alias>".
@@ -215,12 +297,7 @@ def register(run_id: str, name: str, alias: str) -> str:
         mlflow.get_run(run_id)
     except MlflowException:
         raise UserError(f"there is no run {run_id} in {mlflow.get_tracking_uri()}.") from None
-    models = mlflow.search_logged_models(
-        experiment_ids=_experiments(),
-        filter_string=f"source_run_id='{run_id}'",
-        order_by=[{"field_name": "creation_time", "ascending": False}],
-        output_format="list",
-    )
+    models = _models(run_id)
     if not models:
         raise UserError(
             f"run {run_id} has logged no generator yet: it does at its end; let it finish or go on from it."
@@ -267,8 +344,9 @@ def _from_run(run_id: str, iteration: int | None) -> Path:
             listed = ", ".join(str(k) for k in sorted(kept))
             raise UserError(f"goodrun_ref: run {run_id} has no checkpoint of iteration {iteration}; it has {listed}.")
         return _fetched(run_id, kept[iteration])
-    for last in sorted(kept, reverse=True):
-        path = _fetched(run_id, kept[last])
+    ranked = [_iteration(model) for model in _models(run_id) if model.tags.get(_RANKED_BY)]
+    for wanted in [k for k in ranked if k in kept] + sorted(kept, reverse=True):
+        path = _fetched(run_id, kept[wanted])
         # A program that is killed while it writes can leave its newest file in part: the one before is whole.
         if whole(path):
             return path
@@ -298,9 +376,9 @@ def _from_alias(reference: str) -> Path:
         model = client.get_logged_model(version.source.rpartition("/")[2])
     except MlflowException:
         raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None
-    if not (model.params or {}).get(_ITERATION, "").isdecimal():
+    if _iteration(model) < 0:
         raise UserError(f"goodrun_ref: {reference} was not logged by this project.")
-    return _from_run(model.source_run_id, int(model.params[_ITERATION]))
+    return _from_run(model.source_run_id, _iteration(model))
 
 
 def _from_folder(reference: str) -> Path:
@@ -322,15 +400,42 @@ def _fetched(run_id: str, name: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=f"{CHECKPOINTS}/{name}"))
 
 
+def _models(run_id: str) -> list:
+    """The logged models of a run: those with a score first, from the best to the worst, then from the newest on."""
+    found = mlflow.search_logged_models(
+        experiment_ids=_experiments(),
+        filter_string=f"source_run_id='{run_id}'",
+        order_by=[{"field_name": "creation_time", "ascending": False}],
+        output_format="list",
+    )
+
+    def rank(model) -> float:
+        scores = {metric.key: metric.value for metric in model.metrics or []}
+        score = scores.get(model.tags.get(_RANKED_BY), math.inf)
+        return math.inf if math.isnan(score) else score
+
+    return sorted(found, key=rank)
+
+
+def _iteration(model) -> int:
+    """The iteration of a logged model; -1 where it was not logged by this project."""
+    text = (model.params or {}).get(_ITERATION, "")
+    return int(text) if text.isdecimal() else -1
+
+
 def _runs(kind: str, class_val: str) -> list[str]:
     """Ids of all runs of a kind and class, newest first."""
-    found = mlflow.search_runs(
+    found = _search(f"tags.`{_KIND}` = '{kind}' and tags.{_CLASS} = '{class_val}'")
+    return [run.info.run_id for run in found]
+
+
+def _search(wanted: str) -> list:
+    return mlflow.search_runs(
         experiment_ids=_experiments(),
-        filter_string=f"tags.`{_KIND}` = '{kind}' and tags.{_CLASS} = '{class_val}'",
+        filter_string=wanted,
         order_by=["attributes.start_time DESC"],
         output_format="list",
     )
-    return [run.info.run_id for run in found]
 
 
 def _experiments() -> list[str]:

@@ -6,6 +6,8 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.command_line import option, run
 from gan.data.signs import parse_class
 
+JUDGE = 300  # iterations of the classifier that gives scores: drawn signs are easy
+
 
 @dataclasses.dataclass(frozen=True)
 class TourConfig:
@@ -28,9 +30,11 @@ def main(config: TourConfig) -> int:
     import train_dcgan
 
     shared = dataclasses.asdict(config)
-    run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**shared, checkpoint_interval=200))
+    run_id, status = train_dcgan.train(
+        train_dcgan.TrainConfig(**shared, checkpoint_interval=200, judge_iterations=JUDGE)
+    )
     if status == 0:
-        evaluate.main(evaluate.EvaluateConfig(class_val=config.class_val, goodrun_ref=run_id))
+        evaluate.main(evaluate.EvaluateConfig(class_val=config.class_val, goodrun_ref=run_id, judge_iterations=JUDGE))
     return status
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from gan.data.drawn import draw_signs
 from gan.data.gtsrb import read_signs
 from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, with_mirrored
+from gan.data.split import cut
 from gan.errors import UserError
 from gan.storage import is_folder
 
@@ -65,13 +66,19 @@ def is_drawn(data: str) -> bool:
     return re.fullmatch(rf"{DRAWN}(:[1-9]\d{{0,4}})?", data) is not None
 
 
-def select(signs: SignSet, class_id: int | None, use_test: bool) -> Signs:
+def select(signs: SignSet, class_id: int | None, use_test: bool, use_held_out: bool) -> Signs:
     """The images that a generator learns: of one class or all, with the mirror images that are signs of it.
+
+    Args:
+        signs: the data set.
+        class_id: the class, or None for all.
+        use_test: take the test part too.
+        use_held_out: take the tracks too that scores are to be compared with (see `gan.data.split`).
 
     Raises:
         UserError: the test part is wanted and missing, or there are too few images.
     """
-    parts = [signs.train]
+    parts = [signs.train if use_held_out else cut(signs.train)[0]]
     if use_test:
         if signs.test is None:
             raise UserError(f"use_test=true needs {Path(signs.name) / 'test.p'}, and there is none.")

@@ -87,6 +87,19 @@ class Signs:
     sizes: np.ndarray
     coords: np.ndarray
 
+    @classmethod
+    def of(cls, images: np.ndarray, labels: np.ndarray) -> "Signs":
+        """Images with labels and nothing else known: the box is the whole image, and no track has a number."""
+        count = len(labels)
+        size, box = [SIZE, SIZE], [0, 0, SIZE - 1, SIZE - 1]
+        return cls(
+            images,
+            np.asarray(labels, np.uint8),
+            np.full(count, -1, np.int32),
+            np.tile(np.array(size, np.uint8), (count, 1)),
+            np.tile(np.array(box, np.uint8), (count, 1)),
+        )
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -3,7 +3,8 @@
 The convolutional layout is DCGAN's (Radford et al. 2016, arXiv 1511.06434, section 3) with what later work found
 to train better on few images: normalisation whose gain and bias come from the latent and the class
 (self-modulation, Chen et al. 2019, arXiv 1810.01365, section 2), no normalisation in the discriminator, and the
-class entering it as a projection (Miyato and Koyama 2018, arXiv 1802.05637, section 3).
+class entering it as a projection (Miyato and Koyama 2018, arXiv 1802.05637, section 3) whose vectors are at the
+same time a classifier (Chen et al. 2021, arXiv 2111.01035, section 3).
 
 Only layers that Keras ships, so that a saved generator loads anywhere with `safe_mode=True`.
 """
@@ -57,17 +58,18 @@ def build_discriminator(
     """A model from images to logits, higher for real ones.
 
     Args:
-        classes: number of classes; with more than one the model takes class ids as a second input.
+        classes: number of classes.
         width: channels of the first convolution; the others have two and four times as many.
         dropout: share of the last feature map that is dropped while training, 0-1.
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
 
     Returns:
-        A model of inputs float32 (N, 32, 32, 3) in [-1, 1], and with several classes also int32 (N,);
-        output float32 (N, 1).
+        A model of input float32 (N, 32, 32, 3) in [-1, 1]; output float32 (N, 1), or with several classes
+        (N, 1 + classes): a logit for being real at all, and for each class what is to be added to it for being
+        real as that class (see `pick_logits`).
     """
     image = keras.Input((32, 32, 3), name="image")
-    inputs, x = image, image
+    x = image
     for size, channels in ((16, width), (8, width * 2), (4, width * 4)):
         x = layers.Conv2D(channels, 4, strides=2, padding="same", dtype=precision, name=f"down_{size}")(x)
         x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{size}")(x)
@@ -75,15 +77,26 @@ def build_discriminator(
     x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)
     x = layers.Dense(width * 4, dtype=precision, name="features")(x)
     x = layers.LeakyReLU(SLOPE, dtype="float32", name="leaky_features")(x)
-    logit = layers.Dense(1, dtype="float32", name="logit")(x)
-    if classes > 1:
-        label = keras.Input((), dtype="int32", name="label")
-        inputs = [image, label]
-        embedded = layers.Embedding(classes, width * 4, dtype="float32", name="projection")(label)
-        logit = layers.Add(dtype="float32", name="projected")(
-            [logit, layers.Dot(1, dtype="float32", name="agreement")([embedded, x])]
-        )
-    return keras.Model(inputs, logit, name="discriminator")
+    logits = layers.Dense(1 if classes == 1 else 1 + classes, dtype="float32", name="logits")(x)
+    return keras.Model(image, logits, name="discriminator")
+
+
+def pick_logits(logits, labels):
+    """How real images are as the classes that they should be.
+
+    A class's row of the last layer, multiplied with the features, is the projection of Miyato and Koyama 2018; the
+    rows of all classes together are a linear classifier on the same features.
+
+    Args:
+        logits: float32 (N, 1) or (N, 1 + classes), of the discriminator.
+        labels: int32 (N,), class ids from 0; not looked at where there is one class.
+
+    Returns:
+        float32 (N, 1).
+    """
+    if logits.shape[1] == 1:
+        return logits
+    return logits[:, :1] + ops.take_along_axis(logits[:, 1:], labels[:, None], axis=1)
 
 
 def _start_smooth(layer) -> None:

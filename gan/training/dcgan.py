@@ -8,15 +8,23 @@ import tensorflow as tf
 
 from gan.data.signs import to_uint8
 from gan.errors import UserError
-from gan.networks.dcgan import LATENT, build_discriminator, build_generator
+from gan.networks.dcgan import LATENT, build_discriminator, build_generator, pick_logits
 from gan.training import draws, losses
 from gan.training.augment import augment
 from gan.training.devices import PRECISIONS
 
 PENALTY = 0.05  # weight of R1 and R2 (gamma; the penalties enter with gamma / 2)
 PENALTY_EVERY = 8  # iterations; lazy regularisation (StyleGAN2, arXiv 1912.04958, appendix B)
+CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images
+GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones; large weights narrow each class to its clearest
 EMA_HALF_LIFE = 20_000  # images
 EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
+
+
+SAMPLE_BATCH = 128  # images at a time when samples are made
+
+METRICS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
+CLASS_METRICS = ("class_loss_real", "class_loss_generated")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,16 +76,9 @@ class SignGan:
         precision: "float32" or "bfloat16"; the averaged generator is float32 always.
     """
 
-    metric_names = (
-        "generator_loss",
-        "discriminator_loss",
-        "accuracy_real",
-        "accuracy_generated",
-        "gradient_penalty",
-    )
-
     def __init__(self, network, images, labels, batch_size, generator_lr, discriminator_lr, seed, precision):
         self.network, self.batch_size, self.seed = network, batch_size, seed
+        self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
         keras.utils.set_random_seed(seed)
         self.generator = network.build_generator(precision)
         self.discriminator = network.build_discriminator(precision)
@@ -88,12 +89,7 @@ class SignGan:
         # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-
-        order = np.argsort(labels, kind="stable")
-        counts = np.bincount(labels, minlength=network.classes)
-        self._images = tf.constant(images[order])
-        self._counts = tf.constant(counts, tf.int32)
-        self._firsts = tf.constant(np.cumsum(counts) - counts, tf.int32)
+        self._drawn = draws.EvenDraw(images, labels, network.classes)
 
     def parts(self) -> dict[str, list]:
         """Everything that training changes, by name: lists of variables."""
@@ -111,10 +107,27 @@ class SignGan:
         Returns:
             uint8 (N, 32, 32, 3): 32 images of a class of its own, or two of each of several classes, in order.
         """
-        labels = np.repeat(np.arange(self.network.classes, dtype=np.int32), 2 if self.network.classes > 1 else 32)
-        latents = draws.latents(len(labels), LATENT, draws.key(self.seed, 0, "samples"))
-        inputs = self._inputs(latents, tf.constant(labels))
-        return to_uint8(np.asarray(self.averaged(inputs, training=False)))
+        labels = np.repeat(np.arange(self.network.classes), 2 if self.network.classes > 1 else 32)
+        return self.images(labels, "samples")
+
+    def images(self, labels: np.ndarray, purpose: str) -> np.ndarray:
+        """Images of the averaged generator from noise that is the same at every call.
+
+        Args:
+            labels: integers (N,), class ids from 0; all 0 where there is one class.
+            purpose: images of another purpose have other noise.
+
+        Returns:
+            uint8 (N, 32, 32, 3).
+        """
+        labels = np.asarray(labels, np.int32)
+        latents = draws.latents(len(labels), LATENT, draws.key(self.seed, 0, purpose))
+        made = np.empty((len(labels), 32, 32, 3), np.uint8)
+        for first in range(0, len(labels), SAMPLE_BATCH):
+            part = slice(first, first + SAMPLE_BATCH)
+            inputs = self._inputs(latents[part], tf.constant(labels[part]))
+            made[part] = to_uint8(np.asarray(self.averaged(inputs, training=False)))
+        return made
 
     def model(self) -> tuple[keras.Model, np.ndarray | dict[str, np.ndarray]]:
         """The averaged generator and an example of its input."""
@@ -130,7 +143,7 @@ class SignGan:
             iteration: int32 scalar tensor, the number of updates made before this one.
 
         Returns:
-            float32 (5,): the values of `metric_names`; the penalty is 0 where it was not taken.
+            float32 (M,): the values of `metric_names`; the penalty is 0 where it was not taken.
         """
         return tf.cond(
             iteration % PENALTY_EVERY == 0,
@@ -143,7 +156,7 @@ class SignGan:
             return draws.key(self.seed, iteration, purpose)
 
         labels = tf.random.stateless_uniform((self.batch_size,), key("labels"), 0, self.network.classes, tf.int32)
-        real = augment(self._draw_real(labels, key("images")), key("augment real"))
+        real = augment(self._drawn.of(labels, key("images")), key("augment real"))
         latents = draws.latents(self.batch_size, LATENT, key("latents"))
         draws.set_dropout(self.discriminator, key("dropout"))
 
@@ -152,25 +165,27 @@ class SignGan:
             generated = self.generator(self._inputs(latents, labels), training=True)
             shown = tf.concat([real, augment(generated, key("augment generated"))], axis=0)
             twice = tf.concat([labels, labels], axis=0)
-            on_real, on_generated = tf.split(self.discriminator(self._inputs(shown, twice), training=True), 2)
-            generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
-            discriminator_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
-        generator_gradients = tape.gradient(generator_loss, self.generator.trainable_variables)
-        gradients = tape.gradient(discriminator_loss, self.discriminator.trainable_variables)
+            logits = self.discriminator(shown, training=True)
+            on_real, on_generated = tf.split(pick_logits(logits, twice), 2)
+            generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
+            discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
+            class_losses = []
+            if self.network.classes > 1:
+                class_losses = [losses.class_loss(each[:, 1:], labels) for each in tf.split(logits, 2)]
+                total_loss += CLASS_WEIGHT * class_losses[0]
+                total_generator_loss += GENERATOR_CLASS_WEIGHT * class_losses[1]
+        generator_gradients = tape.gradient(total_generator_loss, self.generator.trainable_variables)
+        gradients = tape.gradient(total_loss, self.discriminator.trainable_variables)
         penalty = tf.constant(0.0)
         if penalised:
             penalty, extra = self._penalise(shown, twice)
             # The last bias shifts all logits alike: the penalty has no gradient there.
-            # Those of an embedding come as rows, which can't be added; whole tensors can.
-            gradients = [
-                a if b is None else tf.convert_to_tensor(a) + tf.convert_to_tensor(b)
-                for a, b in zip(gradients, extra, strict=True)
-            ]
+            gradients = [a if b is None else a + b for a, b in zip(gradients, extra, strict=True)]
         self.generator_optimizer.apply(generator_gradients, self.generator.trainable_variables)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
         self._average(iteration)
         accuracies = losses.ranking_accuracy(on_real, on_generated)
-        return tf.stack([generator_loss, discriminator_loss, *accuracies, penalty])
+        return tf.stack([generator_loss, discriminator_loss, *accuracies, penalty, *class_losses])
 
     def _penalise(self, images, labels):
         """R1 + R2 of a batch that is half real, half generated, and its gradients, scaled for being taken rarely."""
@@ -178,19 +193,11 @@ class SignGan:
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
                 inner.watch(images)
-                total = tf.reduce_sum(self.discriminator(self._inputs(images, labels), training=True))
+                total = tf.reduce_sum(pick_logits(self.discriminator(images, training=True), labels))
             # The mean over both halves is half of R1 + R2.
             penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
             loss = PENALTY / 2 * PENALTY_EVERY * penalty
         return penalty, outer.gradient(loss, self.discriminator.trainable_variables)
-
-    def _draw_real(self, labels, drawn_with):
-        """float32 (batch, 32, 32, 3) in [-1, 1]: for each label an image of it."""
-        counts = tf.gather(self._counts, labels)
-        share = tf.random.stateless_uniform((self.batch_size,), drawn_with)
-        within = tf.minimum(tf.cast(share * tf.cast(counts, tf.float32), tf.int32), counts - 1)
-        images = tf.gather(self._images, tf.gather(self._firsts, labels) + within)
-        return tf.cast(images, tf.float32) / 127.5 - 1
 
     def _inputs(self, first, labels):
         return [first, labels] if self.network.classes > 1 else first

@@ -7,6 +7,7 @@ the program stopped at 200.
 import zlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -38,3 +39,33 @@ def set_dropout(model: keras.Model, drawn_with) -> None:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             generator.state.assign(tf.cast(drawn_with, generator.state.dtype))
+
+
+class EvenDraw:
+    """Draws images of a data set so that every class comes as often as any other.
+
+    Args:
+        images: uint8 (N, height, width, channels), kept whole in the device's memory.
+        labels: integers (N,), from 0 to `classes` - 1, each of them at least once.
+        classes: number of classes.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, classes: int):
+        counts = np.bincount(labels, minlength=classes)
+        self._images = tf.constant(images[np.argsort(labels, kind="stable")])
+        self._counts = tf.constant(counts, tf.int32)
+        self._firsts = tf.constant(np.cumsum(counts) - counts, tf.int32)
+
+    def batch(self, count: int, drawn_with):
+        """int32 (count,) labels, and an image of each: float32 (count, height, width, channels) in [-1, 1]."""
+        of_labels, of_images = tf.unstack(tf.random.split(drawn_with, 2))
+        labels = tf.random.stateless_uniform((count,), of_labels, 0, len(self._counts), tf.int32)
+        return labels, self.of(labels, of_images)
+
+    def of(self, labels, drawn_with):
+        """For each label an image of it: float32 (count, height, width, channels) in [-1, 1]."""
+        counts = tf.gather(self._counts, labels)
+        share = tf.random.stateless_uniform((len(labels),), drawn_with)
+        within = tf.minimum(tf.cast(share * tf.cast(counts, tf.float32), tf.int32), counts - 1)
+        images = tf.gather(self._images, tf.gather(self._firsts, labels) + within)
+        return tf.cast(images, tf.float32) / 127.5 - 1

@@ -50,3 +50,16 @@ def ranking_accuracy(real, generated):
     on_real = ops.mean(ops.cast(real > ops.mean(generated), "float32"))
     on_generated = ops.mean(ops.cast(generated < ops.mean(real), "float32"))
     return on_real, on_generated
+
+
+def class_loss(logits, labels):
+    """How far class logits are from telling the classes: mean cross-entropy.
+
+    Args:
+        logits: float32 (N, classes).
+        labels: int32 (N,), class ids from 0.
+
+    Returns:
+        float32 scalar, 0 or more; the logarithm of the number of classes for guessing.
+    """
+    return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))

@@ -88,18 +88,13 @@ def train(
     block = compile_block(trainable)
     done = start
     with progress(end, "training", "iteration", start) as bar:
-        for first, count in blocks(start, end, [interval for interval, _ in every]):
-            began = time.perf_counter()
-            averages = block(tf.constant(first), tf.constant(count)).numpy()
-            elapsed = time.perf_counter() - began
-            done = first + count
-            metrics = dict(zip(trainable.metric_names, map(float, averages), strict=True))
+        for done, metrics in run_blocks(block, trainable, start, end, [interval for interval, _ in every]):
             bar.set_postfix(
                 {name: f"{value:.2f}" for name, value in metrics.items() if name.endswith("loss")},
                 refresh=False,
             )
-            bar.update(count)
-            if report(done, metrics | {"images_per_second": count * trainable.batch_size / elapsed}):
+            bar.update(done - bar.n)
+            if report(done, metrics):
                 return done
             for interval, call in every:
                 if done % interval == 0 or done == end:
@@ -120,6 +115,22 @@ def compile_block(trainable: Trainable) -> Callable[[Any, Any], Any]:
         return total / tf.cast(count, tf.float32)
 
     return block
+
+
+def run_blocks(
+    block: Callable[[Any, Any], Any], trainable: Trainable, start: int, end: int, intervals: list[int]
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Run compiled blocks one by one from `start` to `end`.
+
+    Yields:
+        The number of updates made, and the metrics averaged over the block, "images_per_second" among them.
+    """
+    for first, count in blocks(start, end, intervals):
+        began = time.perf_counter()
+        averages = block(tf.constant(first), tf.constant(count)).numpy()
+        elapsed = time.perf_counter() - began
+        metrics = dict(zip(trainable.metric_names, map(float, averages), strict=True))
+        yield first + count, metrics | {"images_per_second": count * trainable.batch_size / elapsed}
 
 
 def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,251 @@
+"""How long the published recipe and this project take to the same quality, on one otherwise idle machine.
+
+uv run python benchmarks/reference.py --class_val 17
+uv run python benchmarks/reference.py --iterations 2000 --ours_minutes 2
+
+The reference takes hours.  Interrupt it when you like: the same command goes on where it was.
+"""
+
+import dataclasses
+import functools
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
+
+from benchmarks import reference_report as report
+from gan.command_line import option, require, run, stops
+from gan.data.sets import open_signs, select
+from gan.data.signs import Signs, parse_class, to_uint8
+from gan.invocation import code_version, command
+from gan.progress import progress
+from gan.scoring.neighbours import compare
+from gan.storage import require_writable
+from train_dcgan import TrainConfig
+
+FIRST, STEP = 10, 1.3  # seconds of training at the first measurement, and the factor from one to the next
+SAVE_SECONDS = 300  # training of the reference that is lost at most when the machine goes down
+STATE_BYTES = 600_000_000  # the reference's networks and optimizers twice, and the measurements
+OURS_BATCH = 50  # images that our generator makes at a time
+
+Score = Callable[[np.ndarray], dict[str, float]]
+
+
+def make_score(real: Signs) -> Score:
+    """The function that scores generated images; its first score is the one that is compared, lower is better."""
+    judge = functools.partial(compare, real=real.images, tracks=real.tracks)
+
+    def score(images: np.ndarray) -> dict[str, float]:
+        scores = judge(images)
+        return scores
+
+    return score
+
+
+@dataclasses.dataclass(frozen=True)
+class ReferenceConfig:
+    """Train the published recipe and this project's on the same data, and compare quality against wall time."""
+
+    data: str = option("traffic-signs-data", "folder with train.p, or `drawn` (`drawn:20000`) for signs drawn here")
+    class_val: str = option("17", "GTSRB class id, 0-42")
+    iterations: int = option(14_100, "of the reference; all of the published training is 14100")
+    ours_minutes: float = option(6.0, "minutes that this project's default trains")
+    samples: int = option(500, "images generated and scored at each measurement")
+    precision: str = option("auto", "of ours: float32, bfloat16, or auto, whose trial counts as training")
+    reference_batch: int = option(20, "real images an iteration of the reference; 20 is the recipe's")
+    seed: int = option(0, "of both trainings and of the images they are judged by")
+    output: str = option("benchmarks/results", "folder for reference.csv and reference.png")
+    state: str = option("images/benchmark-reference", "folder that an interrupted reference goes on from")
+
+    def __post_init__(self):
+        require(parse_class(self.class_val) is not None, "class_val", "a class id, 0-42", self.class_val)
+        require(1 <= self.iterations <= 10**8 - 1, "iterations", "from 1 to 99999999", self.iterations)
+        require(0 < self.ours_minutes < 1e6, "ours_minutes", "above 0 and below 1000000", self.ours_minutes)
+        require(2 <= self.samples <= 100_000, "samples", "from 2 to 100000", self.samples)
+        require(1 <= self.reference_batch <= 4096, "reference_batch", "from 1 to 4096", self.reference_batch)
+        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        known = self.precision in ("float32", "bfloat16", "auto")
+        require(known, "precision", "float32, bfloat16 or auto", self.precision)
+
+
+class Contender(Protocol):
+    """What is trained and measured."""
+
+    iteration: int
+    images_seen: int
+    seconds: float
+
+    def iterate(self) -> dict[str, float]:
+        """Train a little: one iteration, or a few."""
+
+    def generate(self, count: int, seed: int) -> np.ndarray:
+        """Images uint8 (count, 32, 32, 3); training goes on as if they had not been made."""
+
+
+class Ours:
+    """This project's default training, timed from before its precision is chosen.
+
+    Args:
+        images: uint8 (N, 32, 32, 3), the real images of one class.
+        seed: of the first weights and of every draw.
+        precision: "float32", "bfloat16" or "auto".
+    """
+
+    def __init__(self, images: np.ndarray, seed: int, precision: str):
+        from gan.training import devices
+        from gan.training.dcgan import Network, SignGan
+        from gan.training.trainer import compile_block, measure_rate
+
+        began = time.perf_counter()
+        default = TrainConfig()
+        self.batch_size, self.iteration = default.batch_size, 0
+        devices.make_deterministic()
+        network, labels = Network(classes=1), np.zeros(len(images), np.uint8)
+
+        def build(precision: str) -> SignGan:
+            rates = default.generator_lr, default.discriminator_lr
+            return SignGan(network, images, labels, default.batch_size, *rates, seed, precision)
+
+        self.precision = devices.choose_precision(precision, lambda each: measure_rate(build(each)), print)
+        self.trained = build(self.precision)
+        self._block = compile_block(self.trained)
+        self.seconds = time.perf_counter() - began
+
+    @property
+    def images_seen(self) -> int:
+        """Real images shown to the discriminator so far."""
+        return self.iteration * self.batch_size
+
+    def iterate(self) -> dict[str, float]:
+        """One block of iterations; the mean metrics."""
+        import tensorflow as tf
+
+        from gan.training.trainer import BLOCK
+
+        began = time.perf_counter()
+        averages = self._block(tf.constant(self.iteration), tf.constant(BLOCK)).numpy()
+        self.iteration += BLOCK
+        self.seconds += time.perf_counter() - began
+        return dict(zip(self.trained.metric_names, map(float, averages), strict=True))
+
+    def generate(self, count: int, seed: int) -> np.ndarray:
+        """Images of the averaged generator, uint8 (count, 32, 32, 3)."""
+        from gan.networks.dcgan import LATENT
+
+        latents = np.random.default_rng(seed).standard_normal((count, LATENT), np.float32)
+        batches = [latents[first : first + OURS_BATCH] for first in range(0, count, OURS_BATCH)]
+        return np.concatenate([to_uint8(np.asarray(self.trained.averaged(b, training=False))) for b in batches])
+
+
+def main(config: ReferenceConfig) -> int:
+    """Train the reference as far as it is not trained yet, then ours; the exit status."""
+    signs = open_signs(config.data, parse_class(config.class_val))
+    real = select(signs, parse_class(config.class_val), use_test=False)
+    state, output = Path(config.state), Path(config.output)
+    require_writable(state, STATE_BYTES)
+    require_writable(output)
+    score = make_score(real)
+
+    from gan.training import devices, trainer  # before the recipe: it imports TensorFlow without its greetings
+
+    about = {
+        "command": command("benchmarks/reference.py", config),
+        "machine": f"{report.processor()}; {devices.describe()}",
+        "code": code_version(),
+    }
+    print(f"class {config.class_val} of {signs.name}: {len(real)} images; {about['machine']}")
+    if report.load() > report.BUSY:
+        print(f"warning: this machine is not idle (load {report.load():.1f}): the times will be too long.")
+
+    def measure(recipe: str, contender: Contender) -> dict[str, float]:
+        images = contender.generate(config.samples, config.seed)
+        counts = contender.iteration, contender.images_seen, contender.seconds
+        report.Measurement(recipe, *counts, **about, images=images).save(state)
+        return score(images)
+
+    with trainer.StopRequested(stops[0] if stops else None) as stop:
+        done = train_reference(config, real.images, state, functools.partial(measure, "reference"), stop)
+        if stop.signal is None:
+            train_ours(config, real.images, state, functools.partial(measure, "ours"), stop)
+        rows = report.table(report.read(state), score)
+        name = next(iter(score(real.images[: config.samples])))
+        if rows:
+            report.write_csv(output / "reference.csv", rows)
+            report.write_chart(output / "reference.png", rows, name)
+    print(report.summary(rows, name, done, max(config.iterations, 14_100)))
+    if stop.signal is None:
+        print(f"table and chart: {output / 'reference.csv'}, {output / 'reference.png'}")
+        return 0
+    print(f"stopped; go on with\n  {about['command']}")
+    return 128 + (stop.signal or signal.SIGINT)
+
+
+def train_reference(config: ReferenceConfig, images: np.ndarray, state: Path, measure, stop) -> int:
+    """Train the reference from where it was to the last iteration or a signal; the iterations that are made."""
+    from benchmarks.reference_recipe import ReferenceRecipe
+
+    recipe = ReferenceRecipe(images, config.seed, config.reference_batch)
+    saved = state / "reference.npz"
+    if saved.exists():
+        recipe.load(saved)  # before anything else: it may be of other parameters
+        if recipe.iteration < config.iterations:
+            # An iteration that is thrown away: compiling is in the seconds already, and would be counted again.
+            recipe.iterate()
+            recipe.load(saved)
+        print(f"the reference goes on from iteration {recipe.iteration:,}, {report.duration(recipe.seconds)}")
+    report.forget(state, "reference", recipe.iteration)
+    due, saved_at = next_measurement(recipe.seconds), recipe.seconds
+    with progress(config.iterations, "reference", "iteration", min(recipe.iteration, config.iterations)) as bar:
+        while recipe.iteration < config.iterations and stop.signal is None:
+            losses = recipe.iterate()
+            bar.update(1)
+            measured = recipe.seconds >= due or recipe.iteration == config.iterations
+            if measured:
+                bar.set_postfix(shortened(measure(recipe)), refresh=False)
+                due = next_measurement(recipe.seconds)
+            if not all(map(math.isfinite, losses.values())):
+                bar.write(f"iteration {recipe.iteration}: the reference's losses are {losses}")
+            # After the measurement, so that no saved training lacks one that it has gone past.
+            if measured or recipe.seconds - saved_at > SAVE_SECONDS or stop.signal is not None:
+                recipe.save(saved)
+                saved_at = recipe.seconds
+    return recipe.iteration
+
+
+def train_ours(config: ReferenceConfig, images: np.ndarray, state: Path, measure, stop) -> None:
+    """Train this project's default for the minutes wanted, from the start."""
+    report.forget(state, "ours", 0)
+    ours, end = Ours(images, config.seed, config.precision), config.ours_minutes * 60
+    print(f"ours in {ours.precision}")
+    due = next_measurement(ours.seconds)
+    with progress(math.ceil(end), "ours", "second") as bar:
+        while ours.seconds < end and stop.signal is None:
+            ours.iterate()
+            bar.update(min(int(ours.seconds), bar.total) - bar.n)
+            if ours.seconds >= min(due, end):
+                bar.set_postfix(shortened(measure(ours)), refresh=False)
+                due = next_measurement(ours.seconds)
+
+
+def next_measurement(seconds: float) -> float:
+    """The wall time of training, in seconds, of the measurement that follows: FIRST, FIRST * STEP, FIRST * STEP**2..."""
+    due = float(FIRST)
+    while due <= seconds:
+        due *= STEP
+    return due
+
+
+def shortened(scores: dict[str, float]) -> dict[str, str]:
+    """Scores for a progress bar, without their floors."""
+    return {name: f"{value:.3g}" for name, value in scores.items() if not name.endswith("_floor")}
+
+
+if __name__ == "__main__":
+    run(ReferenceConfig, main)

@@ -1,0 +1,209 @@
+"""What the reference benchmark keeps of each measurement, and the table, chart and words it makes of them."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import os
+import platform
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from gan import pictures
+from gan.errors import UserError
+from gan.storage import replacing
+
+COLOURS = {"reference": pictures.REAL, "ours": pictures.GENERATED}
+TICKS = {
+    1: "1 s",
+    10: "10 s",
+    60: "1 min",
+    600: "10 min",
+    3600: "1 h",
+    14400: "4 h",
+    86400: "1 day",
+    864000: "10 days",
+}
+# A machine where other programs keep more than this share of a core busy is not idle.
+BUSY = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What was generated at one moment of a training; scores are computed from it, so that they can be changed later.
+
+    Attributes:
+        recipe: "reference" or "ours".
+        iteration: updates of both networks made.
+        images_seen: real images shown to the discriminator.
+        seconds: wall time of the training until then.
+        command: the command that made it.
+        machine: where it ran, in words.
+        code: the version of the code.
+        images: uint8 (N, 32, 32, 3), generated.
+    """
+
+    recipe: str
+    iteration: int
+    images_seen: int
+    seconds: float
+    command: str
+    machine: str
+    code: str
+    images: np.ndarray
+
+    def save(self, folder: Path) -> None:
+        """Write it to a folder, by the name of its recipe and iteration."""
+        about = {name: value for name, value in vars(self).items() if name != "images"}
+        with replacing(folder / f"{self.recipe}-{self.iteration:08d}.npz") as file:
+            np.savez_compressed(file, about=np.array(json.dumps(about)), images=self.images)
+
+
+def read(folder: Path) -> list[Measurement]:
+    """All measurements of a folder, by recipe and iteration.
+
+    Raises:
+        UserError: one of them is damaged.
+    """
+    found = []
+    for path in _files(folder, "reference") + _files(folder, "ours"):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                found.append(Measurement(**json.loads(str(archive["about"])), images=archive["images"]))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            raise UserError(f"{path} can't be read as a measurement; remove it.") from None
+    return found
+
+
+def forget(folder: Path, recipe: str, after: int) -> None:
+    """Remove the measurements of a recipe after an iteration: those a training to be gone on with will make again."""
+    for path in _files(folder, recipe):
+        if int(path.stem.rpartition("-")[2]) > after:
+            path.unlink()
+
+
+def table(measurements: list[Measurement], score: Callable[[np.ndarray], dict[str, float]]) -> list[dict[str, Any]]:
+    """A row of the CSV for each measurement: what it says of itself, with its scores."""
+    rows = []
+    for measurement in measurements:
+        about = {name: value for name, value in vars(measurement).items() if name != "images"}
+        last = {name: about.pop(name) for name in ("command", "machine", "code")}
+        about["seconds"] = round(about["seconds"], 1)
+        scores = {name: float(f"{value:.6g}") for name, value in score(measurement.images).items()}
+        rows.append(about | scores | last)
+    return rows
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows as a CSV; a score that a row lacks stays empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with replacing(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
+    """Draw a score against the wall time of training, with the same of real images as a line.
+
+    Args:
+        path: the PNG to make or replace.
+        rows: of `table`.
+        name: of the score; its floor, where there is one, is `<name>_floor`.
+    """
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for recipe, colour in COLOURS.items():
+        chosen = [row for row in rows if row["recipe"] == recipe]
+        seconds, values = [row["seconds"] for row in chosen], [row.get(name, math.nan) for row in chosen]
+        axes.plot(seconds, values, "o-", color=colour, label=recipe, linewidth=1.4, markersize=3.5)
+    floors = {row[f"{name}_floor"] for row in rows if f"{name}_floor" in row}
+    if floors:
+        axes.axhline(min(floors), color="#868e96", linestyle="--", linewidth=1, label="real images")
+    axes.set(xlabel="wall time of training", ylabel=name.replace("_", " "), xscale="log")
+    low, high = axes.get_xlim()
+    shown = {seconds: text for seconds, text in TICKS.items() if low <= seconds <= high}
+    axes.set_xticks(list(shown), list(shown.values()))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    with replacing(path) as file:
+        FigureCanvasAgg(figure).print_png(file)
+
+
+def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) -> str:
+    """In words: how good the reference became and when, and when ours was as good.
+
+    Args:
+        rows: of `table`.
+        name: of the score; lower is better.
+        done: iterations of the reference that were made.
+        published: those of the published recipe.
+    """
+    # A score that is no number says nothing; it is in the CSV.
+    reference, ours = (
+        [row for row in rows if row["recipe"] == recipe and math.isfinite(row.get(name, math.nan))]
+        for recipe in ("reference", "ours")
+    )
+    lines = []
+    if done < published:
+        lines.append(f"The reference was NOT finished: {done:,} of {published:,} iterations; its end is not known.")
+    if not reference:
+        return "\n".join([*lines, "The reference has not been measured."])
+    for what, row in (("best", min(reference, key=lambda row: row[name])), ("last", reference[-1])):
+        words = f"The reference's {what} {name} is {row[name]:.4g}, at iteration {row['iteration']:,}"
+        lines.append(f"{words} after {duration(row['seconds'])}.")
+        first = next((each for each in ours if each[name] <= row[name]), None)
+        if first:
+            ratio = f"{row['seconds'] / first['seconds']:.3g} times as fast"
+            lines.append(f"  Ours had {first[name]:.4g} after {duration(first['seconds'])}: {ratio}.")
+        elif ours:
+            lines.append(f"  Ours did not reach that in {duration(ours[-1]['seconds'])}.")
+    if ours:
+        best = min(ours, key=lambda row: row[name])
+        lines.append(f"Our best {name} is {best[name]:.4g} after {duration(best['seconds'])}.")
+    else:
+        lines.append("Ours has not been measured.")
+    floor = f"{name}_floor"
+    if floor in reference[0]:
+        lines.append(f"Real images have {reference[0][floor]:.4g}.")
+    if len({row["machine"] for row in rows}) > 1:
+        lines.append("The measurements are of several machines (see the CSV), so the times can't be compared.")
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "8.5 s", "12 min 5 s", "3 h 55 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    seconds = round(seconds)
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def processor() -> str:
+    """The model of the processor, as far as the system tells it."""
+    try:
+        model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        model = None
+    return model[1].strip() if model else platform.processor() or platform.machine()
+
+
+def load() -> float:
+    """How many cores other programs kept busy in the last minute; 0 where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def _files(folder: Path, recipe: str) -> list[Path]:
+    return sorted(path for path in folder.glob(f"{recipe}-*.npz") if re.fullmatch(r"[a-z]+-\d{8}", path.stem))

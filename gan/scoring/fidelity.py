@@ -1,0 +1,183 @@
+"""How far generated images are from real ones, and how much of the real ones they reach, in any features."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+PAIRS = 2**22  # pairs of points looked at together: 32 MB for each array of them
+ROUNDING = 1e-12  # of the longest squared length: what two ways of rounding one squared distance may differ by
+
+
+def _checked(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two feature sets in float64; ValueError unless both are (2 or more, D) and finite."""
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise ValueError(f"two sets of features of one width are needed, not {first.shape} and {second.shape}")
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"2 or more images are needed on either side, not {len(first)} and {len(second)}")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("the features hold infinite values or NaN")
+    return first, second
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Slices of the rows of a table of pairs, each of about PAIRS pairs."""
+    step = max(1, PAIRS // columns)
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """The Fréchet distance of the normal distributions with the means and covariances of two feature sets.
+
+    With Inception features this is the FID (Heusel et al. 2017, arXiv 1706.08500, equation 6 and appendix A1):
+    |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)).  It grows as samples get smaller, so compare it only with
+    distances of equally many images.
+
+    Args:
+        first: float (N, D), 2 or more.
+        second: float (M, D), 2 or more.
+
+    Returns:
+        0 for equal means and covariances, else positive; in squared units of the features.  Covariances divide
+        by N - 1 and may be singular, as they are for N <= D.
+
+    Raises:
+        ValueError: fewer than two rows, different widths, or values that are not finite.
+    """
+    first, second = _checked(first, second)
+    shift = first.mean(axis=0) - second.mean(axis=0)
+    # A triangular R with R'R = C is the square root of a covariance.  The trace of (C1 C2)^(1/2) is then the sum of
+    # the singular values of R1 R2': never complex, and without the root of a rounding error that eigenvalues give.
+    roots = [
+        np.linalg.qr((points - points.mean(axis=0)) / np.sqrt(len(points) - 1), mode="r")
+        for points in (first, second)
+    ]
+    shared = np.linalg.svd(roots[0] @ roots[1].T, compute_uv=False).sum()
+    return max(0.0, float(shift @ shift + sum(np.sum(root**2) for root in roots) - 2 * shared))
+
+
+def _kernel_sum(first: np.ndarray, second: np.ndarray) -> float:
+    """The sum over all pairs of the kernel (x.y / D + 1)^3."""
+    total = 0.0
+    for rows in _blocks(len(first), len(second)):
+        base = first[rows] @ second.T / first.shape[1] + 1
+        total += float(np.sum(base * base * base))
+    return total
+
+
+def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """The squared maximum mean discrepancy of two feature sets under a cubic kernel, estimated without bias.
+
+    With Inception features this is the KID (Bińkowski et al. 2018, arXiv 1801.01401, section 4), here over all
+    pairs and not averaged over subsets.  Its mean does not depend on how many images there are, which suits few.
+
+    Args:
+        first: float (N, D), 2 or more.
+        second: float (M, D), 2 or more.
+
+    Returns:
+        The estimate: about 0, and as often negative as positive, for two samples of one distribution.
+
+    Raises:
+        ValueError: fewer than two rows, different widths, or values that are not finite.
+    """
+    first, second = _checked(first, second)
+
+    def within(points: np.ndarray) -> float:
+        # A point paired with itself is what would make the estimate biased.
+        own = np.sum(((points**2).sum(axis=1) / points.shape[1] + 1) ** 3)
+        return (_kernel_sum(points, points) - float(own)) / (len(points) * (len(points) - 1))
+
+    return within(first) + within(second) - 2 * _kernel_sum(first, second) / (len(first) * len(second))
+
+
+def _squared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Squared distances (N, M) of all pairs; rounding may put one below 0."""
+    return (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
+
+
+def _apart(groups: np.ndarray | None, count: int) -> np.ndarray:
+    """For each image a number; images with the same one are no neighbours of each other."""
+    alone = np.arange(count)
+    if groups is None:
+        return alone
+    groups = np.asarray(groups)
+    if groups.shape != (count,):
+        raise ValueError(f"{count} real images need as many groups, not {groups.shape}")
+    groups = np.where(groups < 0, -1 - alone, groups)
+    return groups if len(np.unique(groups)) > 1 else alone
+
+
+def _balls(points: np.ndarray, neighbours: int, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The squared distance (N,) to the k-th nearest point of another group, and the k (N,) there was."""
+    count = len(points)
+    _, own, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    ranks = np.minimum(neighbours, count - sizes[own])
+    most, radii = ranks.max(), np.empty(count)
+    for rows in _blocks(count, count):
+        squared = _squared(points[rows], points)
+        squared[groups[rows, None] == groups] = np.inf
+        nearest = np.sort(np.partition(squared, most - 1, axis=1)[:, :most], axis=1)
+        radii[rows] = np.take_along_axis(nearest, ranks[rows, None] - 1, axis=1)[:, 0]
+    return radii, ranks
+
+
+def manifold_scores(
+    real: np.ndarray, generated: np.ndarray, neighbours: int = 5, groups: np.ndarray | None = None
+) -> dict[str, float]:
+    """How many generated images lie where real ones do, and how many real ones have generated ones near.
+
+    Each image stands for the ball around it that reaches to its k-th nearest neighbour of the same kind, edge
+    included.  Precision and recall are Kynkäänniemi et al. 2019 (arXiv 1904.06991, section 2), density and
+    coverage Naeem et al. 2020 (arXiv 2002.09797, section 3.2).
+
+    Our own variation: with `groups`, the ball of a real image reaches to the k-th nearest real image of another
+    group.  The 30 nearly equal frames of a track would else make balls so small that another photo of that very
+    sign lies outside.  A generator that has learned the distribution then still has a density of about 1, and one
+    that repeats tracks a higher one.  The balls of generated images, which recall looks at, know no groups.
+
+    Args:
+        real: float (N, D), 2 or more.
+        generated: float (M, D), 2 or more.
+        neighbours: k, 1 or more; the papers take 3 and 5.  Where there are fewer others, all of them.
+        groups: integers (N,), the physical sign of each real image (its track); a negative one is not known, and
+            such an image a group of its own.  One group only counts as none.
+
+    Returns:
+        "precision": share 0-1 of the generated images inside a ball of a real one.
+        "recall": share 0-1 of the real images inside a ball of a generated one.
+        "density": in how many balls of real images a generated one lies, divided by k; 0 or more, about 1 for
+            samples of one distribution.
+        "coverage": share 0-1 of the balls of real images that hold a generated one; without groups, and for two
+            samples of one distribution and size, about 1 - 2^-k.
+
+    Raises:
+        ValueError: fewer than two rows, different widths, values that are not finite, `neighbours` below 1, or
+            `groups` of another length than `real`.
+    """
+    real, generated = _checked(real, generated)
+    if neighbours < 1:
+        raise ValueError(f"1 or more neighbours are needed, not {neighbours}")
+    # Distances come from products; features far from the origin would lose their digits in them.
+    centre = real.mean(axis=0)
+    real, generated = real - centre, generated - centre
+    radii, ranks = _balls(real, neighbours, _apart(groups, len(real)))
+    generated_radii, _ = _balls(generated, neighbours, _apart(None, len(generated)))
+    # A copy of a k-th neighbour lies on the edge, and must not fall out by rounding.
+    edge = ROUNDING * max((points**2).sum(axis=1).max() for points in (real, generated))
+
+    precise = np.zeros(len(generated), bool)
+    recalled = density = covered = 0.0
+    for rows in _blocks(len(real), len(generated)):
+        squared = _squared(real[rows], generated)
+        inside = squared <= radii[rows, None] + edge
+        precise |= inside.any(axis=0)
+        covered += inside.any(axis=1).sum()
+        density += (inside.sum(axis=1) / ranks[rows]).sum()
+        recalled += (squared <= generated_radii + edge).any(axis=1).sum()
+    return {
+        "precision": float(precise.mean()),
+        "recall": float(recalled / len(real)),
+        "density": float(density / len(generated)),
+        "coverage": float(covered / len(real)),
+    }

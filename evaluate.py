@@ -25,7 +25,7 @@ class EvaluateConfig:
 
     class_val: str = option("17", "GTSRB class id, 0-42, or `all` for a run of all classes")
     goodrun_ref: str = option(
-        "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+        "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder, pretrained"
     )
     count: int = option(100, "images to generate (of each class)")
     seed: int = option(0, "of the latents, 0 or more; the same reference and seed give the same bytes")
@@ -38,6 +38,8 @@ class EvaluateConfig:
         parse_class(self.class_val)
         require(1 <= self.count <= 1_000_000, "count", "from 1 to 1000000", self.count)
         require(self.scores in ("full", "pixels", "none"), "scores", "full, pixels or none", self.scores)
+        with_inception = not self.inception or self.scores != "none"
+        require(with_inception, "scores", "full or pixels with inception=true", self.scores)
         require(
             1 <= self.judge_iterations <= 1_000_000, "judge_iterations", "from 1 to 1000000", self.judge_iterations
         )
@@ -64,12 +66,15 @@ def main(config: EvaluateConfig) -> None:
     origin = {"run": goodrun.run_id, "iteration": goodrun.iteration, "class_val": config.class_val}
     origin |= {name: getattr(config, name) for name in ("seed", "count", "scores", "inception")}
     name = f"class-{config.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
-    output = Path(os.path.realpath(config.output or Path("images/evaluate") / name))
+    kind = "" if config.scores == "full" else f"-{config.scores}"
+    kind += "-inception" if config.inception else ""
+    output = Path(os.path.realpath(config.output or Path("images/evaluate") / f"{name}{kind}"))
     classes = range(CLASSES) if class_id is None else [class_id]
     require_own(output, origin)
     room = output if output.exists() else output.parent
     require_writable(room, config.count * len(classes) * 2 * IMAGE_BYTES)
-    real = real_images(goodrun.about)
+    real = real_images(goodrun.about, every_class=config.scores == "full")
+    curves = tracking.history(goodrun.run_id, CURVES)
 
     from gan.evaluation import Evaluation
     from gan.generating import Generator
@@ -96,7 +101,7 @@ def main(config: EvaluateConfig) -> None:
         if real is not None and config.scores != "none":
             judge_iterations = config.judge_iterations if config.scores == "full" else 0
             score(evaluation, generator, real, list(classes), config.seed, judge_iterations, inception)
-        evaluation.write(part, tracking.history(goodrun.run_id, CURVES))
+        evaluation.write(part, curves)
         if evaluation.class_scores():
             (part / SCORES).write_text(
                 json.dumps({"overall": evaluation.scores(), "classes": evaluation.class_scores()}, indent=1)
@@ -109,7 +114,8 @@ def main(config: EvaluateConfig) -> None:
             run.image("samples/contact-sheet", evaluation.sheet(), goodrun.iteration)
             run.folder(part)
             fill_folder(part, output)
-    print(evaluation.text())
+    if evaluation.scores():
+        print(evaluation.text())
     print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {tracking.browse_hint(run.id)}")
 
 
@@ -136,15 +142,21 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def real_images(about):
-    """The data set that the good run was trained on, or None where it is not there any more."""
+def real_images(about, every_class: bool):
+    """The data set that the good run was trained on, or None where it is not there any more.
+
+    Args:
+        about: what the good run says of itself.
+        every_class: the classes that it was not trained on are needed too, for the classifier that gives scores.
+    """
     from gan.data.sets import open_signs, select
 
     try:
-        signs = open_signs(about.data["name"])
+        class_id = parse_class(about.class_val)
+        signs = open_signs(about.data["name"], None if every_class else class_id)
         # Runs of the time before there were held-out tracks have learned them all.
         parts = about.config.get("use_test") is True, about.config.get("use_held_out", True) is True
-        if select(signs, parse_class(about.class_val), *parts).digest() == about.data["digest"]:
+        if select(signs, class_id, *parts).digest() == about.data["digest"]:
             if any(parts):
                 print("the run has learned signs that it should be compared with: scores beside them mean little.")
             return signs

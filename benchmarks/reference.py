@@ -9,7 +9,6 @@ The reference takes hours.  Interrupt it when you like: the same command goes on
 import dataclasses
 import functools
 import math
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -22,10 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks 
 
 from benchmarks import reference_report as report
 from gan.command_line import option, require, run, stops
-from gan.data.sets import open_signs, select
-from gan.data.signs import Signs, parse_class, to_uint8
+from gan.data.sets import SignSet, open_signs, select
+from gan.data.signs import Signs, parse_class
+from gan.data.split import cut
+from gan.errors import UserError
 from gan.invocation import code_version, command
 from gan.progress import progress
+from gan.scoring.fidelity import frechet_distance
 from gan.scoring.neighbours import compare
 from gan.storage import require_writable
 from train_dcgan import TrainConfig
@@ -33,18 +35,36 @@ from train_dcgan import TrainConfig
 FIRST, STEP = 10, 1.3  # seconds of training at the first measurement, and the factor from one to the next
 SAVE_SECONDS = 300  # training of the reference that is lost at most when the machine goes down
 STATE_BYTES = 600_000_000  # the reference's networks and optimizers twice, and the measurements
-OURS_BATCH = 50  # images that our generator makes at a time
 
 Score = Callable[[np.ndarray], dict[str, float]]
 
 
-def make_score(real: Signs) -> Score:
-    """The function that scores generated images; its first score is the one that is compared, lower is better."""
-    judge = functools.partial(compare, real=real.images, tracks=real.tracks)
+def make_score(signs: SignSet, real: Signs, judge_iterations: int) -> Score:
+    """The function that scores generated images; the first of its scores is compared, and lower is better.
+
+    Args:
+        signs: the data set with all of its classes.
+        real: the images of one class that both trainings learn.
+        judge_iterations: training of the classifier that gives the features, if the archive has none yet.
+
+    Raises:
+        UserError: the data has no images of some class, so that there can be no classifier.
+    """
+    from gan.judging import judge_of
+
+    judge = judge_of(signs, judge_iterations, print)
+    if judge is None:
+        raise UserError(f"the benchmark needs images of all classes for its classifier, and {signs.name} lacks some.")
+    class_id = real.labels[0]
+    held_out = cut(signs.train)[1]
+    features = judge(real.images)[0]
+    floor = frechet_distance(judge(held_out.images[held_out.labels == class_id])[0], features)
 
     def score(images: np.ndarray) -> dict[str, float]:
-        scores = judge(images)
-        return scores
+        made, probabilities = judge(images)
+        verdicts = float((probabilities.argmax(axis=1) == class_id).mean())
+        scores = {"fid": frechet_distance(made, features), "fid_floor": floor, "gan_test": verdicts}
+        return scores | compare(images, real.images, real.tracks)
 
     return score
 
@@ -60,6 +80,9 @@ class ReferenceConfig:
     samples: int = option(500, "images generated and scored at each measurement")
     precision: str = option("auto", "of ours: float32, bfloat16, or auto, whose trial counts as training")
     reference_batch: int = option(20, "real images an iteration of the reference; 20 is the recipe's")
+    judge_iterations: int = option(
+        2_000, "training of the classifier whose features the score uses, if there is none"
+    )
     seed: int = option(0, "of both trainings and of the images they are judged by")
     output: str = option("benchmarks/results", "folder for reference.csv and reference.png")
     state: str = option("images/benchmark-reference", "folder that an interrupted reference goes on from")
@@ -137,23 +160,21 @@ class Ours:
 
     def generate(self, count: int, seed: int) -> np.ndarray:
         """Images of the averaged generator, uint8 (count, 32, 32, 3)."""
-        from gan.networks.dcgan import LATENT
-
-        latents = np.random.default_rng(seed).standard_normal((count, LATENT), np.float32)
-        batches = [latents[first : first + OURS_BATCH] for first in range(0, count, OURS_BATCH)]
-        return np.concatenate([to_uint8(np.asarray(self.trained.averaged(b, training=False))) for b in batches])
+        return self.trained.images(np.zeros(count, np.int32), f"benchmark {seed}")
 
 
 def main(config: ReferenceConfig) -> int:
     """Train the reference as far as it is not trained yet, then ours; the exit status."""
-    signs = open_signs(config.data, parse_class(config.class_val))
-    real = select(signs, parse_class(config.class_val), use_test=False)
+    signs = open_signs(config.data)
+    real = select(signs, parse_class(config.class_val), use_test=False, use_held_out=False)  # train_dcgan's default
     state, output = Path(config.state), Path(config.output)
     require_writable(state, STATE_BYTES)
     require_writable(output)
-    score = make_score(real)
+    score = make_score(signs, real, config.judge_iterations)
 
-    from gan.training import devices, trainer  # before the recipe: it imports TensorFlow without its greetings
+    from gan.training import devices, trainer  # isort: skip  before the recipe: it loads TensorFlow without greetings
+
+    from benchmarks.reference_recipe import ITERATIONS
 
     about = {
         "command": command("benchmarks/reference.py", config),
@@ -179,12 +200,13 @@ def main(config: ReferenceConfig) -> int:
         if rows:
             report.write_csv(output / "reference.csv", rows)
             report.write_chart(output / "reference.png", rows, name)
-    print(report.summary(rows, name, done, max(config.iterations, 14_100)))
-    if stop.signal is None:
+    print(report.summary(rows, name, done, ITERATIONS))
+    if rows:
         print(f"table and chart: {output / 'reference.csv'}, {output / 'reference.png'}")
+    if stop.signal is None:
         return 0
     print(f"stopped; go on with\n  {about['command']}")
-    return 128 + (stop.signal or signal.SIGINT)
+    return 128 + stop.signal
 
 
 def train_reference(config: ReferenceConfig, images: np.ndarray, state: Path, measure, stop) -> int:
@@ -226,7 +248,7 @@ def train_ours(config: ReferenceConfig, images: np.ndarray, state: Path, measure
     print(f"ours in {ours.precision}")
     due = next_measurement(ours.seconds)
     with progress(math.ceil(end), "ours", "second") as bar:
-        while ours.seconds < end and stop.signal is None:
+        while stop.signal is None and (ours.seconds < end or not ours.iteration):
             ours.iterate()
             bar.update(min(int(ours.seconds), bar.total) - bar.n)
             if ours.seconds >= min(due, end):
@@ -235,7 +257,7 @@ def train_ours(config: ReferenceConfig, images: np.ndarray, state: Path, measure
 
 
 def next_measurement(seconds: float) -> float:
-    """The wall time of training, in seconds, of the measurement that follows: FIRST, FIRST * STEP, FIRST * STEP**2..."""
+    """The first of FIRST, FIRST * STEP, FIRST * STEP**2... seconds of training that is still to come."""
     due = float(FIRST)
     while due <= seconds:
         due *= STEP

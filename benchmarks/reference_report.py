@@ -23,14 +23,9 @@ from gan.storage import replacing
 
 COLOURS = {"reference": pictures.REAL, "ours": pictures.GENERATED}
 TICKS = {
-    1: "1 s",
-    10: "10 s",
-    60: "1 min",
-    600: "10 min",
-    3600: "1 h",
-    14400: "4 h",
-    86400: "1 day",
-    864000: "10 days",
+    **{k: f"{k} s" for k in (1, 3, 10, 30)},
+    **{60 * k: f"{k} min" for k in (1, 3, 10, 30)},
+    **{3600 * k: f"{k} h" for k in (1, 3, 10, 30, 100)},
 }
 # A machine where other programs keep more than this share of a core busy is not idle.
 BUSY = 0.3
@@ -133,6 +128,7 @@ def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
     low, high = axes.get_xlim()
     shown = {seconds: text for seconds, text in TICKS.items() if low <= seconds <= high}
     axes.set_xticks(list(shown), list(shown.values()))
+    axes.minorticks_off()
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
@@ -159,7 +155,8 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
         lines.append(f"The reference was NOT finished: {done:,} of {published:,} iterations; its end is not known.")
     if not reference:
         return "\n".join([*lines, "The reference has not been measured."])
-    for what, row in (("best", min(reference, key=lambda row: row[name])), ("last", reference[-1])):
+    best, last = min(reference, key=lambda row: row[name]), reference[-1]
+    for what, row in [("best and last", best)] if best is last else [("best", best), ("last", last)]:
         words = f"The reference's {what} {name} is {row[name]:.4g}, at iteration {row['iteration']:,}"
         lines.append(f"{words} after {duration(row['seconds'])}.")
         first = next((each for each in ours if each[name] <= row[name]), None)

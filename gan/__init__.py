@@ -15,6 +15,7 @@ _PACKAGES = {
     "numpy": "numpy",
     "PIL": "pillow",
     "sklearn": "scikit-learn",
+    "scipy": "scipy",
     "tensorflow": "tensorflow",
     "tqdm": "tqdm",
 }

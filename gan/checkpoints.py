@@ -20,7 +20,7 @@ from gan.storage import replacing
 NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
 FORMAT = 1
-_HALF = {np.dtype(np.float32): np.dtype(np.float16)}  # what weights may be stored as, to be half as large
+WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is handed on may hold it alone
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
 REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "seed", "precision")
@@ -106,7 +106,7 @@ def load(path: Path, parts: dict[str, list]) -> About:
         found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
         for part, variables in parts.items():
             stored = [name for name in archive.files if name.startswith(f"{part}/")]
-            if not stored:
+            if not stored and {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}:
                 raise UserError(
                     f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, "
                     "or from a run."
@@ -115,8 +115,7 @@ def load(path: Path, parts: dict[str, list]) -> About:
                 raise _other_network(path, part)
             for number, variable in enumerate(variables):
                 array = _array(path, archive, f"{part}/{number:04d}")
-                dtype = np.asarray(variable).dtype
-                if array.shape != tuple(variable.shape) or array.dtype not in (dtype, _HALF.get(dtype)):
+                if array.shape != tuple(variable.shape) or not _fits(array.dtype, np.asarray(variable).dtype):
                     raise _other_network(path, part)
                 found[part].append(array)
     for part, variables in parts.items():
@@ -202,6 +201,11 @@ def _array(path: Path, archive, name: str) -> np.ndarray:
             f"{path} is damaged ({name} can't be read); name another iteration of the run, or its run id."
         )
     return array
+
+
+def _fits(stored: np.dtype, wanted: np.dtype) -> bool:
+    """Whether a variable can take stored numbers; weights may be stored in half precision, to be half as large."""
+    return stored == wanted or (wanted == np.float32 and stored == np.float16)
 
 
 def _about(path: Path, archive) -> About:

@@ -20,9 +20,15 @@ stops: list[int] = []
 ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
 
 
-def option(default: Any, text: str) -> Any:
-    """A dataclass field with a default (bool, int, float or str) and the line that `--help` shows for it."""
-    return dataclasses.field(default=default, metadata={"help": text})
+def option(default: Any, text: str, words: Sequence[str] = ()) -> Any:
+    """A dataclass field with a default (bool, int, float or str) and the line that `--help` shows for it.
+
+    Args:
+        default: the default.
+        text: the line.
+        words: values that mean themselves although they could mean "not given" (see `ABSENT`).
+    """
+    return dataclasses.field(default=default, metadata={"help": text, "words": words})
 
 
 def require(fits: bool, name: str, wanted: str, value: Any) -> None:
@@ -121,7 +127,7 @@ def _convert(field: dataclasses.Field, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if text.lower() in ABSENT:
+    if text.lower() in ABSENT and text not in field.metadata["words"]:
         return field.default
     if kind is str:
         return text

@@ -24,7 +24,7 @@ class Generator:
     def __init__(self, goodrun: GoodRun):
         self.network = Network.restored(goodrun.about.network)
         self._model = self.network.build_generator()
-        checkpoints.load(goodrun.checkpoint, {"averaged": self._model.variables})
+        checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: self._model.variables})
 
     def images(self, count: int, seed: int, class_id: int, bar) -> np.ndarray:
         """Generate images of one class.

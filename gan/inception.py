@@ -26,7 +26,7 @@ class Inception:
         except Exception as error:  # of the network, of the hash, of the file
             raise UserError(
                 "inception=true needs the weights of Keras' InceptionV3, and they can't be downloaded here "
-                f"({str(error).strip().splitlines()[0][:150]}); go on without inception=true."
+                f"({(str(error).strip() or type(error).__name__).splitlines()[0][:150]}); go on without inception=true."
             ) from None
 
     def __call__(self, images: np.ndarray) -> np.ndarray:

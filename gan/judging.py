@@ -1,5 +1,6 @@
 """The judge of generated signs: a classifier trained on real ones, kept in the archive and found by its data."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -9,6 +10,7 @@ from gan.checkpoints import About
 from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
 from gan.data.split import cut
+from gan.errors import UserError
 from gan.networks.classifier import FEATURES, build_classifier
 from gan.pictures import confusion_chart
 from gan.progress import progress
@@ -98,20 +100,24 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
         say: prints a line for the user.
 
     Returns:
-        None where the data has not two tracks or images of every class: there is nothing to judge with then.
+        None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
     """
     fit, held = cut(signs.train)
     missing = np.flatnonzero(fit.counts() == 0)
     if missing.size:
         say(f"no scores by a classifier: {signs.name} has no images of class {missing[0]} ({NAMES[missing[0]]}).")
         return None
+    if not len(held):
+        say(f"no scores by a classifier: {signs.name} has no class with images of two signs, to hold one out.")
+        return None
     config = JudgeConfig(signs.name, iterations)
     data = {"name": signs.name, "digest": fit.digest(), "images": len(fit)}
     found = tracking.newest_of(KIND, {"data_digest": data["digest"], "iterations": str(iterations)})
     if found is not None:
         model = build_classifier(CLASSES)
-        checkpoints.load(found.checkpoint, {KIND: model.variables})
-        return Judge(model, found.about.network.get("accuracy", float("nan")), found.run_id)
+        with contextlib.suppress(UserError):  # of another version of the project, with other layers: train anew
+            checkpoints.load(found.checkpoint, {KIND: model.variables})
+            return Judge(model, found.about.network.get("accuracy", float("nan")), found.run_id)
     say("training the classifier that judges generated signs (once for each data set)")
     with tracking.archived_run(KIND, f"classifier {signs.name}", config, own=True) as run:
         run.data(signs.name, data["digest"])

@@ -43,9 +43,9 @@ def score(
     judge = judge_of(real, judge_iterations, say) if judge_iterations else None
     if judge is None:
         evaluation.take(pixel_scores(evaluation.generated(), training, class_ids))
-        return
-    evaluation.score(SignScorer(judge, training, held_out, class_ids))
-    if class_ids == list(range(CLASSES)):
+    else:
+        evaluation.score(SignScorer(judge, training, held_out, class_ids))
+    if judge is not None and class_ids == list(range(CLASSES)):
         taught = _taught(generator, seed + 1, judge_iterations)
         known = agreement(taught(held_out.images)[1], held_out.labels)
         usual = agreement(judge(held_out.images)[1], held_out.labels)

@@ -1,6 +1,7 @@
 """What the training scripts share: samples, checkpoints, warnings and endings of one run, in the archive."""
 
 import dataclasses
+import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -163,9 +164,13 @@ class Session:
     def _superfluous(self) -> list[int]:
         """Iterations of the checkpoints that need not be kept: never the best one, and never the latest."""
         kept = [int(checkpoints.NAME.fullmatch(name)[1]) for name in checkpoint_names(self._run.id)]
-        ranked = self._scores.get(self._ranked_by, {})
-        best = min(ranked, key=ranked.__getitem__, default=None)
-        return checkpoints.thin_out([k for k in kept if k != best], self._schedule.keep_checkpoints)
+        others = [k for k in kept if k != self._best() or k == kept[-1]]
+        return checkpoints.thin_out(others, self._schedule.keep_checkpoints)
+
+    def _best(self) -> int | None:
+        """The iteration of the best checkpoint, the newest of equals; None while none has a score that ranks it."""
+        ranked = {k: value for k, value in self._scores.get(self._ranked_by, {}).items() if math.isfinite(value)}
+        return min(ranked, key=lambda k: (ranked[k], -k), default=None)
 
     def _write_report(self, done: int) -> None:
         report = Report(f"Training, class_val {self._about.class_val}, {done} iterations")
@@ -186,14 +191,14 @@ class Session:
             report.text(f"Median speed: {speed:.0f} images a second.")
         if self._scores:
             report.heading("Scores at the checkpoints")
-            ranked = self._scores.get(self._ranked_by, {})
-            if ranked:
-                best = min(ranked, key=ranked.__getitem__)
+            best = self._best()
+            if best is not None:
                 report.text(f"Best by {self._ranked_by}: iteration {best}. It is what the run id alone stands for.")
             for picture in pictures.score_curves(self._scores):
                 report.picture(picture, "curves of the scores")
             names = sorted(self._scores)
-            rows = [[k, *(self._scores[name].get(k, "-") for name in names)] for k in self._scores[names[0]]]
+            scored = sorted({k for values in self._scores.values() for k in values})
+            rows = [[k, *(self._scores[name].get(k, "-") for name in names)] for k in scored]
             report.table(["iteration", *names], rows)
         report.heading("Data and parameters")
         report.table(

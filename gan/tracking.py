@@ -23,6 +23,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from gan import checkpoints
 from gan.checkpoints import NAME, About, newest_in, read_about, whole
@@ -95,14 +96,16 @@ class Run:
             mlflow.log_artifact(str(path), CHECKPOINTS)
 
     def drop(self, iterations: Iterable[int]) -> None:
-        """Let go of checkpoints and of the generators logged with them."""
+        """Let go of checkpoints and of the generators logged with them, but of none that the user has registered."""
         gone = set(iterations)
         if not gone:
             return
+        models = _models(self.id)
+        gone -= {_iteration(model) for model in models if MLFLOW_MODEL_VERSIONS in model.tags}
         repository = get_artifact_repository(mlflow.get_run(self.id).info.artifact_uri)
         for iteration in gone:
             repository.delete_artifacts(f"{CHECKPOINTS}/{checkpoints.file_name(iteration)}")
-        for model in _models(self.id):
+        for model in models:
             if _iteration(model) in gone:
                 get_artifact_repository(model.artifact_location).delete_artifacts()
                 mlflow.MlflowClient().delete_logged_model(model.model_id)
@@ -128,7 +131,9 @@ class Run:
             ranked_by: the score by which the run's models are compared, lower is better.
         """
         pinned = [f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS]
-        ranked = {_RANKED_BY: ranked_by} if ranked_by in (scores or {}) else {}
+        # With a model the store keeps NaN as 0, the best there is: what is no number is logged with the run alone.
+        known = {name: value for name, value in (scores or {}).items() if math.isfinite(value)}
+        ranked = {_RANKED_BY: ranked_by} if ranked_by in known else {}
         logged = mlflow.initialize_logged_model(model.name, self.id, params={_ITERATION: str(iteration)}, tags=ranked)
         about = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
         answer = model(example)
@@ -148,8 +153,9 @@ class Run:
             client.log_model_artifacts(logged.model_id, folder)
         mlflow.finalize_logged_model(logged.model_id, "READY")
         client.log_outputs(self.id, [LoggedModelOutput(logged.model_id, step=iteration)])
-        if scores:
-            mlflow.log_metrics(scores, step=iteration, model_id=logged.model_id)
+        if known:
+            mlflow.log_metrics(known, step=iteration, model_id=logged.model_id)
+        self.metrics({name: value for name, value in (scores or {}).items() if name not in known}, iteration)
 
     def finish(self, status: str) -> None:
         """End the run now: "FINISHED", "FAILED" or "KILLED"."""
@@ -170,16 +176,17 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
         UserError: the archive can't be reached or written.
     """
     _prepare_store()
-    try:
-        waiting = os.environ.pop(_OPENED, None) if own else None
-        opened = mlflow.start_run(run_name=name)
-        if waiting:
-            os.environ[_OPENED] = waiting
-    except (MlflowException, OSError) as error:
-        raise UserError(
-            f"the archive at {mlflow.get_tracking_uri()} can't be written ({_first_line(error)})."
-        ) from None
-    with _full_disk_told(), opened as active:
+    with contextlib.ExitStack() as aside:
+        if own:
+            aside.enter_context(_opened_set_aside())
+        try:
+            opened = mlflow.start_run(run_name=name)
+        except (MlflowException, OSError) as error:
+            raise UserError(
+                f"the archive at {mlflow.get_tracking_uri()} can't be written ({_first_line(error)})."
+            ) from None
+        aside.enter_context(_full_disk_told())
+        active = aside.enter_context(opened)
         run = Run(active.info.run_id)
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
@@ -228,7 +235,7 @@ def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False)
     in_run = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,9}))?", reference)
     is_iteration = re.fullmatch(r"\d{1,9}", reference)
     if reference == PRETRAINED:
-        path = newest_in(ROOT / "gan" / PRETRAINED)
+        path = _from_pretrained()
     elif not in_run and not is_iteration and not reference.startswith("models:/"):
         path = _from_folder(reference)
     else:
@@ -271,6 +278,7 @@ def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
 
 def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], list[float]]]:
     """Iterations and values of a run's metrics, by name; those that the archive does not have are left out."""
+    _prepare_store()
     found = {}
     for name in names:
         try:
@@ -300,7 +308,7 @@ def register(run_id: str, name: str, alias: str) -> str:
     models = _models(run_id)
     if not models:
         raise UserError(
-            f"run {run_id} has logged no generator yet: it does at its end; let it finish or go on from it."
+            f"run {run_id} has logged no generator: a run does with each checkpoint; let it go on, or go on from it."
         )
     try:
         with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -391,6 +399,16 @@ def _from_folder(reference: str) -> Path:
     return newest_in(folder.expanduser())
 
 
+def _from_pretrained() -> Path:
+    folder = ROOT / "gan" / PRETRAINED
+    if not folder.is_dir():
+        raise UserError(
+            f"goodrun_ref {PRETRAINED}: this copy of the project came without {folder}; give a run, "
+            f"or ./{PRETRAINED} for a folder of your own of that name."
+        )
+    return newest_in(folder)
+
+
 def _kept(run_id: str) -> dict[int, str]:
     """The names of a run's checkpoint files by iteration."""
     return {int(NAME.fullmatch(name)[1]): name for name in checkpoint_names(run_id)}
@@ -411,8 +429,7 @@ def _models(run_id: str) -> list:
 
     def rank(model) -> float:
         scores = {metric.key: metric.value for metric in model.metrics or []}
-        score = scores.get(model.tags.get(_RANKED_BY), math.inf)
-        return math.inf if math.isnan(score) else score
+        return scores.get(model.tags.get(_RANKED_BY), math.inf)
 
     return sorted(found, key=rank)
 
@@ -462,6 +479,17 @@ def _prepare_store(create: bool = True) -> None:
             mlflow.search_experiments(max_results=1)
     except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
         raise UserError(f"the archive {uri} can't be opened or created: {_first_line(error)}") from None
+
+
+@contextlib.contextmanager
+def _opened_set_aside() -> Iterator[None]:
+    """Hide the run that `mlflow run` has opened; MLflow forgets it at the end of any run, so it is put back after."""
+    waiting = os.environ.pop(_OPENED, None)
+    try:
+        yield
+    finally:
+        if waiting:
+            os.environ[_OPENED] = waiting
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -12,6 +13,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_GTSRB = ROOT.parent / "shared" / "data" / "gtsrb"
+DATA = "drawn:400"  # the fewest drawn signs that have two tracks of every class, and some more
+# Parameters of a run that takes seconds. Without the judge its checkpoints are not ranked: the last one counts.
+QUICK = {
+    "data": DATA,
+    "iterations": 60,
+    "checkpoint_interval": 20,
+    "sample_interval": 30,
+    "batch_size": 8,
+    "judge_iterations": 0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -34,18 +45,38 @@ def workplace(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_networks(monkeypatch):
-    """The training script's networks, eight times narrower."""
+    """The networks of training and of the judge, eight times narrower."""
     narrow(monkeypatch)
 
 
 def narrow(patch):
-    from gan.training import dcgan
+    from gan import judging
+    from gan.networks.classifier import build_classifier
+    from gan.training import classifier, dcgan
+
+    small = functools.partial(build_classifier, width=4)
+    patch.setattr(judging, "build_classifier", small)
+    patch.setattr(classifier, "build_classifier", small)
 
     class Narrow(dcgan.Network):
         def __init__(self, classes, generator_width=8, discriminator_width=8, dropout=0.25):
             super().__init__(classes, generator_width, discriminator_width, dropout)
 
     patch.setattr(dcgan, "Network", Narrow)
+
+
+def refused(capsys, config_class, main, **changed) -> str:
+    """The sentence that a script ends with, exit status 2, when it is started with these parameters."""
+    from gan import command_line
+
+    options = [text for name, value in changed.items() for text in (f"--{name}", str(value))]
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(config_class, main, options)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2, error
+    assert error.startswith("error: ") and error.count("\n") == 1, error
+    return error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +99,7 @@ def trained(tmp_path_factory):
         import train_dcgan
         from gan import tracking
 
-        config = train_dcgan.TrainConfig(
-            data="drawn", iterations=60, checkpoint_interval=20, sample_interval=30, batch_size=8
-        )
-        run_id, status = train_dcgan.train(config)
+        run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**QUICK))
         assert status == 0
         tracking.register(run_id, "signs", "goodrun")
     assert Path.cwd() == before

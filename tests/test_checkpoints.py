@@ -337,6 +337,48 @@ def test_numbers_of_another_kind_are_refused(tmp_path: Path, array: np.ndarray) 
     assert_refused(write(tmp_path / "b.npz", members(**{"generator/0000": array})))
 
 
+HALF = np.array([[1.5, -0.0, 2048], [2.0**-24, -65504, 0.25]], np.float16)
+
+
+def test_weights_may_be_stored_in_half_precision(tmp_path: Path) -> None:
+    path, into = tmp_path / "a.npz", variables()
+    save(path, ABOUT, {"generator": [HALF, np.float16(-2)], "optimizer": [np.int64(5)]})
+    assert whole(path) and load(path, into) == ABOUT
+    weights = np.asarray(into["generator"][0])
+    assert weights.dtype == np.float32 and weights.tobytes() == HALF.astype(np.float32).tobytes()
+    assert np.asarray(into["generator"][1]) == -2 and np.asarray(into["optimizer"][0]) == 5
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int16", "int32", ">f2", ">f4", "uint8"])
+def test_weights_in_any_other_precision_are_refused(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "a.npz"
+    save(path, ABOUT, {"generator": [np.ones((2, 3), dtype), np.float32(1)], "optimizer": [np.int64(1)]})
+    assert_refused(path, "another network .generator")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_only_weights_may_be_stored_in_another_precision(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "a.npz"
+    save(path, ABOUT, {"generator": [WEIGHTS, np.float32(1)], "optimizer": [np.ones((), dtype)]})
+    assert_refused(path, "another network .optimizer")
+
+
+def test_what_only_generates_is_loaded_to_generate_and_refused_to_train_on(tmp_path: Path) -> None:
+    path, into = tmp_path / "a.npz", variables()
+    save(path, ABOUT, {"averaged": [HALF, np.float16(1)]})
+    assert whole(path)
+    load(path, {"averaged": into["generator"]})
+    np.testing.assert_array_equal(into["generator"][0], HALF)
+    assert_refused(path, "weights to generate from and nothing to train on; start without goodrun_ref")
+
+
+def test_without_the_weights_to_generate_from_it_is_another_network(path: Path) -> None:
+    into = variables()["generator"]
+    with pytest.raises(UserError, match="another network .averaged"):
+        load(path, {"averaged": into})
+    assert np.all(np.asarray(into[0]) == UNTOUCHED)
+
+
 @pytest.mark.parametrize("place", ["local", "central"])
 def test_an_encrypted_archive_is_refused(path: Path, place: str) -> None:
     content = bytearray(path.read_bytes())

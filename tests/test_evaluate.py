@@ -1,45 +1,103 @@
 """Evaluating as a user runs it: restored images, the same bytes again, nothing overwritten."""
 
+import dataclasses
 import json
 from pathlib import Path
 
+import conftest
+import keras
 import mlflow
 import numpy as np
 import pytest
+from conftest import DATA
 from PIL import Image
 
 import evaluate
 from evaluate import EvaluateConfig
-from gan import checkpoints, command_line, tracking
+from gan import checkpoints, tracking
 from gan.training.dcgan import Network
+
+QUICK = {"count": 5, "scores": "pixels", "judge_iterations": 2}
 
 
 def run(reference, output="", **changed):
-    config = EvaluateConfig(goodrun_ref=reference, output=output, **({"count": 5} | changed))
+    config = EvaluateConfig(goodrun_ref=reference, output=output, **(QUICK | changed))
     evaluate.main(config)
     return config
 
 
-def refused(capsys, *options):
-    with pytest.raises(SystemExit) as stopped:
-        command_line.run(EvaluateConfig, evaluate.main, options)
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1, error
-    return error
+def refused(capsys, **changed):
+    return conftest.refused(capsys, EvaluateConfig, evaluate.main, **changed)
 
 
 def contents(folder):
     return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
-def test_what_it_writes(archive, tmp_path, capsys):
-    run(archive.run_id, str(tmp_path / "out"))
-    files = sorted(file.name for file in (tmp_path / "out").iterdir())
-    assert files == [f"0000{k}.png" for k in range(5)] + ["contact-sheet.png", "evaluation.json", "report.html"]
-    image = Image.open(tmp_path / "out" / "00003.png")
-    assert image.size == (32, 32) and image.mode == "RGB"
+def state_of(goodrun):
+    """The arrays of a checkpoint that generate, in order."""
+    with np.load(goodrun.checkpoint) as stored:
+        return [stored[name] for name in sorted(stored.files) if name.startswith("averaged/")]
+
+
+def a_copy(archive, folder, weights=None, **changed):
+    """A folder with a checkpoint of the trained run that can only generate and says other things of itself."""
+    goodrun = tracking.resolve(archive.run_id, "dcgan", "17")
+    folder.mkdir(exist_ok=True)
+    about = dataclasses.replace(goodrun.about, **changed)
+    path = folder / checkpoints.file_name(60)
+    checkpoints.save(path, about, {"averaged": state_of(goodrun) if weights is None else weights})
+    return str(folder)
+
+
+# --- what it writes and says
+
+PIXELS = {"diversity", "nearest_real"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "names"), [("none", set()), ("pixels", PIXELS), ("full", PIXELS | {"gan_test"})], ids=lambda x: str(x)
+)
+def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names):
+    out = tmp_path / "out"
+    run(archive.run_id, str(out), scores=scores)
     said = capsys.readouterr().out
-    assert "diversity" in said and "nearest_real" in said and str(tmp_path / "out") in said
+    files = [f"0000{k}.png" for k in range(5)] + ["contact-sheet.png", "evaluation.json", "report.html"]
+    assert sorted(contents(out)) == files + ["scores.json"] * bool(names)
+    image = Image.open(out / "00003.png")
+    assert image.size == (32, 32) and image.mode == "RGB"
+    report = (out / "report.html").read_text()
+    assert ("Scores, each beside its floor" in report) == bool(names)
+    assert ("The closest pairs" in report) == (scores == "full")
+    assert f"images: {out}\n" in said and f"report: {out / 'report.html'}\n" in said and "\n\n" not in said
+    assert {name for name in (*PIXELS, "gan_test") if f"\n{name} " in f"\n{said}"} == names
+    if names:
+        found = json.loads((out / "scores.json").read_text())
+        assert names | {f"{name}_floor" for name in names} <= set(found["overall"])
+        assert list(found["classes"]) == ["17"] and names <= set(found["classes"]["17"])
+        for name in names:
+            floor = found["overall"][f"{name}_floor"]
+            assert f"{name} {found['overall'][name]:.3f} (real: {floor:.3f}): " in said
+            assert f"<td>{name}</td>" in report and f"{floor:.4g}" in report
+
+
+def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_networks, tmp_path, monkeypatch):
+    from gan import judging
+
+    out = tmp_path / "out"
+    run(archive.run_id, str(out), scores="full")
+    before = contents(out)
+    judges = mlflow.search_runs(filter_string="tags.`gan.kind` = 'classifier'", output_format="list")
+    assert [judge.info.status for judge in judges] == ["FINISHED"] and "held_out.accuracy" in judges[0].data.metrics
+
+    def trained_again(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(judging, "train_judge", trained_again)
+    run(archive.run_id, str(out), scores="full")
+    assert contents(out) == before
+    with pytest.raises(AssertionError):
+        run(archive.run_id, str(tmp_path / "other"), scores="full", judge_iterations=3)
 
 
 def test_images_are_those_of_the_averaged_generator(archive, tmp_path):
@@ -53,6 +111,25 @@ def test_images_are_those_of_the_averaged_generator(archive, tmp_path):
     for k in range(5):
         made = np.asarray(Image.open(tmp_path / "out" / f"{k:05d}.png")).astype(float) / 127.5 - 1
         np.testing.assert_allclose(made, expected[k], atol=0.5 / 127.5 + 1e-4)
+
+
+def test_weights_in_half_precision_give_nearly_the_same_images(archive, tmp_path):
+    weights = [array.astype(np.float16) for array in state_of(tracking.resolve(archive.run_id, "dcgan", "17"))]
+    half = a_copy(archive, tmp_path / "half", weights)
+    for reference, out in ((archive.run_id, "whole"), (half, "out")):
+        run(reference, str(tmp_path / out), scores="none")
+    whole, made = (
+        np.stack([np.asarray(Image.open(tmp_path / out / f"0000{k}.png"), int) for k in range(5)])
+        for out in ("whole", "out")
+    )
+    assert 0 < np.abs(whole - made).max() <= 3
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
+def test_weights_in_another_precision_are_refused(archive, tmp_path, capsys, dtype):
+    weights = [array.astype(dtype) for array in state_of(tracking.resolve(archive.run_id, "dcgan", "17"))]
+    error = refused(capsys, goodrun_ref=a_copy(archive, tmp_path / "run", weights), output=tmp_path / "out")
+    assert "another network" in error and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("reference", ["{run}", "{run}/60", "60", "models:/signs@goodrun", "{folder}"])
@@ -101,21 +178,31 @@ def test_the_run_names_what_it_restored(archive, tmp_path):
         assert {name, f"{name}_floor"} <= set(found.data.metrics)
 
 
-def test_the_default_folder_tells_what_is_in_it(archive):
-    run(archive.run_id, seed=9)
-    folder = Path(f"images/evaluate/class-17-{archive.run_id[:8]}-000060-seed9-n5")
-    assert json.loads((folder / "evaluation.json").read_text())["origin"]["seed"] == 9
+def test_the_default_folder_tells_what_is_in_it(archive, small_networks):
+    for scores, kind in (("pixels", "-pixels"), ("none", "-none"), ("full", "")):
+        run(archive.run_id, seed=9, scores=scores)
+        folder = Path(f"images/evaluate/class-17-{archive.run_id[:8]}-000060-seed9-n5{kind}")
+        origin = json.loads((folder / "evaluation.json").read_text())["origin"]
+        assert (origin["seed"], origin["scores"], origin["iteration"]) == (9, scores, 60)
+
+
+def test_other_scores_are_not_written_over_the_first(archive, tmp_path, capsys):
+    run(archive.run_id, str(tmp_path / "out"))
+    before = contents(tmp_path / "out")
+    options = {"goodrun_ref": archive.run_id, "count": 5, "output": tmp_path / "out"}
+    assert "other files" in refused(capsys, **options, scores="none")
+    assert contents(tmp_path / "out") == before
 
 
 def test_without_a_reference_it_names_the_newest_run(archive, capsys):
     assert archive.run_id in refused(capsys)
-    assert "train_dcgan.py" in refused(capsys, "--class_val", "5")
+    assert "train_dcgan.py" in refused(capsys, class_val=5)
 
 
 def test_a_folder_with_other_files_is_left_alone(archive, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "00000.png").write_text("precious")
-    assert "other files" in refused(capsys, "--goodrun_ref", archive.run_id, "--output", str(tmp_path / "mine"))
+    assert "other files" in refused(capsys, goodrun_ref=archive.run_id, output=tmp_path / "mine")
     assert contents(tmp_path / "mine") == {"00000.png": b"precious"}
 
 
@@ -126,8 +213,8 @@ def test_what_the_user_adds_to_or_changes_in_the_folder_is_left_alone(archive, t
         (out / name).write_text(content)
         capsys.readouterr()
         before = contents(out)
-        options = ("--goodrun_ref", archive.run_id, "--count", "5", "--output", str(out))
-        assert "other files" in refused(capsys, *options)
+        options = {"goodrun_ref": archive.run_id, "count": 5, "scores": "pixels", "output": out}
+        assert "other files" in refused(capsys, **options)
         assert contents(out) == before
 
 
@@ -147,69 +234,102 @@ def test_one_image_has_no_diversity(archive, tmp_path, capsys):
 
 def test_a_folder_that_cannot_be_written(archive, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert "can't be written" in refused(
-        capsys, "--goodrun_ref", archive.run_id, "--output", str(tmp_path / "file" / "out")
-    )
+    error = refused(capsys, goodrun_ref=archive.run_id, output=tmp_path / "file" / "out")
+    assert "can't be written" in error
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("class_val", "43"), ("class_val", "-1"), ("class_val", "x"), ("count", "0"), ("seed", "-1"), ("count", "many")],
-)
+    [
+        ("class_val", "43"), ("class_val", "-1"), ("class_val", "x"), ("count", "0"), ("seed", "-1"),
+        ("count", "many"), ("scores", "all"), ("scores", "Full"), ("judge_iterations", "0"),
+        ("judge_iterations", "1000001"), ("judge_iterations", "2.5"), ("inception", "perhaps"),
+    ],
+)  # fmt: skip
 def test_parameters_outside_their_range(archive, capsys, option, value):
-    assert f"{option} is " in refused(capsys, f"--{option}", value)
+    assert f"{option} is " in refused(capsys, **{option: value})
+
+
+def test_the_inception_score_is_one_of_the_scores(archive, capsys):
+    error = refused(capsys, goodrun_ref=archive.run_id, scores="none", inception="true")
+    assert "scores is full or pixels with inception=true, not 'none'" in error
+
+
+@pytest.mark.parametrize("reason", ["URL fetch failure on https://x\nand more", ""])
+def test_without_the_weights_of_inception_it_is_a_sentence(archive, tmp_path, monkeypatch, capsys, reason):
+    def unreachable(**_):
+        raise OSError(reason)
+
+    monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
+    options = {"goodrun_ref": archive.run_id, "output": tmp_path / "out", "inception": "true"}
+    error = refused(capsys, **options)
+    assert "can't be downloaded" in error and (reason.partition("\n")[0] or "OSError") in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_cannot_be_written_is_told_before_anything_is_generated(
+    archive, tmp_path, monkeypatch, capsys
+):
+    from gan import generating
+
+    def generated(*_):
+        raise AssertionError
+
+    reference = a_copy(archive, tmp_path / "run")
+    monkeypatch.setattr(generating, "Generator", generated)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{tmp_path}/mlruns")
+    assert "MLFLOW_TRACKING_URI is" in refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
 
 
 def test_a_good_run_of_another_class(archive, capsys):
-    assert "trained on class_val 17" in refused(capsys, "--goodrun_ref", archive.run_id, "--class_val", "3")
+    for class_val in ("3", "all"):
+        error = refused(capsys, goodrun_ref=archive.run_id, class_val=class_val)
+        assert f"trained on class_val 17, not {class_val}" in error
 
 
 def test_a_changed_checkpoint_of_a_stranger(archive, tmp_path, capsys):
-    original = tracking.resolve(archive.run_id, "dcgan", "17").checkpoint
-    about = checkpoints.read_about(original)
     for network in ({"classes": 1, "generator_width": 10**9}, {"weights": "http://"}, {"classes": "x"}):
-        import dataclasses
-
-        path = tmp_path / checkpoints.file_name(60)
-        checkpoints.save(path, dataclasses.replace(about, network=network), {"averaged": []})
-        assert "can't be built" in refused(capsys, "--goodrun_ref", str(tmp_path))
+        reference = a_copy(archive, tmp_path / "run", network=network)
+        error = refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
+        assert "can't be built" in error
 
 
 def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys):
-    import dataclasses
-
-    about = checkpoints.read_about(tracking.resolve(archive.run_id, "dcgan", "17").checkpoint)
+    about = tracking.resolve(archive.run_id, "dcgan", "17").about
     changes = [{"run_id": "/../../../x"}, {"data": {}}, {"data": about.data | {"name": 5}}]
     for change in [*changes, {"iteration": -7}, {"iteration": 10**30}]:
-        path = tmp_path / checkpoints.file_name(60)
-        checkpoints.save(path, dataclasses.replace(about, **change), {"averaged": []})
-        assert "no checkpoint of this project" in refused(capsys, "--goodrun_ref", str(tmp_path))
+        reference = a_copy(archive, tmp_path / "run", **change)
+        assert "no checkpoint of this project" in refused(capsys, goodrun_ref=reference)
 
 
-def test_data_that_has_changed_is_not_taken_for_the_training_data(archive, tmp_path, capsys):
-    import dataclasses
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"digest": "0" * 16}, "holds other images than the run was trained on"),
+        ({"name": "gone"}, "there is no gone"),
+    ],
+)
+def test_without_the_training_data_it_goes_without_real_images_and_scores(archive, tmp_path, capsys, data, words):
+    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    run(a_copy(archive, tmp_path / "run", data=about.data | data), str(tmp_path / "out"), scores="full")
+    said = capsys.readouterr().out
+    assert "without real images beside and scores: " in said and words in said and "nearest_real" not in said
+    assert "contact-sheet.png" in contents(tmp_path / "out") and "scores.json" not in contents(tmp_path / "out")
 
-    path = tmp_path / "run" / checkpoints.file_name(60)
-    path.parent.mkdir()
-    original = tracking.resolve(archive.run_id, "dcgan", "17").checkpoint
-    about = checkpoints.read_about(original)
-    with np.load(original) as stored:
-        parts = {"averaged": [stored[name] for name in stored.files if name.startswith("averaged/")]}
-    checkpoints.save(path, dataclasses.replace(about, data=about.data | {"digest": "0" * 16}), parts)
-    run(str(path.parent), str(tmp_path / "out"))
-    assert "holds other images than the run was trained on" in capsys.readouterr().out
 
+@pytest.mark.parametrize("learned", ["use_test", "use_held_out", "of old"])
+def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, capsys, learned):
+    from gan.data.sets import open_signs, select
 
-def test_without_the_data_it_goes_without_neighbours(archive, tmp_path, capsys):
-    import dataclasses
-
-    original = tracking.resolve(archive.run_id, "dcgan", "17").checkpoint
-    about = checkpoints.read_about(original)
-    with np.load(original) as stored:
-        parts = {"averaged": [stored[name] for name in stored.files if name.startswith("averaged/")]}
-    moved = dataclasses.replace(about, data=about.data | {"name": "gone"})
-    (tmp_path / "run").mkdir()
-    checkpoints.save(tmp_path / "run" / checkpoints.file_name(60), moved, parts)
-    run(str(tmp_path / "run"), str(tmp_path / "out"))
-    assert "without real neighbours" in capsys.readouterr().out
-    assert (tmp_path / "out" / "contact-sheet.png").is_file()
+    config = {"use_test": learned == "use_test"} | ({} if learned == "of old" else {"use_held_out": False})
+    config |= {learned: True}
+    signs = select(open_signs(DATA), 17, learned == "use_test", learned != "use_test")
+    data = {"name": DATA, "digest": signs.digest(), "images": len(signs)}
+    about = checkpoints.About("dcgan", "17", 60, {}, config, data, "a" * 32)
+    found = evaluate.real_images(about, every_class=False)
+    assert set(found.train.labels) == {17} and "scores beside them mean little" in capsys.readouterr().out
+    kept_apart = select(open_signs(DATA), 17, False, False)
+    config = {"use_test": False, "use_held_out": False}
+    about = dataclasses.replace(about, config=config, data=data | {"digest": kept_apart.digest()})
+    assert len(set(evaluate.real_images(about, every_class=True).train.labels)) == 43
+    assert capsys.readouterr().out == ""

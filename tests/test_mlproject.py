@@ -16,6 +16,7 @@ CONFIGS = {
     "train_dcgan": ("train_dcgan", "TrainConfig"),
     "evaluate": ("evaluate", "EvaluateConfig"),
     "promote": ("gan.commands.promote", "PromoteConfig"),
+    "export": ("gan.commands.export", "ExportConfig"),
 }
 
 

@@ -2,8 +2,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan import pictures
 from gan.data.signs import CLASSES, SIZE, Signs
-from gan.pictures import SCALE, class_histogram, class_samples, curves, grid, neighbour_sheet
+from gan.pictures import (
+    SCALE,
+    class_histogram,
+    class_samples,
+    class_strips,
+    confusion_chart,
+    curves,
+    grid,
+    neighbour_sheet,
+    score_curves,
+)
 
 
 def noise(*count: int, seed: int = 0) -> np.ndarray:
@@ -93,6 +104,52 @@ def test_neighbour_sheet_writes_the_captions_under_the_images() -> None:
     assert changed[:, 1].min() >= left
 
 
+def test_class_strips_shows_a_line_for_each_class_generated_left_and_real_right() -> None:
+    generated, real = noise(3, 4, seed=1), noise(3, 3, seed=2)
+    sheet = class_strips([(f"class {k}", generated[k], real[k]) for k in range(3)])
+    lines = []
+    for k in range(3):
+        made, shown = ([place(sheet, image, 2) for image in images[k]] for images in (generated, real))
+        (top,) = {top for top, _ in made + shown}
+        lines.append(top)
+        for columns in ([left for _, left in made], [left for _, left in shown]):
+            assert np.diff(columns).tolist() == [SIZE * 2] * (len(columns) - 1), "side by side, in order"
+        assert shown[0][1] > made[-1][1] + SIZE * 2, "a gap between the two"
+        assert made[0][1] > 200, "room for the name"
+    assert np.all(np.diff(lines) >= SIZE * 2) and lines[0] >= 20
+    assert sheet.size[1] - (lines[-1] + SIZE * 2) < 20 and sheet.mode == "RGB"
+
+
+def test_class_strips_of_classes_with_fewer_images_are_in_line_with_the_others() -> None:
+    generated, real = noise(5, seed=1), noise(4, seed=2)
+    many, few = (generated[:4], real[:3]), (generated[4:], real[3:])
+    sheet = class_strips([("many", *many), ("few", *few), ("none", noise(0), noise(0))])
+    assert place(sheet, generated[4], 2)[1] == place(sheet, generated[0], 2)[1]
+    assert place(sheet, real[3], 2)[1] == place(sheet, real[0], 2)[1]
+
+
+def test_class_strips_without_real_images_shows_generated_ones_alone() -> None:
+    generated = noise(2, 3)
+    sheet = class_strips([(name, images, noise(0)) for name, images in zip("ab", generated, strict=True)])
+    with_real = class_strips([(name, images, noise(2, seed=1)) for name, images in zip("ab", generated, strict=True)])
+    for image in generated.reshape(-1, SIZE, SIZE, 3):
+        assert place(sheet, image, 2) == place(with_real, image, 2)
+    assert with_real.size[0] - sheet.size[0] == 2 * 2 * SIZE
+    heads = [np.asarray(picture)[:20, -150:] for picture in (sheet, with_real)]
+    assert (heads[0] == 255).all() and (heads[1] < 255).any(), "the word over the real ones"
+
+
+def test_class_strips_writes_the_name_in_its_line() -> None:
+    generated = noise(2, 2)
+    named, plain = (
+        class_strips([("one", generated[0], noise(0)), (name, generated[1], noise(0))]) for name in ("Stop", "")
+    )
+    changed = np.argwhere((np.asarray(named) != np.asarray(plain)).any(axis=2))
+    top, left = place(named, generated[1, 0], 2)
+    assert len(changed) > 30
+    assert changed[:, 0].min() >= top and changed[:, 0].max() < top + 2 * SIZE and changed[:, 1].max() < left
+
+
 def some_signs(labels: list[int]) -> Signs:
     count = len(labels)
     return Signs(
@@ -171,6 +228,75 @@ def test_curves_draws_what_rises_and_what_falls() -> None:
     assert not coloured(picture, "#ff7f0e").any()
     first, middle, last = line(two, "#ff7f0e")
     assert first < middle < last
+
+
+def test_a_logarithmic_scale_makes_a_straight_line_of_what_doubles() -> None:
+    x = list(range(100))
+    linear, log = (curves({"a": (x, [2.0 ** (k / 10) for k in x])}, "x", "y", log) for log in (False, True))
+    first, middle, last = line(log, "#1f77b4")
+    assert middle == pytest.approx((first + last) / 2, abs=3)
+    first, middle, last = line(linear, "#1f77b4")
+    assert middle > (first + last) / 2 + 20
+
+
+def test_scores_are_drawn_in_two_charts_distances_and_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, original = [], curves
+
+    def spy(series, xlabel, ylabel, log=False):
+        drawn.append((series, xlabel, ylabel, log))
+        return original(series, xlabel, ylabel, log)
+
+    monkeypatch.setattr(pictures, "curves", spy)
+    scores = {
+        "fid_training": {100: 9.0, 200: 4.0}, "recall": {100: 0.1, 200: 0.5}, "kid_held_out": {200: 3.0},
+        "inception_fid_training": {100: 80.0}, "nearest_real": {100: 0.7},
+    }  # fmt: skip
+    charts = score_curves(scores)
+    assert len(charts) == 2 and all(chart.size == charts[0].size for chart in charts)
+    (distances, _, ylabel, log), (others, _, also, linear) = drawn
+    assert (ylabel, log, also, linear) == ("distance", True, "score", False)
+    assert distances == {
+        "fid_training": ([100, 200], [9.0, 4.0]), "kid_held_out": ([200], [3.0]),
+        "inception_fid_training": ([100], [80.0]),
+    }  # fmt: skip
+    assert others == {"recall": ([100, 200], [0.1, 0.5]), "nearest_real": ([100], [0.7])}
+
+
+@pytest.mark.parametrize(("names", "charts"), [(["fid_training"], 1), (["recall", "gan_test"], 1), ([], 0)])
+def test_a_chart_without_scores_is_left_out(names: list[str], charts: int) -> None:
+    assert len(score_curves({name: {1: 0.5, 2: 0.25} for name in names})) == charts
+
+
+def blue(picture: Image.Image) -> np.ndarray:
+    """float (height, width): how blue every pixel of a picture is, 0 for white."""
+    return 255.0 - np.asarray(picture)[..., 0]
+
+
+def test_confusions_are_shares_of_the_images_of_a_class() -> None:
+    labels = np.repeat([0, 1, 2], [10, 200, 4]).astype(np.uint8)
+    answers = labels.copy()
+    answers[10:110] = 2  # half of class 1
+    right, wrong = confusion_chart(labels, labels, 3), confusion_chart(labels, answers, 3)
+    assert right.size == wrong.size and right.mode == "RGB"
+    changed = np.argwhere(np.abs(blue(right) - blue(wrong)) > 20)
+    top, left = changed.min(axis=0)
+    bottom, further = changed.max(axis=0)
+    # The row of class 1: its own place in the middle has become paler, that to its right darker, as dark as it.
+    cell = bottom - top + 1
+    assert abs((further - left + 1) - 2 * cell) <= 2
+    row = (top + bottom) // 2
+    own, other = (
+        [blue(chart)[row, column] for chart in (right, wrong)] for column in (left + cell // 2, further - cell // 2)
+    )
+    assert own[0] > own[1] == other[1] > other[0] and other[0] < 20
+    assert own[1] > 0.6 * own[0], "few wrong answers are seen beside many right ones"
+
+
+def test_confusions_of_classes_without_images_are_nothing() -> None:
+    right, wrong = (confusion_chart(np.array([0, 0]), np.array([0, answer]), CLASSES) for answer in (0, 42))
+    rows, columns = np.nonzero(np.abs(blue(right) - blue(wrong)) > 20)
+    assert 5 < np.ptp(rows) < 20 and np.ptp(columns) > 400, "the row of class 0, from its first to its last place"
+    assert np.median(blue(wrong)[rows.max() + 30 : rows.max() + 200, columns.min() : columns.max()]) < 20
 
 
 def test_charts_are_pictures_in_colour_on_white() -> None:

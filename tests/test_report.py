@@ -9,7 +9,7 @@ import pytest
 from conftest import full_disk
 from PIL import Image
 
-from gan.report import Report
+from gan.report import Flagged, Report
 
 NASTY = """<script>alert("1")</script> & 'quoted' "twice" <img src=http://example.org/x.png>"""
 
@@ -95,6 +95,27 @@ def test_a_picture_comes_back_pixel_for_pixel(page: Page, picture: Image.Image) 
 
 def test_numbers_have_four_digits_and_counts_all(page: Page) -> None:
     assert page.of("td")[1:] == ["1.235", "count", "39209"]
+
+
+def test_a_number_out_of_range_is_red_and_the_others_are_not(tmp_path: Path) -> None:
+    report = Report("Scores")
+    report.table(["score", "generated", "real"], [["fid", Flagged(1.23456), 0.5], ["kid", 2.0, "-"]])
+    report.write(tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    assert [attributes.get("class") for tag, attributes in page.elements if tag == "td"] == [
+        None, "warn", None, None, None, None
+    ]  # fmt: skip
+    assert page.of("b") == ["1.235"] and page.of("td") == ["fid", "0.5", "kid", "2", "-"]
+    assert ".warn { color: #c92a2a; }" in "".join(page.of("style"))
+
+
+def test_what_is_flagged_never_becomes_elements(tmp_path: Path) -> None:
+    report = Report("Scores")
+    report.table(["score"], [[Flagged(NASTY)], [Flagged(float("nan"))]])
+    report.write(tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    assert page.of("b") == [NASTY, "nan"]
+    assert not {"script", "img"} & {tag for tag, _ in page.elements}
 
 
 def test_other_alphabets_survive(tmp_path: Path) -> None:

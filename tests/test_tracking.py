@@ -2,19 +2,62 @@
 
 import dataclasses
 import json
+import math
 import shutil
 from pathlib import Path
 
+import keras
 import mlflow
 import numpy as np
 import pytest
 
 from gan import checkpoints, tracking
+from gan.checkpoints import About
 from gan.errors import UserError
+
+Config = dataclasses.make_dataclass("Config", [("class_val", str)])
 
 
 def resolve(reference, class_val="17"):
     return tracking.resolve(reference, "dcgan", class_val)
+
+
+def keep(run, iteration, class_val="17"):
+    """Put a tiny checkpoint into a run."""
+    data = {"name": "drawn", "digest": "0" * 16, "images": 5}
+    about = About("dcgan", class_val, iteration, {"classes": 1}, {}, data, run.id)
+    run.checkpoint(about, {"averaged": [np.full(3, iteration, np.float32)]})
+
+
+def stored(run_id, iteration):
+    """Where a checkpoint of a run lies in the archive."""
+    (path,) = Path("mlruns").glob(f"**/{run_id}/**/{checkpoints.file_name(iteration)}")
+    return path
+
+
+def logged(run_id, order=None):
+    return mlflow.search_logged_models(
+        experiment_ids=["0"], filter_string=f"source_run_id='{run_id}'", order_by=order, output_format="list"
+    )
+
+
+def scored_run(name, scores):
+    """The id of a run with a checkpoint and a logged model for each iteration; its scores are None or a number."""
+    with tracking.archived_run("dcgan", name, Config("17")) as run:
+        for iteration, score in scores.items():
+            keep(run, iteration)
+            values = {"diversity": 0.5} | ({} if score is None else {"fid_held_out": score})
+            run.model(tiny(), np.zeros((1, 2), np.float32), iteration, values, "fid_held_out")
+    return run.id
+
+
+def tiny():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.name = "generator"
+    return model
+
+
+# --- the forms of a reference
 
 
 def test_none(archive):
@@ -43,19 +86,11 @@ def test_of_a_folder_the_newest_whole_checkpoint_counts(archive, tmp_path):
     assert resolve(str(tmp_path)).iteration == 20
 
 
-def test_an_iteration_is_looked_for_in_the_newest_run_of_the_class(archive, tmp_path):
-    path = resolve(f"{archive.run_id}/20").checkpoint
-    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
-    other = dataclasses.make_dataclass("Config", [("class_val", str)])("3")
-    with tracking.archived_run("dcgan", "newer", config) as newer:
-        copy = tmp_path / checkpoints.file_name(20)
-        about = dataclasses.replace(checkpoints.read_about(path), run_id=newer.id)
-        with np.load(path) as archived:
-            parts = {"averaged": [archived[name] for name in archived.files if name.startswith("averaged/")]}
-        checkpoints.save(copy, about, parts)
-        newer.keep_checkpoint(copy, [])
-    with tracking.archived_run("dcgan", "another class, newest of all", other) as third:
-        third.keep_checkpoint(copy, [])
+def test_an_iteration_is_looked_for_in_the_newest_run_of_the_class(archive):
+    with tracking.archived_run("dcgan", "newer", Config("17")) as newer:
+        keep(newer, 20)
+    with tracking.archived_run("dcgan", "another class, newest of all", Config("3")) as third:
+        keep(third, 20, "3")
     try:
         assert resolve("20").run_id == newer.id
         assert resolve("40").run_id == archive.run_id
@@ -65,19 +100,18 @@ def test_an_iteration_is_looked_for_in_the_newest_run_of_the_class(archive, tmp_
             mlflow.delete_run(run.id)
 
 
-def test_of_a_run_whose_newest_checkpoint_was_cut_off_the_one_before_counts(archive, tmp_path):
-    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
-    with tracking.archived_run("dcgan", "killed", config) as run:
-        run.keep_checkpoint(resolve(f"{archive.run_id}/20").checkpoint, [])
-        cut = tmp_path / checkpoints.file_name(30)
-        cut.write_bytes(resolve(f"{archive.run_id}/40").checkpoint.read_bytes()[:50_000])
-        run.keep_checkpoint(cut, [])
-    try:
-        assert resolve(run.id).iteration == 20
-        with pytest.raises(UserError, match="not a whole checkpoint"):
-            resolve(f"{run.id}/30")
-    finally:
-        mlflow.delete_run(run.id)
+def test_of_a_run_whose_newest_checkpoint_was_cut_off_the_one_before_counts(workplace):
+    with tracking.archived_run("dcgan", "killed", Config("17")) as run:
+        keep(run, 20)
+        keep(run, 30)
+    cut = stored(run.id, 30)
+    cut.write_bytes(cut.read_bytes()[:-50])
+    assert resolve(run.id).iteration == 20
+    with pytest.raises(UserError, match="not a whole checkpoint"):
+        resolve(f"{run.id}/30")
+    stored(run.id, 20).write_bytes(b"")
+    with pytest.raises(UserError, match="every checkpoint of run .* is damaged"):
+        resolve(run.id)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +137,13 @@ def test_what_is_not_found(archive, reference, words):
 
 
 def test_a_run_without_checkpoints(archive):
-    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
-    with tracking.archived_run("dcgan", "empty", config) as run:
+    with tracking.archived_run("dcgan", "empty", Config("17")) as run:
         pass
     with pytest.raises(UserError, match="has no checkpoint"):
         resolve(run.id)
     with pytest.raises(UserError, match="has logged no generator"):
         tracking.register(run.id, "signs", "goodrun")
+    assert tracking.newest_run("dcgan", "17") == archive.run_id
     mlflow.delete_run(run.id)
 
 
@@ -121,8 +155,7 @@ def test_another_class_and_another_program(archive):
 
 
 def test_an_exception_in_a_run_marks_it_failed(workplace):
-    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
-    with pytest.raises(ZeroDivisionError), tracking.archived_run("dcgan", "fails", config) as run:
+    with pytest.raises(ZeroDivisionError), tracking.archived_run("dcgan", "fails", Config("17")) as run:
         raise ZeroDivisionError
     assert mlflow.get_run(run.id).info.status == "FAILED"
 
@@ -146,8 +179,7 @@ def test_the_run_that_mlflow_opened_is_adopted_with_its_parameters(workplace, mo
 def test_an_archive_that_cannot_be_created(workplace, monkeypatch):
     Path("file").write_text("")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/file/mlflow.db")
-    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
-    with pytest.raises(UserError, match="can't be opened or created"), tracking.archived_run("dcgan", "x", config):
+    with pytest.raises(UserError, match="can't be opened"), tracking.archived_run("dcgan", "x", Config("17")):
         pass
 
 
@@ -179,11 +211,164 @@ def test_names_that_a_reference_could_not_hold(name, alias):
         PromoteConfig(run_id="0" * 32, name=name, alias=alias)
 
 
-def test_checkpoints_that_are_let_go_are_gone(workplace, tmp_path):
-    config = dataclasses.make_dataclass("Config", [("class_val", str)])("17")
-    with tracking.archived_run("dcgan", "thin", config) as run:
-        for k in (1, 2):
-            path = tmp_path / checkpoints.file_name(k)
-            path.write_bytes(b"x")
-            run.keep_checkpoint(path, [checkpoints.file_name(1)] if k == 2 else [])
-    assert tracking.checkpoint_names(run.id) == [checkpoints.file_name(2)]
+def test_a_run_of_its_own_leaves_the_one_that_mlflow_opened_to_the_next(workplace, monkeypatch):
+    tracking._prepare_store()
+    opened = mlflow.MlflowClient().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    with tracking.archived_run("classifier", "needed for it", Config("all"), own=True) as other:
+        assert other.id != opened
+    with tracking.archived_run("dcgan", "what was started", Config("17")) as run:
+        assert run.id == opened
+
+
+# --- scores: the best checkpoint
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory):
+    """A folder with an archive, and its runs by name."""
+    folder = tmp_path_factory.mktemp("ranked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        runs = {
+            "worse late": scored_run("worse late", {10: 5.0, 20: 1.0, 30: 3.0}),
+            "no number": scored_run("no number", {10: math.nan, 20: math.nan}),
+            "infinite": scored_run("infinite", {10: math.inf, 20: math.inf}),
+            "no number late": scored_run("no number late", {10: 7.0, 20: math.nan}),
+            "unscored": scored_run("unscored", {10: None, 20: None}),
+            "equal": scored_run("equal", {10: 2.0, 20: 2.0, 30: 4.0}),
+        }
+    return folder, runs
+
+
+@pytest.fixture
+def best(ranked, monkeypatch):
+    """The ids of the ranked runs by name, with their folder as the working folder."""
+    monkeypatch.chdir(ranked[0])
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    return ranked[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "iteration"),
+    [("worse late", 20), ("no number", 20), ("infinite", 20), ("no number late", 10), ("unscored", 20), ("equal", 20)],
+)
+def test_a_run_id_is_its_best_checkpoint_and_else_its_last(best, name, iteration):
+    found = resolve(best[name])
+    assert (found.run_id, found.iteration, found.about.iteration) == (best[name], iteration, iteration)
+    assert resolve(f"{best[name]}/10").iteration == 10
+
+
+@pytest.mark.parametrize(("name", "iteration"), [("worse late", 20), ("no number late", 10), ("unscored", 20)])
+def test_promoting_a_run_registers_the_same_one(best, name, iteration):
+    reference = tracking.register(best[name], name.replace(" ", "-"), "goodrun")
+    assert reference == f"models:/{name.replace(' ', '-')}@goodrun"
+    assert (resolve(reference).run_id, resolve(reference).iteration) == (best[name], iteration)
+
+
+def test_scores_hang_at_the_models_and_rank_them(best):
+    order = [{"field_name": "metrics.fid_held_out", "ascending": True}]
+    models = logged(best["worse late"], order)
+    assert [model.params["iteration"] for model in models] == ["20", "30", "10"]
+    for model, value in zip(models, (1.0, 3.0, 5.0), strict=True):
+        metrics = {metric.key: (metric.value, metric.step) for metric in model.metrics}
+        iteration = int(model.params["iteration"])
+        assert metrics == {"fid_held_out": (value, iteration), "diversity": (0.5, iteration)}
+    assert tracking.history(best["worse late"], ["fid_held_out"]) == {"fid_held_out": ([10, 20, 30], [5.0, 1.0, 3.0])}
+
+
+def test_a_score_that_is_no_number_is_kept_with_the_run_and_ranks_no_model(best):
+    values = tracking.history(best["no number late"], ["fid_held_out"])["fid_held_out"]
+    assert values[0] == [10, 20] and values[1][0] == 7.0 and math.isnan(values[1][1])
+    scored = {model.params["iteration"]: [m.key for m in model.metrics] for model in logged(best["no number late"])}
+    assert sorted(scored["10"]) == ["diversity", "fid_held_out"] and scored["20"] == ["diversity"]
+
+
+def test_a_damaged_best_one_falls_back_to_the_next_best(workplace):
+    run_id = scored_run("damaged", {10: 2.0, 20: 1.0, 30: 3.0})
+    assert resolve(run_id).iteration == 20
+    path = stored(run_id, 20)
+    path.write_bytes(path.read_bytes()[:-50])
+    assert resolve(run_id).iteration == 10
+
+
+def test_what_is_let_go_is_gone_with_its_models_but_for_what_the_user_has_registered(workplace):
+    run_id = scored_run("thin", {10: 3.0, 20: 2.0, 30: 1.0})
+    reference = tracking.register(run_id, "signs", "goodrun")
+    gone = [model for model in logged(run_id) if model.params["iteration"] in ("10", "20")]
+    before = {path for path in Path("mlruns").rglob("*") if path.is_file()}
+    tracking.Run(run_id).drop([])
+    assert before == {path for path in Path("mlruns").rglob("*") if path.is_file()}
+    tracking.Run(run_id).drop([10, 20, 30])
+    assert tracking.checkpoint_names(run_id) == [checkpoints.file_name(30)]
+    assert [model.params["iteration"] for model in logged(run_id)] == ["30"]
+    left = {path for path in Path("mlruns").rglob("*") if path.is_file()}
+    dropped = {path for path in before if any(model.model_id in str(path) for model in gone)}
+    dropped |= {path for path in before if path.name in map(checkpoints.file_name, (10, 20))}
+    assert len(dropped) > 4 and left == before - dropped
+    assert resolve(reference).iteration == 30
+    mlflow.keras.load_model(logged(run_id)[0].model_uri)
+
+
+# --- the weights that come with the project
+
+
+def test_pretrained_is_the_folder_of_the_project(archive, tmp_path, monkeypatch):
+    folder = tmp_path / "project" / "gan" / "pretrained"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(tracking, "ROOT", tmp_path / "project")
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        resolve("pretrained")
+    shutil.copy(resolve(f"{archive.run_id}/40").checkpoint, folder)
+    found = resolve("pretrained")
+    assert (found.run_id, found.iteration, found.checkpoint.parent) == (archive.run_id, 40, folder)
+
+
+def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch):
+    monkeypatch.setattr(tracking, "ROOT", workplace / "project")
+    with pytest.raises(UserError, match="goodrun_ref pretrained: this copy of the project came without") as error:
+        resolve("pretrained")
+    assert str(workplace / "project" / "gan" / "pretrained") in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_folder_of_the_users_own_of_that_name_is_named_by_its_path(archive, tmp_path, monkeypatch):
+    original = resolve(f"{archive.run_id}/20").checkpoint
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tracking, "ROOT", tmp_path / "project")
+    Path("pretrained").mkdir()
+    shutil.copy(original, "pretrained")
+    assert resolve("./pretrained").iteration == 20
+    with pytest.raises(UserError, match="or ./pretrained for a folder of your own"):
+        resolve("pretrained")
+
+
+def test_a_run_of_all_classes_is_one_of_each_where_that_is_asked_for(workplace):
+    with tracking.archived_run("dcgan", "all", Config("all")) as run:
+        keep(run, 10, "all")
+    for class_val in ("all", "17", "3"):
+        assert tracking.resolve(run.id, "dcgan", class_val, one_of_all=True).about.class_val == "all"
+    assert resolve(run.id, "all").iteration == 10
+    with pytest.raises(UserError, match="trained on class_val all, not 17"):
+        resolve(run.id, "17")
+    with tracking.archived_run("dcgan", "one", Config("17")) as run:
+        keep(run, 10, "17")
+    with pytest.raises(UserError, match="trained on class_val 17, not all"):
+        tracking.resolve(run.id, "dcgan", "all", one_of_all=True)
+
+
+# --- histories
+
+
+def test_the_history_of_a_run(archive):
+    found = tracking.history(archive.run_id, ["generator_loss", "no such metric"])
+    assert list(found) == ["generator_loss"]
+    steps, values = found["generator_loss"]
+    assert steps == [20, 25, 30, 40, 50, 60] and all(map(math.isfinite, values))
+
+
+def test_a_run_that_the_archive_does_not_have_has_no_history(archive, tmp_path, monkeypatch):
+    assert tracking.history("0" * 32, ["generator_loss"]) == {}
+    monkeypatch.chdir(tmp_path)
+    assert tracking.history(archive.run_id, ["generator_loss"]) == {}

@@ -11,21 +11,22 @@ import threading
 import time
 from pathlib import Path
 
+import conftest
 import mlflow
 import numpy as np
 import pytest
-from conftest import start_script
+from conftest import DATA, QUICK, start_script
 from PIL import Image
 
 import train_dcgan
 from gan import checkpoints, command_line, session, tracking
 from train_dcgan import TrainConfig
 
-QUICK = TrainConfig(data="drawn", iterations=60, checkpoint_interval=20, sample_interval=30, batch_size=8)
+WITHOUT_JUDGE = ["--data", DATA, "--judge_iterations", "0"]
 
 
 def quick(**changed):
-    return dataclasses.replace(QUICK, **changed)
+    return TrainConfig(**(QUICK | changed))
 
 
 def state_of(run_id, iteration):
@@ -37,12 +38,7 @@ def state_of(run_id, iteration):
 
 def refused(capsys, **changed):
     """The sentence that training with these parameters ends with, and that it left nothing behind."""
-    options = [text for name, value in changed.items() for text in (f"--{name}", str(value))]
-    with pytest.raises(SystemExit) as stopped:
-        command_line.run(TrainConfig, train_dcgan.main, options)
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2, error
-    assert error.startswith("error: ") and error.count("\n") == 1, error
+    error = conftest.refused(capsys, TrainConfig, train_dcgan.main, **changed)
     assert not list(Path("images/train").glob("*")) if Path("images/train").is_dir() else True
     return error
 
@@ -56,7 +52,7 @@ def test_a_run_leaves_a_complete_trace(archive):
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(archive.run_id)}
     assert {"config.json", "checkpoints", "report.html", "images"} <= files
     config = json.loads(Path(mlflow.artifacts.download_artifacts(f"runs:/{archive.run_id}/config.json")).read_text())
-    assert config == dataclasses.asdict(QUICK)
+    assert config == dataclasses.asdict(quick())
     assert run.data.params == {
         name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()
     }
@@ -89,38 +85,180 @@ def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(arch
     assert first.shape == last.shape and np.abs(first - last).mean() > 1
 
 
-def test_the_logged_generator_loads_in_plain_keras_and_is_the_checkpoint(archive):
-    models = mlflow.search_logged_models(
-        experiment_ids=["0"], filter_string=f"source_run_id='{archive.run_id}'", output_format="list"
+def logged(run_id):
+    """The logged models of a run by their iteration."""
+    found = mlflow.search_logged_models(
+        experiment_ids=["0"], filter_string=f"source_run_id='{run_id}'", output_format="list"
     )
-    model = mlflow.keras.load_model(models[0].model_uri)
-    state = state_of(archive.run_id, 60)
+    return {int(model.params["iteration"]): model for model in found}
+
+
+def test_the_generator_of_each_checkpoint_is_logged_with_its_scores(archive):
+    models = logged(archive.run_id)
+    assert sorted(models) == [20, 40, 60]
+    for iteration, model in models.items():
+        steps = {metric.key: metric.step for metric in model.metrics}
+        names = ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor")
+        assert steps == dict.fromkeys(names, iteration)
+        history = tracking.history(archive.run_id, ["diversity"])["diversity"]
+        assert next(m.value for m in model.metrics if m.key == "diversity") == history[1][history[0].index(iteration)]
+
+
+@pytest.mark.parametrize("iteration", [20, 60])
+def test_the_logged_generator_loads_in_plain_keras_and_is_the_checkpoint(archive, iteration):
+    uri = logged(archive.run_id)[iteration].model_uri
+    model = mlflow.keras.load_model(uri)
+    state = state_of(archive.run_id, iteration)
     averaged = [state[name] for name in sorted(state) if name.startswith("averaged/")]
     for mine, theirs in zip(model.get_weights(), averaged, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    info = mlflow.models.get_model_info(models[0].model_uri)
+    info = mlflow.models.get_model_info(uri)
     assert info.signature is not None and info.saved_input_example_info is not None
-    folder = Path(mlflow.artifacts.download_artifacts(models[0].model_uri))
+    folder = Path(mlflow.artifacts.download_artifacts(uri))
     assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle")]
     requirements = (folder / "requirements.txt").read_text().split()
     assert all("==" in line for line in requirements) and any(line.startswith("keras==") for line in requirements)
-    assert mlflow.pyfunc.load_model(models[0].model_uri).predict(np.zeros((2, 100), np.float32)).shape == (
-        2,
-        32,
-        32,
-        3,
-    )
+    assert mlflow.pyfunc.load_model(uri).predict(np.zeros((2, 100), np.float32)).shape == (2, 32, 32, 3)
+
+
+# --- what it learns
+
+
+class Seen(Exception):
+    """Raised where there is nothing more to see."""
+
+
+def learned(monkeypatch, **changed):
+    """The images that a run would learn."""
+    from gan.training import dcgan
+
+    def stop(network, images, *_):
+        raise Seen(images)
+
+    monkeypatch.setattr(dcgan, "SignGan", stop)
+    with pytest.raises(Seen) as seen:
+        train_dcgan.train(quick(**changed))
+    return {image.tobytes() for image in seen.value.args[0]}
+
+
+@pytest.mark.parametrize("class_val", ["17", "all"])
+def test_held_out_tracks_are_learned_only_when_that_is_wanted(workplace, monkeypatch, class_val):
+    from gan.data.sets import open_signs
+    from gan.data.signs import with_mirrored
+    from gan.data.split import cut
+
+    classes = range(43) if class_val == "all" else [17]
+    parts = map(with_mirrored, cut(open_signs(DATA).train))
+    fit, held = ({image.tobytes() for image in part.images[np.isin(part.labels, classes)]} for part in parts)
+    assert held and not held & fit
+    assert learned(monkeypatch, class_val=class_val) == fit
+    assert learned(monkeypatch, class_val=class_val, use_held_out=True) == fit | held
+
+
+def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, monkeypatch):
+    from gan import judging
+    from gan.data.sets import open_signs
+    from gan.data.split import cut
+
+    def stop(signs, *_):
+        raise Seen(signs)
+
+    monkeypatch.setattr(judging, "train_judge", stop)
+    for use_held_out in (False, True):
+        with pytest.raises(Seen) as seen:
+            train_dcgan.train(quick(judge_iterations=1, use_held_out=use_held_out))
+        assert seen.value.args[0].digest() == cut(open_signs(DATA).train)[0].digest()
+
+
+# --- the best checkpoint
+
+
+def let_scores_be(patch, values):
+    """Give checkpoints these scores, one after the other."""
+    from gan.scoring import signs
+
+    left = iter(values)
+    patch.setattr(signs, "checkpoint_scores", lambda *_: lambda: {"fid_held_out": next(left), "gan_test": 0.5})
+
+
+@pytest.fixture(scope="module")
+def worse_late(tmp_path_factory):
+    """A run that was best at iteration 20 of 50 and kept as little as can be."""
+    folder = tmp_path_factory.mktemp("worse-late")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        conftest.narrow(patch)
+        let_scores_be(patch, [float("nan"), 1.0, 5.0, 3.0, 2.0])
+        run_id, status = train_dcgan.train(quick(iterations=50, checkpoint_interval=10, keep_checkpoints=0))
+        files = [path for path in Path("mlruns").rglob("*") if path.is_file()]
+    assert status == 0
+    return conftest.Trained(folder, run_id), files
+
+
+@pytest.fixture
+def best(worse_late, monkeypatch):
+    monkeypatch.chdir(worse_late[0].folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    return worse_late[0]
+
+
+def test_the_best_checkpoint_stays_and_is_what_the_run_id_means(best):
+    assert tracking.checkpoint_names(best.run_id) == [checkpoints.file_name(k) for k in (20, 50)]
+    assert tracking.resolve(best.run_id, "dcgan", "17").iteration == 20
+    report = Path(mlflow.artifacts.download_artifacts(f"runs:/{best.run_id}/report.html")).read_text()
+    assert "Best by fid_held_out: iteration 20." in report
+    assert tracking.history(best.run_id, ["fid_held_out"])["fid_held_out"][0] == [10, 20, 30, 40, 50]
+
+
+def test_of_what_is_let_go_no_file_is_left(best, worse_late):
+    models, files = logged(best.run_id), worse_late[1]
+    assert sorted(models) == [20, 50]
+    kept = sorted(path.name for path in files if path.suffix == ".npz")
+    assert kept == [checkpoints.file_name(k) for k in (20, 50)]
+    of_models = {part for path in files for part in path.parts if part.startswith("m-")}
+    assert of_models == {model.model_id for model in models.values()}
+
+
+def test_the_best_is_promoted(best):
+    reference = tracking.register(best.run_id, "signs", "goodrun")
+    assert tracking.resolve(reference, "dcgan", "17").iteration == 20
+
+
+def test_training_goes_on_from_the_best_by_the_run_id(best, small_networks):
+    run_id, status = train_dcgan.train(quick(iterations=22, goodrun_ref=best.run_id))
+    assert status == 0 and mlflow.get_run(run_id).data.tags["goodrun"] == f"{best.run_id}/20"
+    assert tracking.resolve(run_id, "dcgan", "17").iteration == 22
+
+
+def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks, monkeypatch):
+    let_scores_be(monkeypatch, [3.0, 2.0, 1.0])
+    run_id, _ = train_dcgan.train(quick(iterations=6, checkpoint_interval=2, keep_checkpoints=0))
+    assert tracking.checkpoint_names(run_id) == [checkpoints.file_name(6)]
+    assert sorted(logged(run_id)) == [6]
 
 
 # --- exact resume
 
 
 @pytest.mark.slow
-def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks):
-    config = quick(iterations=400, checkpoint_interval=200, sample_interval=100)
+def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, monkeypatch):
+    from gan import judging
+
+    trained_judges, train_judge = [], judging.train_judge
+    monkeypatch.setattr(judging, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))
+    config = quick(data="drawn:1300", judge_iterations=2, iterations=400)
+    config = dataclasses.replace(config, checkpoint_interval=200, sample_interval=100)
     whole, _ = train_dcgan.train(config)
     half, _ = train_dcgan.train(dataclasses.replace(config, iterations=200))
-    resumed, _ = train_dcgan.train(dataclasses.replace(config, goodrun_ref=half))
+    resumed, _ = train_dcgan.train(dataclasses.replace(config, goodrun_ref=f"{half}/200"))
+    assert len(trained_judges) == 1, "the judge of this data is in the archive"
+    names = ["fid_training", "fid_held_out", "gan_test", "diversity", "nearest_real"]
+    scores = tracking.history(whole, names)
+    assert list(scores) == names and all(steps == [200, 400] for steps, _ in scores.values())
+    for name, (steps, values) in tracking.history(resumed, names).items():
+        assert (steps, values) == ([400], scores[name][1][1:]), name
     one, other = state_of(whole, 400), state_of(resumed, 400)
     assert set(one) == set(other)
     parts = {name.partition("/")[0] for name in one}
@@ -139,13 +277,15 @@ def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks):
 
 def test_another_learning_rate_on_resume_is_said(archive, small_networks, capsys):
     train_dcgan.train(quick(iterations=62, goodrun_ref=archive.run_id, generator_lr=1e-4))
-    assert "going on with another generator_lr: 0.0002 before, 0.0001 now" in capsys.readouterr().out
+    before = TrainConfig.generator_lr
+    assert f"going on with another generator_lr: {before} before, 0.0001 now" in capsys.readouterr().out
 
 
 def test_a_kept_number_of_checkpoints_besides_the_latest(workplace, small_networks):
     run_id, _ = train_dcgan.train(quick(iterations=100, checkpoint_interval=10, keep_checkpoints=2))
     kept = tracking.checkpoint_names(run_id)
     assert len(kept) == 3 and kept[-1] == checkpoints.file_name(100)
+    assert [checkpoints.file_name(k) for k in sorted(logged(run_id))] == kept
 
 
 # --- interruptions
@@ -163,8 +303,9 @@ def wait_for(found, seconds=120):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, number):
-    options = ["--data", "drawn", "--iterations", "5000", "--batch_size", "4", "--checkpoint_interval", "4000"]
-    process = start_script("train_dcgan.py", *options, "--sample_interval", "10", cwd=workplace)
+    options = ["--data", "drawn:1300", "--judge_iterations", "1", "--iterations", "5000", "--batch_size", "4"]
+    options += ["--checkpoint_interval", "4000", "--sample_interval", "10"]
+    process = start_script("train_dcgan.py", *options, cwd=workplace)
     wait_for(lambda: list(workplace.glob("images/train/*/generated-*.png")) or process.poll() is not None)
     process.send_signal(number)
     time.sleep(0.2)
@@ -172,19 +313,20 @@ def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, nu
     out, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number, err
     assert "Traceback" not in err
-    run = mlflow.search_runs(output_format="list")[0]
+    (run,) = mlflow.search_runs(filter_string="tags.`gan.kind` = 'dcgan'", output_format="list")
     assert run.info.status == "KILLED"
     command = shlex.split(next(line for line in out.splitlines() if "--goodrun_ref" in line))
     script = next(place for place, word in enumerate(command) if word.endswith("train_dcgan.py"))
     config = command_line.parse(TrainConfig, command[script + 1 :])
-    assert config.goodrun_ref == run.info.run_id and config.iterations == 5000 and config.batch_size == 4
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", "17")
+    assert config.goodrun_ref == f"{run.info.run_id}/{goodrun.iteration}"
+    assert config.iterations == 5000 and config.batch_size == 4
     assert 10 <= goodrun.iteration < 4000 and checkpoints.whole(goodrun.checkpoint)
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_a_run_goes_on_and_ends_as_if_nothing_had_been(workplace):
-    options = ["--data", "drawn", "--iterations", "90", "--batch_size", "4", "--sample_interval", "45"]
+    options = [*WITHOUT_JUDGE, "--iterations", "90", "--batch_size", "4", "--sample_interval", "45"]
     options += ["--checkpoint_interval", "3", "--keep_checkpoints", "1"]
     goodrun: list[str] = []
     moments = random.Random(0)
@@ -213,7 +355,7 @@ def test_killed_at_random_moments_a_run_goes_on_and_ends_as_if_nothing_had_been(
 
 @pytest.mark.slow
 def test_two_runs_of_one_class_at_once_in_a_new_folder(workplace):
-    options = ["--data", "drawn", "--iterations", "20", "--batch_size", "4", "--sample_interval", "10"]
+    options = [*WITHOUT_JUDGE, "--iterations", "20", "--batch_size", "4", "--sample_interval", "10"]
     both = [start_script("train_dcgan.py", *options, "--seed", str(seed), cwd=workplace) for seed in (1, 2)]
     for process in both:
         _, err = process.communicate(timeout=240)
@@ -248,7 +390,7 @@ def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(workplace
     assert status == 1 and run.info.status == "FAILED"
     assert "not a number" in run.data.tags["warning.nan"] and "generator_lr" in run.data.tags["warning.nan"]
     assert tracking.resolve(run_id, "dcgan", "17").iteration == 40
-    assert f"--goodrun_ref {run_id}" in capsys.readouterr().out
+    assert f"--goodrun_ref {run_id}/40" in capsys.readouterr().out
 
 
 def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_networks, monkeypatch, capsys):
@@ -261,7 +403,7 @@ def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_netw
 
     monkeypatch.setattr(checkpoints, "save", full)
     with pytest.raises(SystemExit) as stopped:
-        options = ["--data", "drawn", "--iterations", "60", "--checkpoint_interval", "20", "--batch_size", "8"]
+        options = [*WITHOUT_JUDGE, "--iterations", "60", "--checkpoint_interval", "20", "--batch_size", "8"]
         command_line.run(TrainConfig, train_dcgan.main, options)
     assert stopped.value.code == 2
     shown = capsys.readouterr()
@@ -269,7 +411,7 @@ def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_netw
     run = mlflow.search_runs(output_format="list")[0]
     assert run.info.status == "FAILED"
     assert tracking.resolve(run.info.run_id, "dcgan", "17").iteration == 20
-    assert f"--goodrun_ref {run.info.run_id}" in shown.out
+    assert f"--goodrun_ref {run.info.run_id}/20" in shown.out
 
 
 # --- bad input
@@ -285,6 +427,8 @@ def test_a_class_that_there_is_not(workplace, capsys, value):
     [
         ("iterations", 0), ("batch_size", 1), ("generator_lr", 0), ("discriminator_lr", 2), ("seed", -1),
         ("precision", "float16"), ("sample_interval", 0), ("checkpoint_interval", -5), ("keep_checkpoints", -1),
+        ("judge_iterations", -1), ("judge_iterations", 1_000_001), ("judge_iterations", "some"),
+        ("use_held_out", "perhaps"),
     ],
 )  # fmt: skip
 def test_a_parameter_outside_its_range(workplace, capsys, name, value):
@@ -321,7 +465,7 @@ def test_use_test_without_a_test_part(workplace, capsys):
 
 def test_an_output_that_cannot_be_written(workplace, capsys):
     Path("images").write_text("a file where a folder should be")
-    assert "images" in refused(capsys, data="drawn")
+    assert "images" in refused(capsys, data=DATA)
     assert Path("images").read_text() == "a file where a folder should be"
 
 
@@ -331,7 +475,7 @@ def test_a_disk_that_is_full_before_the_start(workplace, capsys, monkeypatch):
 
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**6, 10**6))
-    assert "free some space" in refused(capsys, data="drawn", batch_size=4)
+    assert "free some space" in refused(capsys, data=DATA, batch_size=4)
 
 
 @pytest.mark.parametrize(
@@ -350,13 +494,9 @@ def test_iterations_not_above_the_good_runs(archive, capsys, iterations):
 
 
 def bad_reference(capsys, reference, **changed):
-    options = {"data": "drawn", "goodrun_ref": reference} | changed
-    with pytest.raises(SystemExit) as stopped:
-        flat = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-        command_line.run(TrainConfig, train_dcgan.main, flat)
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1, error
-    return error
+    return conftest.refused(
+        capsys, TrainConfig, train_dcgan.main, **({"data": DATA, "goodrun_ref": reference} | changed)
+    )
 
 
 def test_a_good_run_of_another_class(archive, capsys):
@@ -366,6 +506,27 @@ def test_a_good_run_of_another_class(archive, capsys):
 def test_a_good_run_of_another_network(archive, capsys):
     # The fixture's networks are narrow ones, the script's own are not.
     assert "another network" in bad_reference(capsys, archive.run_id, iterations=100)
+
+
+def test_weights_that_only_generate_are_not_gone_on_from(archive, small_networks, tmp_path, monkeypatch, capsys):
+    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    state = state_of(archive.run_id, 60)
+    weights = [state[name].astype(np.float16) for name in sorted(state) if name.startswith("averaged/")]
+    folder = tmp_path / "gan" / "pretrained"
+    folder.mkdir(parents=True)
+    checkpoints.save(folder / checkpoints.file_name(60), about, {"averaged": weights})
+    monkeypatch.setattr(tracking, "ROOT", tmp_path)
+    runs = len(mlflow.search_runs(output_format="list"))
+    for reference in (str(folder), "pretrained"):
+        error = bad_reference(capsys, reference, iterations=100)
+        assert "weights to generate from and nothing to train on" in error
+    assert len(mlflow.search_runs(output_format="list")) == runs
+
+
+def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch, capsys):
+    monkeypatch.setattr(tracking, "ROOT", workplace)
+    assert "came without" in bad_reference(capsys, "pretrained")
+    assert list(workplace.iterdir()) == []
 
 
 def test_interrupted_before_the_start_is_no_traceback(workplace):
@@ -398,7 +559,7 @@ def test_a_database_on_a_full_disk_is_a_sentence_and_what_is_kept_is_told(
 
     monkeypatch.setattr(Run, "metrics", full)
     with pytest.raises(SystemExit) as stopped:
-        options = ["--data", "drawn", "--iterations", "60", "--checkpoint_interval", "20", "--batch_size", "8"]
+        options = [*WITHOUT_JUDGE, "--iterations", "60", "--checkpoint_interval", "20", "--batch_size", "8"]
         command_line.run(TrainConfig, train_dcgan.main, options)
     shown = capsys.readouterr()
     assert stopped.value.code == 2 and "error: no space left" in shown.err and "Traceback" not in shown.err

@@ -83,10 +83,11 @@ def select(signs: SignSet, class_id: int | None, use_test: bool, use_held_out: b
         if signs.test is None:
             raise UserError(f"use_test=true needs {Path(signs.name) / 'test.p'}, and there is none.")
         parts.append(signs.test)
-    chosen = join(*parts)
     if class_id is not None:
-        chosen = chosen.take(np.isin(chosen.labels, (class_id, MIRROR.get(class_id, class_id))))
-    chosen = with_mirrored(chosen)
+        # Before they are joined: tracks, and so the digest, must not depend on the classes that are left out.
+        needed = class_id, MIRROR.get(class_id, class_id)
+        parts = [part.take(np.isin(part.labels, needed)) for part in parts]
+    chosen = with_mirrored(join(*parts))
     if class_id is not None:
         chosen = chosen.take(chosen.labels == class_id)
         if len(chosen) < 2:

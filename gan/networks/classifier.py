@@ -18,8 +18,8 @@ def build_classifier(classes: int, width: int = 32, precision: str = "float32") 
         precision: Keras dtype policy of the inner layers; features and logits are float32 always.
 
     Returns:
-        A model of input float32 (N, 32, 32, 3) in [-1, 1]; outputs float32 (N, 128), features of about unit variance, and float32
-        (N, classes), logits.
+        A model of input float32 (N, 32, 32, 3) in [-1, 1]; outputs float32 (N, 128), features of about unit
+        variance, and float32 (N, classes), logits.
     """
     image = keras.Input((32, 32, 3), name="image")
     x = image

@@ -127,12 +127,15 @@ def copying_statistic(
 
     Raises:
         ValueError: no cell has points of all three, different widths, values that are not finite, or as many cells
-            as there are not points.
+            or groups as there are not points.
     """
     made, learned, kept = _cells(cells, generated, training, held_out)
     near = distances_to_nearest(generated, training, (made, learned))
     usual = distances_to_nearest(held_out, training, (kept, learned))
     if groups is not None:
+        groups = np.asarray(groups)
+        if groups.shape != (len(usual),):
+            raise ValueError(f"{len(usual)} held-out points need as many groups, not {groups.shape}")
         known = np.unique(groups[groups >= 0])
         lone = groups < 0
         middle = [np.median(usual[groups == group]) for group in known]

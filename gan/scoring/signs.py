@@ -116,8 +116,9 @@ class SignScorer:
             scores["gan_test_worst"] = verdicts.worst
         for part, real in self._real_parts():
             sample = self._features(part)[some_of_each(real, wanted)]
-            if min(len(sample), len(features)) > 1:
-                scores[f"fid_{part}"] = frechet_distance(features, sample)
+            made = features[np.isin(labels, real.labels)]
+            if min(len(sample), len(made)) > 1:
+                scores[f"fid_{part}"] = frechet_distance(made, sample)
         return scores
 
     def full(self, generated: Signs) -> Scores:
@@ -171,9 +172,9 @@ class SignScorer:
             yield "held_out", self.held_out
 
     def _size(self, k: int, most: int) -> int:
-        """How many images of a class are compared: as many as were held out, where any were."""
-        of_class = self.held_out if (self.held_out.labels == k).any() else self.training
-        return int(min(most, (of_class.labels == k).sum()))
+        """How many images of a class are compared: as many as the smaller real part has, of those that have any."""
+        counts = [int((part.labels == k).sum()) for _, part in self._real_parts()]
+        return min(most, min((count for count in counts if count), default=0))
 
     def _sample_sizes(self, generated: Signs, class_ids: list[int]) -> np.ndarray:
         sizes = np.zeros(CLASSES, int)
@@ -278,7 +279,8 @@ def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
     chosen = []
     for k in np.flatnonzero(sizes):
         of_class = np.flatnonzero(signs.labels == k)
-        chosen.append(of_class[np.unique(np.linspace(0, len(of_class) - 1, sizes[k]).astype(int))])
+        size = min(sizes[k], len(of_class))
+        chosen.append(of_class[np.linspace(0, len(of_class) - 1, size).astype(int)])
     return np.concatenate(chosen) if chosen else np.empty(0, int)
 
 

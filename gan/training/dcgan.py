@@ -15,9 +15,12 @@ from gan.training.devices import PRECISIONS
 
 PENALTY = 0.05  # weight of R1 and R2 (gamma; the penalties enter with gamma / 2)
 PENALTY_EVERY = 8  # iterations; lazy regularisation (StyleGAN2, arXiv 1912.04958, appendix B)
-CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images
-GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones; large weights narrow each class to its clearest
-EMA_HALF_LIFE = 20_000  # images
+LEARNED = 75_000.0  # images until which the classes are learned; from then on step sizes and the class loss fall
+CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images: it speeds learning up and narrows the classes
+GENERATOR_CLASS_WEIGHT = 0.05  # of the class loss on generated ones
+CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
+CLASS_REST = 0.05  # share of them that stays, so that classes are not unlearned
+EMA_HALF_LIFE = 100_000  # images
 EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
 
 
@@ -62,6 +65,29 @@ class Network:
         return build_discriminator(self.classes, self.discriminator_width, self.dropout, PRECISIONS[precision])
 
 
+class StepSize(keras.optimizers.schedules.LearningRateSchedule):
+    """A step size that stays until so many images were seen, and falls with the inverse root of their number then.
+
+    It does not know how long the run will be: iteration 200 of 400 is as iteration 200 of 200, so resuming is exact.
+
+    Args:
+        start: the step size at the start.
+        batch_size: images seen in an update.
+    """
+
+    def __init__(self, start: float, batch_size: int):
+        self.start, self.batch_size = start, batch_size
+
+    def __call__(self, step):
+        """float32 scalar, for the number of updates made before."""
+        seen = (tf.cast(step, tf.float32) + 1) * self.batch_size
+        return self.start * tf.minimum(1.0, tf.sqrt(LEARNED / seen))
+
+    def get_config(self):
+        """What to build it from."""
+        return {"start": self.start, "batch_size": self.batch_size}
+
+
 class SignGan:
     """Both networks, both optimizers, the averaged generator and the data, with one update of all as `iterate`.
 
@@ -70,7 +96,7 @@ class SignGan:
         images: uint8 (N, 32, 32, 3), the real images, kept whole in the device's memory.
         labels: integers (N,), from 0 to `network.classes` - 1; classes are drawn evenly.
         batch_size: real images an iteration, as many generated ones.
-        generator_lr: step size of Adam for the generator.
+        generator_lr: step size of Adam for the generator at the start (see `StepSize`).
         discriminator_lr: the same for the discriminator.
         seed: of the initial weights and of every draw.
         precision: "float32" or "bfloat16"; the averaged generator is float32 always.
@@ -84,8 +110,10 @@ class SignGan:
         self.discriminator = network.build_discriminator(precision)
         self.averaged = network.build_generator()
         self.averaged.set_weights(self.generator.get_weights())
-        self.generator_optimizer = keras.optimizers.Adam(generator_lr, beta_1=0.0, beta_2=0.99)
-        self.discriminator_optimizer = keras.optimizers.Adam(discriminator_lr, beta_1=0.0, beta_2=0.99)
+        self.generator_optimizer, self.discriminator_optimizer = (
+            keras.optimizers.Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99)
+            for rate in (generator_lr, discriminator_lr)
+        )
         # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -172,8 +200,10 @@ class SignGan:
             class_losses = []
             if self.network.classes > 1:
                 class_losses = [losses.class_loss(each[:, 1:], labels) for each in tf.split(logits, 2)]
-                total_loss += CLASS_WEIGHT * class_losses[0]
-                total_generator_loss += GENERATOR_CLASS_WEIGHT * class_losses[1]
+                seen = tf.cast(iteration, tf.float32) * self.batch_size
+                fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
+                total_loss += CLASS_WEIGHT * fading * class_losses[0]
+                total_generator_loss += GENERATOR_CLASS_WEIGHT * fading * class_losses[1]
         generator_gradients = tape.gradient(total_generator_loss, self.generator.trainable_variables)
         gradients = tape.gradient(total_loss, self.discriminator.trainable_variables)
         penalty = tf.constant(0.0)

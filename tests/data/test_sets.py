@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from gan.data import sets
 from gan.data.gtsrb import write_signs
 from gan.data.sets import DRAWN, SignSet, open_signs, select
 from gan.data.signs import CLASSES, SIZE, Signs
+from gan.data.split import cut, held_out
 from gan.errors import UserError
 
 
@@ -25,6 +27,7 @@ def some_signs(labels: list[int], seed: int = 0, tracked: bool = True) -> Signs:
 TRAIN = some_signs([14, 17, 19, 19, 14, 20, 0, 17, 14, 20, 20])
 TEST = some_signs([14, 17, 20, 3], seed=1, tracked=False)
 SET = SignSet("some-folder", TRAIN, TEST)
+BIG = SignSet("big", some_signs([14] * 4 + [17] * 4 + [19] * 4 + [20] * 4), TEST)
 EVERY = SignSet("every", some_signs([*range(CLASSES), 19]), None)
 
 
@@ -90,63 +93,100 @@ def test_drawn_signs_of_a_class_are_those_of_the_whole_set(few_drawn: None) -> N
     whole, one = open_signs(DRAWN), open_signs(DRAWN, 17)
     assert (whole.train.counts() > 0).all()
     np.testing.assert_array_equal(one.train.images, whole.train.take(whole.train.labels == 17).images)
-    from_whole, from_one = select(whole, 17, True), select(one, 17, True)
+    from_whole, from_one = select(whole, 17, True, True), select(one, 17, True, True)
     np.testing.assert_array_equal(from_one.images, from_whole.images)
     np.testing.assert_array_equal(from_one.labels, from_whole.labels)
 
 
 def test_drawn_signs_are_the_same_data_at_every_call(few_drawn: None) -> None:
-    first, again, other = (select(open_signs(DRAWN, k), k, True).digest() for k in (17, 17, 14))
+    first, again, other = (select(open_signs(DRAWN, k), k, True, False).digest() for k in (17, 17, 14))
     assert first == again != other
 
 
 @pytest.mark.parametrize(("class_id", "other"), [(19, 20), (20, 19)])
 def test_a_class_gets_its_own_images_and_the_mirrored_ones_of_its_partner(class_id: int, other: int) -> None:
-    chosen = select(SET, class_id, use_test=False)
+    chosen = select(SET, class_id, use_test=False, use_held_out=True)
     own, partner = (TRAIN.images[TRAIN.labels == k] for k in (class_id, other))
     assert rows(chosen.images) == rows([*own, *flipped(partner)])
     assert set(chosen.labels.tolist()) == {class_id}
 
 
 def test_a_symmetric_class_gets_its_own_mirror_images() -> None:
-    chosen = select(SET, 17, use_test=False)
+    chosen = select(SET, 17, use_test=False, use_held_out=True)
     own = TRAIN.images[TRAIN.labels == 17]
     assert rows(chosen.images) == rows([*own, *flipped(own)])
 
 
 def test_a_class_without_mirror_image_does_not_grow() -> None:
-    chosen = select(SET, 14, use_test=False)
+    chosen = select(SET, 14, use_test=False, use_held_out=True)
     assert_same(chosen, TRAIN.take(TRAIN.labels == 14))
 
 
 def test_the_test_part_is_learned_only_when_it_is_asked_for() -> None:
     own, tested = TRAIN.images[TRAIN.labels == 14], TEST.images[TEST.labels == 14]
-    assert rows(select(SET, 14, use_test=False).images) == rows(own)
-    chosen = select(SET, 14, use_test=True)
+    assert rows(select(SET, 14, use_test=False, use_held_out=True).images) == rows(own)
+    chosen = select(SET, 14, use_test=True, use_held_out=True)
     assert rows(chosen.images) == rows([*own, *tested])
     assert (chosen.tracks == -1).sum() == 1, "test images have no tracks"
-    mirrored = select(SET, 19, use_test=True)
+    mirrored = select(SET, 19, use_test=True, use_held_out=True)
     assert rows(mirrored.images) == rows(
         [*TRAIN.images[TRAIN.labels == 19], *flipped(TRAIN.images[TRAIN.labels == 20]), *flipped(TEST.images[2:3])]
     )
 
 
+def test_held_out_signs_are_learned_only_when_it_is_asked_for() -> None:
+    out = held_out(BIG.train)
+    assert out.sum() == 4, "one of each class"
+    for class_id, partner in ((14, None), (17, 17), (19, 20), (20, 19)):
+        for asked in (False, True):
+            learned = BIG.train.take(~out | asked)
+            wanted = [*learned.images[learned.labels == class_id]]
+            if partner is not None:
+                wanted += flipped(learned.images[learned.labels == partner])
+            assert rows(select(BIG, class_id, use_test=False, use_held_out=asked).images) == rows(wanted)
+
+
+def test_held_out_signs_are_those_that_scores_compare_with() -> None:
+    _, held = cut(BIG.train)
+    seen: set[bytes] = set()
+    for class_id in (14, 17, 19, 20):
+        seen |= {image.tobytes() for image in select(BIG, class_id, use_test=True, use_held_out=False).images}
+    assert not seen & {image.tobytes() for image in [*held.images, *flipped(held.images)]}
+    assert {image.tobytes() for image in TEST.images[:2]} <= seen, "the test part has its own parameter"
+
+
+def test_held_out_signs_of_all_classes_are_left_out_too() -> None:
+    every = SignSet("all", some_signs([*range(CLASSES)] * 3), None)
+    few, all_of_them = (select(every, None, use_test=False, use_held_out=asked) for asked in (False, True))
+    assert (few.counts() * 3 == all_of_them.counts() * 2).all()
+    _, held = cut(every.train)
+    assert len(held) == CLASSES
+    assert not set(rows(few.images)) & set(rows([*held.images, *flipped(held.images)]))
+
+
+def test_too_few_images_are_left_of_a_class() -> None:
+    two = SignSet("two", some_signs([14, 14]), None)
+    assert len(select(two, 14, use_test=False, use_held_out=True)) == 2
+    with pytest.raises(UserError, match="has 1 images of class 14"):
+        select(two, 14, use_test=False, use_held_out=False)
+
+
 def test_a_test_part_that_is_not_there_can_not_be_learned() -> None:
     with pytest.raises(UserError, match="use_test=true") as error:
-        select(SignSet("some-folder", TRAIN, None), 14, use_test=True)
+        select(SignSet("some-folder", TRAIN, None), 14, use_test=True, use_held_out=True)
     assert str(Path("some-folder") / "test.p") in str(error.value)
-    assert len(select(SignSet("some-folder", TRAIN, None), 14, use_test=False)) == 3
+    assert len(select(SignSet("some-folder", TRAIN, None), 14, use_test=False, use_held_out=True)) == 3
 
 
 def test_a_class_without_images_is_an_error_that_names_it() -> None:
     with pytest.raises(UserError, match="some-folder.* class 1 .Speed limit 30."):
-        select(SET, 1, use_test=False)
+        select(SET, 1, use_test=False, use_held_out=True)
     with pytest.raises(UserError, match="class 3 "):
-        select(SET, 3, use_test=False)
+        select(SET, 3, use_test=False, use_held_out=True)
 
 
 def test_all_classes_have_their_labels_and_mirror_images() -> None:
-    chosen = select(EVERY, None, use_test=False)
+    chosen = select(EVERY, None, use_test=False, use_held_out=True)
     assert len(chosen) == 44 + 10 + 9
     counts = chosen.counts()
     assert (counts[14], counts[17], counts[19], counts[20], counts[33]) == (1, 2, 3, 3, 2)
@@ -158,14 +198,14 @@ def test_all_classes_have_their_labels_and_mirror_images() -> None:
 def test_all_classes_need_images_of_each() -> None:
     lacking = SignSet("most", EVERY.train.take(~np.isin(EVERY.train.labels, (5, 20))), None)
     with pytest.raises(UserError, match="most has none of class 5"):
-        select(lacking, None, use_test=False)
+        select(lacking, None, use_test=False, use_held_out=True)
 
 
 def test_the_same_data_has_the_same_digest_at_every_call() -> None:
-    digests = {select(SET, class_id, use_test).digest() for class_id in (14, 17, 19) for use_test in (False, True)}
-    assert len(digests) == 6
-    again = {select(SET, class_id, use_test).digest() for class_id in (14, 17, 19) for use_test in (False, True)}
-    assert again == digests
+    choices = list(itertools.product((14, 17, 19), (False, True), (False, True)))
+    digests = {select(BIG, *choice).digest() for choice in choices}
+    assert len(digests) == 12
+    assert {select(BIG, *choice).digest() for choice in choices} == digests
 
 
 def test_drawn_data_of_a_wanted_size() -> None:

@@ -106,6 +106,19 @@ def test_joined_parts_keep_their_order_and_their_types() -> None:
     assert all(getattr(joined, f.name).dtype == getattr(parts[0], f.name).dtype for f in dataclasses.fields(Signs))
 
 
+def test_images_and_labels_alone_are_signs_of_no_known_track() -> None:
+    images = some_signs([1, 42, 3]).images
+    signs = Signs.of(images, [1, 42, 3])
+    np.testing.assert_array_equal(signs.images, images)
+    assert signs.labels.tolist() == [1, 42, 3] and signs.tracks.tolist() == [-1, -1, -1]
+    assert signs.sizes.tolist() == [[SIZE, SIZE]] * 3 and signs.coords.tolist() == [[0, 0, SIZE - 1, SIZE - 1]] * 3
+    for field in dataclasses.fields(Signs):
+        assert getattr(signs, field.name).dtype == getattr(some_signs([1]), field.name).dtype, field.name
+        assert getattr(Signs.of(images[:0], []), field.name).shape == getattr(some_signs([]), field.name).shape
+    assert join(some_signs([1]), signs).tracks.tolist() == [0, -1, -1, -1]
+    np.testing.assert_array_equal(mirrored(Signs.of(images, [17, 19, 20])).coords, signs.coords)
+
+
 def test_take_chooses_from_every_array() -> None:
     signs = some_signs([1, 2, 3], [7, 8, 9])
     for chosen in (np.array([False, True, True]), np.array([1, 2])):

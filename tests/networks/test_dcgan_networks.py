@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.networks.dcgan import LATENT, build_discriminator, build_generator
+from gan.networks.dcgan import LATENT, build_discriminator, build_generator, pick_logits
 
 WIDTH = 4
 
@@ -51,14 +51,31 @@ def test_generated_images_have_their_shape_and_range(classes: int, precision: st
     assert np.abs(loud).max() <= 1 and np.abs(loud).max() > 0.9
 
 
-@pytest.mark.parametrize("classes", [1, 3])
-def test_logits_are_one_number_an_image_without_a_bound(classes: int, precision: str) -> None:
+@pytest.mark.parametrize(("classes", "width"), [(1, 1), (3, 4), (43, 44)])
+def test_logits_are_one_number_an_image_and_one_for_each_class_without_a_bound(
+    classes: int, width: int, precision: str
+) -> None:
     discriminator = build_discriminator(classes, WIDTH, precision=precision)
-    labels = (ids(0, 1, 2, 0, 1, 2),) if classes > 1 else ()
-    logits = called(discriminator, images(), *labels)
-    assert logits.shape == (6, 1) and logits.dtype == np.float32 and np.isfinite(logits).all()
-    assert np.abs(called(discriminator, 1e4 * images(), *labels)).max() > 10
+    logits = called(discriminator, images())
+    assert logits.shape == (6, width) and logits.dtype == np.float32 and np.isfinite(logits).all()
+    assert (np.abs(called(discriminator, 1e4 * images())).max(axis=0) > 10).all()
     assert all(v.dtype == "float32" for v in discriminator.variables if "seed" not in v.path)
+
+
+def test_the_picked_logit_is_that_of_being_real_and_that_of_the_class() -> None:
+    logits = np.array([[1.0, 10, 20, 30], [2, -5, 0.5, 7], [-1, 100, 200, 300]], np.float32)
+    picked = np.asarray(pick_logits(logits, ids(2, 0, 1)))
+    assert picked.tolist() == [[31], [-3], [199]] and picked.dtype == np.float32
+    of_one_class = np.asarray(pick_logits(logits[:, :1], ids(2, 0, 1)))
+    assert of_one_class.tolist() == [[1], [2], [-1]], "labels make no difference"
+
+
+def test_the_picked_logit_has_a_gradient_to_its_class_alone() -> None:
+    logits = tf.Variable(np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(pick_logits(logits, tf.constant([2, 0, 0])) * tf.constant([[1.0], [2], [3]]))
+    gradient = np.asarray(tf.convert_to_tensor(tape.gradient(total, logits)))
+    np.testing.assert_array_equal(gradient, [[1, 0, 0, 1], [2, 2, 0, 0], [3, 3, 0, 0]])
 
 
 def test_inner_layers_compute_in_the_precision_that_is_asked_for() -> None:
@@ -81,17 +98,19 @@ def test_width_is_the_number_of_channels_of_the_widest_resolution() -> None:
     assert [channels[f"down_{size}"] for size in (16, 8, 4)] == [5, 10, 20]
 
 
-def test_one_class_has_no_second_input() -> None:
+def test_only_a_generator_of_several_classes_has_a_second_input() -> None:
     assert [inputs.name for inputs in build_generator(1, WIDTH).inputs] == ["latent"]
-    assert [inputs.name for inputs in build_discriminator(1, WIDTH).inputs] == ["image"]
     assert [inputs.name for inputs in build_generator(3, WIDTH).inputs] == ["latent", "label"]
-    assert [inputs.name for inputs in build_discriminator(3, WIDTH).inputs] == ["image", "label"]
+    for classes in (1, 3):
+        assert [inputs.name for inputs in build_discriminator(classes, WIDTH).inputs] == ["image"]
 
 
 def test_the_class_changes_image_and_logit() -> None:
     generator, discriminator = build_generator(3, WIDTH), build_discriminator(3, WIDTH)
     latent, image = np.repeat(latents(1), 3, axis=0), np.repeat(images(1), 3, axis=0)
-    made, logits = called(generator, latent, ids(0, 1, 2)), called(discriminator, image, ids(0, 1, 2))
+    made = called(generator, latent, ids(0, 1, 2))
+    logits = np.asarray(pick_logits(called(discriminator, image), ids(0, 1, 2)))
+    assert logits.shape == (3, 1)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(made[one] - made[other]).mean() > 1e-4
         assert abs(logits[one] - logits[other]) > 1e-5
@@ -146,8 +165,8 @@ def test_every_weight_has_a_gradient() -> None:
     generator, discriminator = build_generator(3, WIDTH), build_discriminator(3, WIDTH)
     labels = tf.constant(ids(0, 1, 2, 0, 1, 2))
     with tf.GradientTape() as tape:
-        logits = discriminator([generator([tf.constant(latents()), labels], training=True), labels], training=True)
-        total = tf.reduce_sum(logits**2)
+        made = generator([tf.constant(latents()), labels], training=True)
+        total = tf.reduce_sum(pick_logits(discriminator(made, training=True), labels) ** 2)
     weights = generator.trainable_variables + discriminator.trainable_variables
     for weight, gradient in zip(weights, tape.gradient(total, weights), strict=True):
         values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient

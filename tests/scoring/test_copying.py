@@ -156,7 +156,7 @@ def in_cells(count: int, seed: int, cells: int = 4) -> tuple[np.ndarray, np.ndar
     return normal(count, 3, seed) + 20 * own[:, None], own
 
 
-def test_copies_in_one_cell_show_there_and_in_the_average() -> None:
+def test_copies_in_one_cell_show_in_all_together() -> None:
     (training, learned), (held_out, kept), (generated, made) = in_cells(400, 0), in_cells(200, 1), in_cells(200, 2)
     copied = generated.copy()
     copied[made == 2] = near(training[learned == 2][:50])
@@ -167,11 +167,18 @@ def test_copies_in_one_cell_show_there_and_in_the_average() -> None:
         for cell in range(4)
     ]
     assert np.argmin(only) == 2 and only[2] < -5 and max(map(abs, np.delete(only, 2))) < 3
-    assert copying == pytest.approx(np.mean(only))
-    assert abs(honest) < 1.5 and copying < honest - 1
-    near_distances = distances_to_nearest(copied, training, (made, learned))
-    usual = distances_to_nearest(held_out, training, (kept, learned))
-    assert rank_z(near_distances, usual, (made, kept)) < -3
+    assert abs(honest) < 2 and copying < -3
+    # Cells of one size count alike: each cell's excess over the root of four variances.
+    assert copying == pytest.approx(np.sum(only) / 2, rel=1e-12)
+
+
+def test_the_statistic_of_cells_is_standard_normal_too() -> None:
+    values = []
+    for k in range(150):
+        (training, learned), (held_out, kept), (generated, made) = (in_cells(60, 3 * k + part) for part in range(3))
+        values.append(copying_statistic(generated, training, held_out, (made, learned, kept)))
+    assert np.mean(values) == pytest.approx(0, abs=0.3)
+    assert 0.8 < np.std(values) < 1.25, "an average of the cells would vary half as much"
 
 
 def test_copies_of_another_cell_are_none() -> None:
@@ -182,48 +189,100 @@ def test_copies_of_another_cell_are_none() -> None:
     assert copying_statistic(copies, training, held_out, (np.ones(50, int), learned, kept)) > 3
 
 
-def test_cells_are_weighted_with_their_share_of_the_held_out_points() -> None:
+def test_cells_are_put_together_as_ranks_are() -> None:
     training, learned = in_cells(200, 0, cells=2)
     (held_out, kept), (generated, made) = in_cells(80, 1, cells=2), in_cells(60, 2, cells=2)
     kept_rows = np.flatnonzero((kept == 0) | (np.arange(80) < 20))  # 40 of cell 0 and 10 of cell 1
     held_out, kept = held_out[kept_rows], kept[kept_rows]
     generated[made == 0] = near(training[learned == 0][:30])
-    only = [
-        copying_statistic(generated[made == cell], training[learned == cell], held_out[kept == cell])
-        for cell in range(2)
-    ]
+    near_distances = distances_to_nearest(generated, training, (made, learned))
+    usual = distances_to_nearest(held_out, training, (kept, learned))
     value = copying_statistic(generated, training, held_out, (made, learned, kept))
-    assert value == pytest.approx(0.8 * only[0] + 0.2 * only[1])
-    assert abs(only[0] - only[1]) > 3
+    assert value == rank_z(near_distances, usual, (made, kept)) < -3
+    assert value != pytest.approx(rank_z(near_distances, usual), abs=0.1)
 
 
 def test_cells_that_cannot_be_compared_are_left_out() -> None:
-    training, learned = in_cells(60, 0, cells=3)
-    (held_out, kept), (generated, made) = in_cells(30, 1, cells=3), in_cells(30, 2, cells=3)
+    training, learned = in_cells(80, 0)
+    (held_out, kept), (generated, made) = in_cells(40, 1), in_cells(40, 2)
+    generated[made != 0] = training[learned != 0][:30]  # would be copies
     wanted = copying_statistic(generated[made == 0], training[learned == 0], held_out[kept == 0])
-
-    def without(own: np.ndarray, cell: int, left: int) -> np.ndarray:
-        return np.delete(np.arange(len(own)), np.flatnonzero(own == cell)[left:])
-
-    # No training point of cell 1, one generated point of cell 2.
-    some, few = without(learned, 1, 0), without(made, 2, 1)
-    arguments = generated[few], training[some], held_out
-    assert copying_statistic(*arguments, (made[few], learned[some], kept)) == pytest.approx(wanted)
-    # The same with one held-out point of cell 2.
-    fewer = without(kept, 2, 1)
-    arguments = generated, training[some], held_out[fewer]
-    assert copying_statistic(*arguments, (made, learned[some], kept[fewer])) == pytest.approx(wanted)
+    # Cell 1 has no training point, cell 2 no generated and cell 3 no held-out one.
+    some, made_rows, kept_rows = learned != 1, made != 2, kept != 3
+    value = copying_statistic(
+        generated[made_rows], training[some], held_out[kept_rows], (made[made_rows], learned[some], kept[kept_rows])
+    )
+    assert value == pytest.approx(wanted, rel=1e-12)
 
 
 def test_nothing_to_compare_is_refused() -> None:
     training, held_out = normal(20), normal(10, seed=1)
-    for arguments in ((normal(1), training, held_out), (normal(9), training, held_out[:1])):
-        with pytest.raises(ValueError, match="no cell"):
+    for arguments in ((normal(0), training, held_out), (normal(9), training, held_out[:0])):
+        with pytest.raises(ValueError):
             copying_statistic(*arguments)
-    with pytest.raises(ValueError, match="no cell"):
+    with pytest.raises(ValueError, match="nothing to rank"):
         copying_statistic(normal(9), training, held_out, (np.zeros(9, int), np.ones(20, int), np.zeros(10, int)))
     with pytest.raises(ValueError, match="shapes"):
         copying_statistic(normal(9), training, held_out, (np.zeros(9, int), np.ones(19, int), np.zeros(10, int)))
+
+
+# Frames of one physical sign
+
+
+def test_a_track_counts_as_the_median_of_its_distances() -> None:
+    training, generated = np.array([[0.0]]), np.array([[2.5], [6.0], [7.5]])
+    held_out, tracks = np.array([[1.0], [9], [2], [5], [7], [-8], [-4]]), np.array([3, -1, 3, 8, 3, -1, 8])
+    # Distances: track 3 has 1, 2 and 7; track 8 has 5 and 4; 9 and 8 stand alone.
+    wanted = rank_z([2.5, 6, 7.5], [2, 4.5, 9, 8])
+    assert copying_statistic(generated, training, held_out, groups=tracks) == wanted
+    assert wanted != copying_statistic(generated, training, held_out)
+
+
+def test_a_track_stays_in_its_cell() -> None:
+    training, learned = np.array([[0.0], [100]]), np.array([4, 6])
+    generated, made = np.array([[2.5], [104], [101]]), np.array([4, 6, 6])
+    held_out, kept = np.array([[102.0], [1], [103], [3], [107], [8]]), np.array([6, 4, 6, 4, 6, 4])
+    tracks = np.array([0, 9, 0, 9, 0, -1])
+    value = copying_statistic(generated, training, held_out, (made, learned, kept), tracks)
+    assert value == rank_z([2.5, 4, 1], [3, 2, 8], (np.array([4, 6, 6]), np.array([6, 4, 4])))
+
+
+def test_points_of_unknown_tracks_count_singly() -> None:
+    (training, learned), (held_out, kept), (generated, made) = in_cells(60, 0), in_cells(40, 1), in_cells(50, 2)
+    arguments = generated, training, held_out, (made, learned, kept)
+    wanted = copying_statistic(*arguments)
+    assert copying_statistic(*arguments, groups=np.full(40, -1)) == pytest.approx(wanted, rel=1e-12)
+    assert copying_statistic(*arguments, groups=np.arange(40) * 5) == pytest.approx(wanted, rel=1e-12)
+    some_known = np.where(np.arange(40) < 9, -1, np.arange(40))
+    assert copying_statistic(*arguments, groups=some_known) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_frames_of_a_track_are_no_proof_of_copying() -> None:
+    with_tracks, without = [], []
+    for k in range(120):
+        training, generated, signs = normal(60, 3, 3 * k), normal(40, 3, 3 * k + 1), normal(8, 3, 3 * k + 2)
+        held_out = near(signs.repeat(20, axis=0), k)
+        with_tracks.append(copying_statistic(generated, training, held_out, groups=np.arange(160) // 20))
+        without.append(copying_statistic(generated, training, held_out))
+    assert np.mean(with_tracks) == pytest.approx(0, abs=0.35)
+    assert 0.75 < np.std(with_tracks) < 1.25
+    assert np.std(without) > 1.5, "the same frames taken for independent signs"
+    assert copying_statistic(near(training[:40]), training, held_out, groups=np.arange(160) // 20) < -3
+
+
+def test_a_track_without_training_points_in_its_cell_is_left_out() -> None:
+    training, learned = in_cells(40, 0, cells=2)
+    (held_out, kept), (generated, made) = in_cells(30, 1, cells=3), in_cells(30, 2, cells=2)
+    tracks, inside = kept * 100 + np.arange(30) // 6, kept < 2
+    value = copying_statistic(generated, training, held_out, (made, learned, kept), tracks)
+    fewer = (made, learned, kept[inside]), tracks[inside]
+    assert value == pytest.approx(copying_statistic(generated, training, held_out[inside], *fewer), rel=1e-12)
+
+
+def test_as_many_tracks_as_held_out_points_are_needed() -> None:
+    for count in (9, 11):
+        with pytest.raises(ValueError, match="groups"):
+            copying_statistic(normal(5), normal(20), normal(10), groups=np.zeros(count, int))
 
 
 def test_the_order_of_points_does_not_matter() -> None:
@@ -232,6 +291,9 @@ def test_the_order_of_points_does_not_matter() -> None:
     value = copying_statistic(generated, training, held_out, (made, learned, kept))
     shuffled = generated[::-1], training[order], held_out[::-1], (made[::-1], learned[order], kept[::-1])
     assert copying_statistic(*shuffled) == pytest.approx(value, rel=1e-12)
+    tracks = kept * 100 + np.arange(40) // 9
+    value = copying_statistic(generated, training, held_out, (made, learned, kept), tracks)
+    assert copying_statistic(*shuffled, tracks[::-1]) == pytest.approx(value, rel=1e-12)
 
 
 # Pairs

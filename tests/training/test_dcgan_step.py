@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan.errors import UserError
+from gan.networks.dcgan import pick_logits
 from gan.training import dcgan, devices
 from gan.training.dcgan import EMA_HALF_LIFE, EMA_RAMP, PENALTY_EVERY, Network, SignGan
 
@@ -13,6 +14,7 @@ ONE = Network(classes=1, generator_width=4, discriminator_width=4)
 THREE = Network(classes=3, generator_width=4, discriminator_width=4)
 EVERY = Network(classes=43, generator_width=4, discriminator_width=4)
 BATCH = 6
+LAST_BIAS = ("logits/bias", "logits_bias_momentum", "logits_bias_velocity")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,10 +31,10 @@ def pictures(labels: np.ndarray) -> np.ndarray:
     return images
 
 
-def build(network: Network = ONE, labels=(0,) * 20, kind: type[SignGan] = SignGan, **changed) -> SignGan:
+def build(network: Network = ONE, labels=(0,) * 20, **changed) -> SignGan:
     labels = np.array(labels, np.uint8)
     given = {"batch_size": BATCH, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "seed": 0, "precision": "float32"}
-    return kind(network, pictures(labels), labels, **given | changed)
+    return SignGan(network, pictures(labels), labels, **given | changed)
 
 
 def values(variables: list) -> list[np.ndarray]:
@@ -64,18 +66,24 @@ def test_an_update_moves_every_weight_of_everything(network: Network, labels: li
     before = state(trained)
     metrics = step(trained)
     after = state(trained)
+    # The last bias of one class shifts all logits alike, and only their differences count.
+    idle = ("learning_rate",) + (LAST_BIAS if network is ONE else ())
     for part in before:
         names = [variable.path for variable in trained.parts()[part]]
         still = {name for name, moved in zip(names, changed(before[part], after[part]), strict=True) if not moved}
-        # The last bias shifts all logits alike, and only their differences count.
-        assert not {
-            name
-            for name in still
-            if not name.endswith(("learning_rate", "logit/bias", "logit_bias_momentum", "logit_bias_velocity"))
-        }, part
+        assert not {name for name in still if not name.endswith(idle)}, part
     assert np.isfinite(list(metrics.values())).all()
     assert metrics["generator_loss"] > 0 and metrics["discriminator_loss"] > 0
     assert 0 <= metrics["accuracy_real"] <= 1 and 0 <= metrics["accuracy_generated"] <= 1
+
+
+def test_several_classes_have_metrics_of_their_classes_too() -> None:
+    plain = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
+    assert build().metric_names == plain
+    several = build(THREE, [0, 1, 2])
+    assert several.metric_names == (*plain, "class_loss_real", "class_loss_generated")
+    assert len(np.asarray(several.iterate(tf.constant(0)))) == len(np.asarray(several.iterate(tf.constant(1)))) == 7
+    assert len(np.asarray(build().iterate(tf.constant(1)))) == 5
 
 
 def test_each_network_learns_at_its_own_rate() -> None:
@@ -86,7 +94,7 @@ def test_each_network_learns_at_its_own_rate() -> None:
         step(trained)
         assert not any(changed(before[still], values(weights[still])))
         moved = changed(before[moving], values(weights[moving]))
-        assert all(m for m, w in zip(moved, weights[moving], strict=True) if "logit/bias" not in w.path)
+        assert all(m for m, w in zip(moved, weights[moving], strict=True) if not w.path.endswith("logits/bias"))
 
 
 def test_each_network_lowers_its_own_loss() -> None:
@@ -124,20 +132,101 @@ def test_the_penalty_holds_the_slope_down(monkeypatch: pytest.MonkeyPatch) -> No
     assert slope(100.0) < 0.5 * slope(0.0)
 
 
-def test_the_penalty_is_r1_and_r2_of_the_images_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A discriminator without dropout, and no augmentation: the same images can be shown to it again.
-    shown = []
-    monkeypatch.setattr(dcgan, "augment", lambda images, key: shown.append(images) or images)
-    trained = build(Network(1, 4, 4, dropout=0.0), discriminator_lr=0.0)
-    penalty = step(trained)["gradient_penalty"]
+class Shown:
+    """Both halves of what a discriminator without dropout is shown, without augmentation, and its labels."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, classes: int, iteration: int):
+        shown, labels = [], []
+        patch.setattr(dcgan, "augment", lambda images, key: shown.append(images) or images)
+        pick = dcgan.pick_logits
+        patch.setattr(dcgan, "pick_logits", lambda logits, given: labels.append(given) or pick(logits, given))
+        self.trained = build(Network(classes, 4, 4, dropout=0.0), np.arange(20) % classes, discriminator_lr=0.0)
+        self.metrics = step(self.trained, iteration)
+        assert len(shown) == 2
+        self.real, self.generated = shown
+        np.testing.assert_array_equal(labels[0][:BATCH], labels[0][BATCH:])
+        self.labels = np.asarray(labels[0][:BATCH])
+
+    def logits(self, images) -> np.ndarray:
+        return np.asarray(self.trained.discriminator(images, training=False))
+
+    def picked(self, images):
+        return pick_logits(self.trained.discriminator(images), self.labels)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_the_penalty_is_r1_and_r2_of_the_images_that_are_shown(monkeypatch: pytest.MonkeyPatch, classes: int) -> None:
+    shown = Shown(monkeypatch, classes, 0)
     wanted = 0.0
-    for images in shown[:2]:
+    for images in (shown.real, shown.generated):
         given = tf.stop_gradient(images)
         with tf.GradientTape() as tape:
             tape.watch(given)
-            logits = trained.discriminator(given)
+            logits = shown.picked(given)
         wanted += float(np.mean(np.sum(np.asarray(tape.gradient(logits, given)) ** 2, axis=(1, 2, 3))))
-    assert len(shown) == 2 and penalty == pytest.approx(wanted, rel=1e-4)
+    assert shown.metrics["gradient_penalty"] == pytest.approx(wanted, rel=1e-4)
+
+
+# Classes
+
+
+def test_losses_of_several_classes_are_those_of_the_images_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(monkeypatch, 3, 1)
+    np.testing.assert_array_equal(np.rint((np.asarray(shown.real)[:, 0, 0, 0] + 1) * 127.5), shown.labels)
+    for name, images in (("class_loss_real", shown.real), ("class_loss_generated", shown.generated)):
+        logits = shown.logits(images)[:, 1:]
+        of_label = logits[np.arange(BATCH), shown.labels]
+        wanted = np.mean(np.log(np.exp(logits).sum(axis=1)) - of_label)
+        assert shown.metrics[name] == pytest.approx(wanted, rel=1e-4), name
+    assert shown.metrics["class_loss_real"] != pytest.approx(shown.metrics["class_loss_generated"], rel=1e-3)
+    # The losses that are reported are those of the game alone.
+    real, generated = (np.asarray(shown.picked(images)) for images in (shown.real, shown.generated))
+    assert shown.metrics["discriminator_loss"] == pytest.approx(np.mean(np.log1p(np.exp(generated - real))), rel=1e-4)
+    assert shown.metrics["generator_loss"] == pytest.approx(np.mean(np.log1p(np.exp(real - generated))), rel=1e-4)
+
+
+def after_one(patch: pytest.MonkeyPatch, network: Network, real: float, generated: float):
+    """State after one update with these weights of the class losses."""
+    patch.setattr(dcgan, "CLASS_WEIGHT", real)
+    patch.setattr(dcgan, "GENERATOR_CLASS_WEIGHT", generated)
+    trained = build(network, np.arange(20) % network.classes)
+    step(trained, 1)
+    return state(trained)
+
+
+def test_each_class_loss_moves_its_own_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    neither, on_real, on_generated = (after_one(monkeypatch, THREE, *weights) for weights in ((0, 0), (5, 0), (0, 5)))
+    gradient = "discriminator_optimizer", "generator_optimizer"
+    assert any(changed(neither["discriminator"], on_real["discriminator"]))
+    assert any(changed(neither[gradient[0]], on_real[gradient[0]]))
+    for part in ("generator", "generator_optimizer", "averaged"):
+        assert not any(changed(neither[part], on_real[part])), part
+    assert any(changed(neither["generator"], on_generated["generator"]))
+    assert any(changed(neither[gradient[1]], on_generated[gradient[1]]))
+    for part in ("discriminator", "discriminator_optimizer"):
+        assert not any(changed(neither[part], on_generated[part])), part
+
+
+def test_one_class_has_no_class_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert_same(after_one(monkeypatch, ONE, 0, 0), after_one(monkeypatch, ONE, 5, 5))
+
+
+def test_both_class_losses_are_in_use() -> None:
+    assert dcgan.CLASS_WEIGHT > 0 and 0 < dcgan.GENERATOR_CLASS_WEIGHT < dcgan.CLASS_WEIGHT
+
+
+@pytest.mark.parametrize(
+    ("still", "moving", "loss"),
+    [("generator", "discriminator", "class_loss_real"), ("discriminator", "generator", "class_loss_generated")],
+)
+def test_each_network_lowers_its_own_class_loss(
+    monkeypatch: pytest.MonkeyPatch, still: str, moving: str, loss: str
+) -> None:
+    for name in ("CLASS_WEIGHT", "GENERATOR_CLASS_WEIGHT"):
+        monkeypatch.setattr(dcgan, name, 20.0)
+    trained = build(THREE, np.arange(20) % 3, **{f"{still}_lr": 0.0, f"{moving}_lr": 3e-3})
+    losses = [step(trained, 1)[loss] for _ in range(5)]  # what is drawn is the same each time
+    assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] - 0.01
 
 
 @pytest.mark.parametrize("iteration", [0, 3, 3000, 200_000])
@@ -162,72 +251,59 @@ def test_the_average_has_the_generators_order_of_variables() -> None:
     assert not any(changed(values(trained.averaged.variables), values(trained.generator.variables)))
 
 
-class Recording(SignGan):
-    """Remembers the labels that are drawn, the images drawn for them, and the labels that the networks are given."""
+@dataclasses.dataclass
+class Recorded:
+    """Of each iteration: the labels that are drawn, the images drawn for them, and what the networks are given."""
 
-    def _draw_real(self, labels, drawn_with):
-        images = super()._draw_real(labels, drawn_with)
-        self.drawn = [*getattr(self, "drawn", []), (np.asarray(labels), np.asarray(images))]
-        return images
-
-    def _inputs(self, first, labels):
-        self.given = [*getattr(self, "given", []), np.asarray(labels)]
-        return super()._inputs(first, labels)
+    drawn: list[tuple[np.ndarray, np.ndarray]] = dataclasses.field(default_factory=list)
+    generated: list[np.ndarray] = dataclasses.field(default_factory=list)
+    picked: list[np.ndarray] = dataclasses.field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-def uneven() -> tuple[np.ndarray, Recording]:
-    """43 classes of 1 to 40 images, in no order, after some iterations; the labels of the data and the GAN."""
-    random = np.random.default_rng(0)
+def uneven() -> Recorded:
+    """Some iterations with 43 classes of 1 to 40 images, in no order."""
+    random, seen = np.random.default_rng(0), Recorded()
     labels = random.permutation(np.repeat(np.arange(43), random.permutation(np.clip(np.arange(43) - 2, 1, 40))))
-    trained = build(EVERY, labels, Recording, batch_size=258)
-    for iteration in (1, 2, 3):
-        step(trained, iteration)
-    return labels, trained
+    trained = build(EVERY, labels, batch_size=258)
+    draw, pick, combine = trained._drawn.of, dcgan.pick_logits, trained._inputs
+
+    def of(wanted, key):
+        images = draw(wanted, key)
+        seen.drawn.append((np.asarray(wanted), np.asarray(images)))
+        return images
+
+    def inputs(latents, wanted):
+        seen.generated.append(np.asarray(wanted))
+        return combine(latents, wanted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trained._drawn, "of", of)
+        patch.setattr(trained, "_inputs", inputs)
+        patch.setattr(dcgan, "pick_logits", lambda logits, k: seen.picked.append(np.asarray(k)) or pick(logits, k))
+        for iteration in (1, 2, 3):
+            step(trained, iteration)
+    return seen
 
 
-def test_classes_are_drawn_evenly_whatever_their_size(uneven: tuple[np.ndarray, Recording]) -> None:
-    labels, trained = uneven
-    assert np.bincount(labels).min() == 1 and np.bincount(labels).max() == 40
-    drawn = np.bincount(np.concatenate([labels for labels, _ in trained.drawn]), minlength=43)
+def test_classes_are_drawn_evenly_whatever_their_size(uneven: Recorded) -> None:
+    drawn = np.bincount(np.concatenate([labels for labels, _ in uneven.drawn]), minlength=43)
     assert len(drawn) == 43 and drawn.sum() == 774
     assert ((drawn - 18) ** 2 / 18).sum() < 80  # chi-squared with 42 degrees of freedom: 1 of 2,000 is above
 
 
-def test_a_real_image_is_of_the_class_that_was_drawn(uneven: tuple[np.ndarray, Recording]) -> None:
-    _, trained = uneven
-    for wanted, images in trained.drawn:
+def test_a_real_image_is_of_the_class_that_was_drawn(uneven: Recorded) -> None:
+    for wanted, images in uneven.drawn:
         assert images.dtype == np.float32 and images.min() >= -1 and images.max() <= 1
         red = np.rint((images[..., 0] + 1) * 127.5).astype(int)
         np.testing.assert_array_equal(red, np.broadcast_to(wanted[:, None, None], red.shape))
 
 
-def test_every_image_of_a_class_is_drawn_at_times(uneven: tuple[np.ndarray, Recording]) -> None:
-    labels, trained = uneven
-    seen = {k: set() for k in range(43)}
-    for wanted, images in trained.drawn:
-        for label, image in zip(wanted, images, strict=True):
-            seen[label].add(round((image[0, 0, 1] + 1) * 127.5))
-    sizes = np.bincount(labels)
-    assert all(numbers <= set(range(sizes[k])) for k, numbers in seen.items())
-    for k in np.flatnonzero(sizes <= 3):
-        assert len(seen[k]) == sizes[k], "first and last image too"
-    assert sum(map(len, seen.values())) > 0.35 * sizes.sum()
-
-
-def test_both_networks_are_given_the_labels_that_were_drawn(uneven: tuple[np.ndarray, Recording]) -> None:
-    _, trained = uneven
-    for k, (wanted, _) in enumerate(trained.drawn):
-        for_generator, for_discriminator = trained.given[2 * k : 2 * k + 2]
-        np.testing.assert_array_equal(for_generator, wanted)
-        np.testing.assert_array_equal(for_discriminator, np.tile(wanted, 2))
-
-
-def test_pixels_are_scaled_to_the_generators_range() -> None:
-    trained = SignGan(ONE, np.array([0, 255], np.uint8)[:, None, None, None].repeat(32, 1).repeat(32, 2).repeat(3, 3),
-                      np.zeros(2, np.uint8), 20, 1e-3, 1e-3, 0, "float32")  # fmt: skip
-    drawn = np.asarray(trained._draw_real(tf.zeros(20, tf.int32), tf.constant([1, 2])))
-    assert sorted(np.unique(drawn)) == [-1.0, 1.0]
+def test_both_networks_are_given_the_labels_that_were_drawn(uneven: Recorded) -> None:
+    assert len(uneven.drawn) == len(uneven.generated) == len(uneven.picked) == 3
+    for (wanted, _), generated, picked in zip(uneven.drawn, uneven.generated, uneven.picked, strict=True):
+        np.testing.assert_array_equal(generated, wanted)
+        np.testing.assert_array_equal(picked, np.tile(wanted, 2))
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
@@ -302,6 +378,23 @@ def test_samples_are_two_of_each_class_in_order() -> None:
     for first, second in ((one, same), (two, also), (three, last)):
         np.testing.assert_array_equal(first, second)
     assert (one != two).any() and (two != three).any() and (one != three).any()
+
+
+def test_images_of_wanted_classes_come_in_their_order_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = build(THREE, [0, 1, 2])
+    labels = np.array([2, 0, 1, 1, 0, 2, 2], np.uint8)
+    made = trained.images(labels, "scores")
+    assert made.shape == (7, 32, 32, 3) and made.dtype == np.uint8
+    np.testing.assert_array_equal(trained.images(labels, "scores"), made)
+    monkeypatch.setattr(dcgan, "SAMPLE_BATCH", 3)
+    assert np.abs(trained.images(labels, "scores").astype(int) - made).max() <= 1
+    # The same noise as another class is another image; another purpose has other noise.
+    others = trained.images((labels + 1) % 3, "scores")
+    assert (others != made).any(axis=(1, 2, 3)).all()
+    assert (trained.images(labels, "samples") != made).any(axis=(1, 2, 3)).all()
+    changed_one = trained.images(np.array([2, 0, 1, 1, 0, 2, 1]), "scores").astype(int)
+    assert np.abs(changed_one[:6] - made[:6]).max() <= 1 and (changed_one[6] != made[6]).any()
+    assert trained.images(labels[:0], "scores").shape == (0, 32, 32, 3)
 
 
 @pytest.mark.parametrize(("network", "labels"), [(ONE, [0, 0]), (THREE, [0, 1, 2])], ids=["one", "three"])

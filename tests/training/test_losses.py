@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan.training.losses import (
+    class_loss,
     gradient_penalty,
     ranking_accuracy,
     relativistic_discriminator_loss,
@@ -98,3 +99,30 @@ def test_accuracy_compares_with_the_mean_of_the_other_kind(
     real: tuple[float, ...], generated: tuple[float, ...], accuracies: tuple[float, float]
 ) -> None:
     assert tuple(map(float, ranking_accuracy(logits(*real), logits(*generated)))) == accuracies
+
+
+# Classes
+
+
+def test_class_loss_of_known_logits() -> None:
+    given = tf.constant([[1.0, 2, 3], [0, 0, 5]])
+    wanted = [math.log(math.exp(-2) + math.exp(-1) + 1), math.log(2 + math.exp(5))]  # classes 2 and 0
+    loss = class_loss(given, tf.constant([2, 0]))
+    assert loss.shape == () and loss.dtype == tf.float32
+    assert float(loss) == pytest.approx(np.mean(wanted), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 43])
+def test_guessing_costs_the_logarithm_of_the_number_of_classes(classes: int) -> None:
+    for value in (0.0, -30.0, 1e3):
+        loss = class_loss(tf.fill((5, classes), value), tf.constant([0, 1, 1, 0, 1]))
+        assert float(loss) == pytest.approx(math.log(classes), rel=1e-5)
+
+
+def test_class_loss_is_small_for_the_right_class_and_large_but_finite_for_another() -> None:
+    given = tf.Variable([[200.0, -200, 0]])
+    assert float(class_loss(given, tf.constant([0]))) == 0
+    with tf.GradientTape() as tape:
+        loss = class_loss(given, tf.constant([1]))
+    assert float(loss) == pytest.approx(400)
+    np.testing.assert_allclose(tape.gradient(loss, given), [[1, -1, 0]], atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.training.trainer import BLOCK, StopRequested, blocks, compile_block, measure_rate, train
+from gan.training.trainer import BLOCK, StopRequested, blocks, compile_block, measure_rate, run_blocks, train
 
 
 class Counting:
@@ -177,6 +177,26 @@ def test_a_block_is_compiled_once_for_all_lengths() -> None:
     for first, count in ((0, 3), (3, 25), (28, 1)):
         block(tf.constant(first), tf.constant(count))
     assert len(traced) == 1
+
+
+def test_blocks_run_one_by_one_and_tell_how_far_they_are() -> None:
+    trainable = Counting()
+    running = run_blocks(compile_block(trainable), trainable, 10, 52, [20])
+    assert int(trainable.last) == -1, "nothing before it is asked for"
+    for done, first in ((20, 10), (25, 20), (40, 25), (50, 40), (52, 50)):
+        reached, metrics = next(running)
+        assert reached == done and int(trainable.last) == done - 1
+        assert set(metrics) == {"a_loss", "square", "images_per_second"} and metrics["images_per_second"] > 0
+        assert metrics["a_loss"] == pytest.approx(np.mean(range(first, done)))
+        assert metrics["square"] == pytest.approx(np.mean(np.square(range(first, done))))
+    assert next(running, None) is None
+    assert np.asarray(trainable.made)[10:52].tolist() == [1] * 42 and np.asarray(trainable.made).sum() == 42
+
+
+def test_there_is_nothing_to_run_from_the_end_on() -> None:
+    trainable = Counting()
+    assert list(run_blocks(compile_block(trainable), trainable, 30, 30, [])) == []
+    assert [done for done, _ in run_blocks(compile_block(trainable), trainable, 0, 60, [])] == [25, 50, 60]
 
 
 def test_the_rate_is_images_of_the_measured_iterations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,128 @@
+"""Make a good run small enough to be handed on: its generator's weights in half precision, and a model card."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.command_line import option, require, run
+from gan.data.signs import NAMES, parse_class
+from gan.errors import UserError
+
+CARD = "MODEL_CARD.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """Write the weights of a good run, small enough to hand on, and a model card."""
+
+    class_val: str = option("all", "GTSRB class id, 0-42, or `all`: what the run was trained on")
+    goodrun_ref: str = option("", "run to export: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder")
+    evaluation: str = option("", "folder of an evaluation of it, whose scores go into the model card")
+    data_licence: str = option("unknown", "what the model card says of the data")
+    output: str = option("pretrained", "folder to write to; `goodrun_ref` understands it")
+
+    def __post_init__(self):
+        parse_class(self.class_val)
+        require(self.goodrun_ref != "", "goodrun_ref", "the run to export", self.goodrun_ref)
+
+
+def main(config: ExportConfig) -> None:
+    """Restore -> halve -> write."""
+    from gan import checkpoints, tracking
+    from gan.storage import replacing, require_writable
+
+    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
+    scores = read_scores(config.evaluation, goodrun) if config.evaluation else None
+    output = Path(config.output)
+    others = list(output.glob("checkpoint-*.npz")) if output.is_dir() else []
+    if any(path.name != goodrun.checkpoint.name for path in others):
+        raise UserError(f"output {output} holds another checkpoint already ({others[0].name}); name a new folder.")
+    require_writable(output if output.exists() else output.resolve().parent)
+
+    import numpy as np
+
+    from gan.training.dcgan import Network
+
+    generator = Network.restored(goodrun.about.network).build_generator()
+    checkpoints.load(goodrun.checkpoint, {"averaged": generator.variables})
+    weights = [np.asarray(variable).astype(np.float16) for variable in generator.variables]
+    if not all(np.isfinite(array).all() for array in weights):
+        raise UserError("the weights do not fit into half precision; keep the run as it is.")
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / checkpoints.file_name(goodrun.iteration)
+    checkpoints.save(path, goodrun.about, {"averaged": weights})
+    with replacing(output / CARD) as file:
+        file.write(card(goodrun, scores, config.data_licence).encode())
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n{output / CARD}")
+
+
+def read_scores(folder: str, goodrun) -> dict:
+    """The scores of an evaluation.
+
+    Raises:
+        UserError: the folder holds none, or those of another checkpoint.
+    """
+    try:
+        origin = json.loads((Path(folder) / "evaluation.json").read_text())["origin"]
+        scores = json.loads((Path(folder) / "scores.json").read_text())
+        same = (origin["run"], origin["iteration"]) == (goodrun.run_id, goodrun.iteration)
+        origin["count"], scores["overall"], scores["classes"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"evaluation {folder!r} holds no evaluation.json and scores.json of evaluate.") from None
+    if not same:
+        raise UserError(f"evaluation {folder!r} is of {origin['run']}/{origin['iteration']}, another checkpoint.")
+    return scores | {"count": origin["count"]}
+
+
+def card(goodrun, scores: dict | None, licence: str) -> str:
+    """The model card, in Markdown."""
+    from gan.scoring.signs import MEANINGS
+
+    about = goodrun.about
+    settings = " ".join(f"--{name} {value}" for name, value in about.config.items() if value != "")
+    lines = [
+        "# Model card: generator of traffic signs",
+        "",
+        f"- What it is: the averaged generator of a class-conditional GAN, class_val {about.class_val}, "
+        f"after {about.iteration} iterations of {about.config.get('batch_size')} real images each; "
+        "weights in half precision.",
+        "- What it is for: more 32x32 images of traffic signs to train classifiers with. It is not for showing "
+        "what a sign looks like: some images are wrong.",
+        f"- Data: {about.data['images']} images (mirror images that are signs among them), digest "
+        f"{about.data['digest']}.",
+        f"- Licence of the data: {licence}",
+        f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
+        "",
+    ]
+    if scores is None:
+        return "\n".join([*lines, "No scores were exported.", ""])
+    overall = scores["overall"]
+    lines += [
+        f"## Scores of {scores['count']} images a class",
+        "",
+        "Real: the same score of real signs that were held out from training. Features are those of a classifier "
+        "trained on the real training images.",
+        "",
+        "| score | generated | real | meaning |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {name} | {overall[name]:.4g} | {_number(overall.get(f'{name}_floor'))} | {words} |"
+            for name, (_, words) in MEANINGS.items()
+            if name in overall
+        ),
+    ]
+    if len(scores["classes"]) > 1:
+        lines += ["", "## By class", "", "| class | GAN-test | FID | FID of real | coverage |", "|" + " --- |" * 5]
+        for k, values in scores["classes"].items():
+            cells = (values.get(name) for name in ("gan_test", "fid_training", "fid_training_floor", "coverage"))
+            lines.append(f"| {k} {NAMES[int(k)]} | " + " | ".join(map(_number, cells)) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    run(ExportConfig, main)

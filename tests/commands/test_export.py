@@ -1,0 +1,87 @@
+"""Exporting a good run: small weights that generate the same images, nearly, and a card that tells the truth."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluate import EvaluateConfig
+from evaluate import main as evaluate
+from gan import command_line, tracking
+from gan.commands.export import CARD, ExportConfig, main
+from gan.generating import Generator
+from gan.progress import progress
+
+
+def refused(capsys, **changed):
+    options = [part for name, value in changed.items() for part in (f"--{name}", value)]
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(ExportConfig, main, options)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.startswith("error: ") and error.count("\n") == 1, error
+    return error
+
+
+def images(reference):
+    with progress(20, "generating", "image") as bar:
+        return Generator(tracking.resolve(reference, "dcgan", "17")).images(20, 0, 17, bar).astype(int)
+
+
+def test_half_the_precision_gives_nearly_the_same_images(archive, tmp_path, capsys):
+    main(ExportConfig("17", f"{archive.run_id}/60", output=str(tmp_path / "out")))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [CARD, "checkpoint-00000060.npz"]
+    apart = np.abs(images(str(tmp_path / "out")) - images(f"{archive.run_id}/60"))
+    assert 0 < apart.max() <= 3
+    whole = tracking.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.stat().st_size
+    assert (tmp_path / "out" / "checkpoint-00000060.npz").stat().st_size < whole / 6
+    assert "MB" in capsys.readouterr().out
+
+
+def test_card_holds_the_run_the_licence_and_the_scores(archive, tmp_path):
+    reference, folder = f"{archive.run_id}/60", str(tmp_path / "evaluated")
+    evaluate(EvaluateConfig(goodrun_ref=reference, count=5, output=folder, scores="pixels"))
+    main(ExportConfig("17", reference, folder, "free for all", str(tmp_path / "out")))
+    card = (tmp_path / "out" / CARD).read_text()
+    assert archive.run_id in card and "free for all" in card and "--data drawn" in card
+    scores = json.loads((Path(folder) / "scores.json").read_text())["overall"]
+    assert f"| diversity | {scores['diversity']:.4g} | {scores['diversity_floor']:.4g} |" in card
+    assert "5 images a class" in card
+
+
+def test_card_without_an_evaluation_claims_no_scores(archive, tmp_path):
+    main(ExportConfig("17", f"{archive.run_id}/60", output=str(tmp_path / "out")))
+    card = (tmp_path / "out" / CARD).read_text()
+    assert "No scores" in card and "| diversity" not in card
+
+
+def test_what_is_refused(archive, tmp_path, capsys):
+    assert "goodrun_ref" in refused(capsys, class_val="17")
+    assert "43" in refused(capsys, class_val="43", goodrun_ref=archive.run_id)
+    chosen = {"class_val": "17", "goodrun_ref": f"{archive.run_id}/60", "output": str(tmp_path / "out")}
+    assert "evaluation" in refused(capsys, **chosen, evaluation=str(tmp_path))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "evaluation.json").write_text(json.dumps({"origin": {"run": "f" * 32, "iteration": 60, "count": 1}}))
+    (other / "scores.json").write_text(json.dumps({"overall": {}, "classes": {}}))
+    assert "another checkpoint" in refused(capsys, **chosen, evaluation=str(other))
+    assert not (tmp_path / "out").exists()
+    main(ExportConfig(**chosen))
+    chosen["goodrun_ref"] = f"{archive.run_id}/40"
+    assert "another checkpoint" in refused(capsys, **chosen)
+    assert (tmp_path / "out" / "checkpoint-00000060.npz").exists()
+
+
+def test_weights_that_do_not_fit_into_half_precision(archive, tmp_path, capsys, monkeypatch):
+    from gan import checkpoints
+
+    load = checkpoints.load
+
+    def large(path, parts):
+        load(path, parts)
+        parts["averaged"][0].assign(np.full(parts["averaged"][0].shape, 1e6, np.float32))
+
+    monkeypatch.setattr(checkpoints, "load", large)
+    reference = f"{archive.run_id}/60"
+    error = refused(capsys, class_val="17", goodrun_ref=reference, output=str(tmp_path / "out"))
+    assert "half precision" in error and not (tmp_path / "out").exists()

@@ -15,6 +15,7 @@ from gan.errors import UserError
 IMAGE_BYTES = 8_000  # of a PNG of 32x32 on the disk, at most
 MANIFEST = "evaluation.json"
 SCORES = "scores.json"
+SCORING = ("full", "pixels", "none")
 CURVES = ("generator_loss", "discriminator_loss", "class_loss_real", "class_loss_generated", "fid_training",
           "fid_held_out", "gan_test", "gan_test_worst")  # fmt: skip
 
@@ -29,7 +30,9 @@ class EvaluateConfig:
     )
     count: int = option(100, "images to generate (of each class)")
     seed: int = option(0, "of the latents, 0 or more; the same reference and seed give the same bytes")
-    scores: str = option("full", "full: all scores, some minutes for `all`; pixels: those without a classifier; none")
+    scores: str = option(
+        "full", "full: all scores, some minutes for `all`; pixels: those without a classifier; none", SCORING
+    )
     judge_iterations: int = option(2_000, "training of the classifier that gives scores, if the archive has none yet")
     inception: bool = option(False, "also the FID in features of ImageNet's Inception, whose weights are downloaded")
     output: str = option("", "folder for the images; by default one under images/evaluate that tells what is in it")
@@ -37,7 +40,7 @@ class EvaluateConfig:
     def __post_init__(self):
         parse_class(self.class_val)
         require(1 <= self.count <= 1_000_000, "count", "from 1 to 1000000", self.count)
-        require(self.scores in ("full", "pixels", "none"), "scores", "full, pixels or none", self.scores)
+        require(self.scores in SCORING, "scores", "full, pixels or none", self.scores)
         with_inception = not self.inception or self.scores != "none"
         require(with_inception, "scores", "full or pixels with inception=true", self.scores)
         require(

@@ -24,9 +24,10 @@ class Inception:
         try:
             self._model = InceptionV3(include_top=False, pooling="avg", input_shape=(SIZE, SIZE, 3))
         except Exception as error:  # of the network, of the hash, of the file
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:150]
             raise UserError(
                 "inception=true needs the weights of Keras' InceptionV3, and they can't be downloaded here "
-                f"({(str(error).strip() or type(error).__name__).splitlines()[0][:150]}); go on without inception=true."
+                f"({reason}); go on without inception=true."
             ) from None
 
     def __call__(self, images: np.ndarray) -> np.ndarray:

@@ -207,6 +207,39 @@ def test_each_class_loss_moves_its_own_network(monkeypatch: pytest.MonkeyPatch) 
         assert not any(changed(neither[part], on_generated[part])), part
 
 
+@pytest.mark.parametrize(("iteration", "share"), [(100, 1), (130, 0.125), (9002, 0.03)], ids=str)
+def test_class_losses_fade_with_the_images_seen(
+    monkeypatch: pytest.MonkeyPatch, iteration: int, share: float
+) -> None:
+    def after(learned: float, weight: float) -> dict[str, list[np.ndarray]]:
+        monkeypatch.setattr(dcgan, "LEARNED", learned)
+        monkeypatch.setattr(dcgan, "CLASS_WEIGHT", 2 * weight)
+        monkeypatch.setattr(dcgan, "GENERATOR_CLASS_WEIGHT", weight)
+        trained = build(THREE, np.arange(20) % 3)
+        step(trained, iteration)
+        return state(trained)
+
+    monkeypatch.setattr(dcgan, "CLASS_HALF_LIFE", 10.0 * BATCH)
+    monkeypatch.setattr(dcgan, "CLASS_REST", 0.03)
+    fading, wanted = after(100.0 * BATCH, 4.0), after(1e9, 4.0 * share)
+    for part in ("generator_optimizer", "discriminator_optimizer"):  # they hold the squares of the gradients
+        for one, other in zip(fading[part], wanted[part], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-9, err_msg=part)
+
+
+def test_step_sizes_stay_at_first_and_fall_with_the_root_of_the_images_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dcgan, "LEARNED", 60.0)
+    size = dcgan.StepSize(2e-3, BATCH)
+    found = [float(size(tf.constant(step))) for step in (0, 9, 19, 39, 89)]
+    np.testing.assert_allclose(found, [2e-3, 2e-3, 2e-3 / 2**0.5, 1e-3, 2e-3 / 3], rtol=1e-6)
+    assert float(dcgan.StepSize(**size.get_config())(39)) == found[3]
+    trained = build(generator_lr=3e-3, discriminator_lr=1e-3)
+    for optimizer, start in ((trained.generator_optimizer, 3e-3), (trained.discriminator_optimizer, 1e-3)):
+        assert float(optimizer.learning_rate) == pytest.approx(start)
+        optimizer.iterations.assign(39)
+        assert float(optimizer.learning_rate) == pytest.approx(start / 2)
+
+
 def test_one_class_has_no_class_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(after_one(monkeypatch, ONE, 0, 0), after_one(monkeypatch, ONE, 5, 5))
 

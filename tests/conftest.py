@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -32,6 +33,19 @@ def no_signal_of_another_test():
     stops.clear()
     yield
     stops.clear()
+
+
+_started: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def no_script_of_another_test():
+    yield
+    for process in _started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    _started.clear()
 
 
 @pytest.fixture
@@ -65,14 +79,19 @@ def narrow(patch):
     patch.setattr(dcgan, "Network", Narrow)
 
 
-def refused(capsys, config_class, main, **changed) -> str:
-    """The sentence that a script ends with, exit status 2, when it is started with these parameters."""
+def run_script(config_class, main, **changed) -> NoReturn:
+    """A script's `main` as its command line starts it, in this process; ends with SystemExit."""
     from gan import command_line
 
     options = [text for name, value in changed.items() for text in (f"--{name}", str(value))]
+    command_line.run(config_class, main, options)
+
+
+def refused(capsys, config_class, main, **changed) -> str:
+    """The sentence that a script ends with, exit status 2, when it is started with these parameters."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stopped:
-        command_line.run(config_class, main, options)
+        run_script(config_class, main, **changed)
     error = capsys.readouterr().err
     assert stopped.value.code == 2, error
     assert error.startswith("error: ") and error.count("\n") == 1, error
@@ -85,6 +104,18 @@ class Trained:
 
     folder: Path
     run_id: str
+
+
+@pytest.fixture(scope="session")
+def signs_folder(tmp_path_factory):
+    """A folder of signs of all classes, of seven tracks where they are many; quicker to read than to draw."""
+    from gan.data.drawn import draw_signs
+    from gan.data.gtsrb import write_signs
+
+    folder = tmp_path_factory.mktemp("signs")
+    for name, signs in zip(("train.p", "test.p"), draw_signs(1300, 86, 0), strict=True):
+        write_signs(folder / name, signs)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +149,7 @@ def archive(trained, monkeypatch):
 def start_script(script: str, *options: str, cwd: Path) -> subprocess.Popen:
     """A script of the project in a process of its own, as a user starts it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, str(ROOT / script), *options],
         cwd=cwd,
         env=environment,
@@ -126,6 +157,8 @@ def start_script(script: str, *options: str, cwd: Path) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
+    _started.append(process)
+    return process
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from conftest import ROOT
+from conftest import DATA, ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -17,9 +17,12 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory):
     """A copy of the project: an entry point works, and writes, in the project's folder."""
     folder = tmp_path_factory.mktemp("clone") / "project"
-    shutil.copytree(ROOT / "gan", folder / "gan", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "gan", folder / "gan", ignore=shutil.ignore_patterns("__pycache__", "pretrained"))
     for name in ("MLproject", "conda.yaml", "train_dcgan.py", "evaluate.py"):
         shutil.copy(ROOT / name, folder)
+    tour = folder / "gan" / "commands" / "tour.py"
+    assert "JUDGE = 300 " in tour.read_text()
+    tour.write_text(tour.read_text().replace("JUDGE = 300 ", "JUDGE = 2 "))  # a good judge takes minutes
     return folder
 
 
@@ -28,7 +31,7 @@ def mlflow_run(project, *options):
     # `--env-manager local` starts whatever `python` comes first.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     command = [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local", *options]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def runs(project):
@@ -40,12 +43,18 @@ def runs(project):
 
 
 def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(project):
-    done = mlflow_run(project, "-P", "iterations=30")
+    done = mlflow_run(project, "-P", "iterations=30", "-P", f"data={DATA}")
     assert done.returncode == 0, done.stderr
-    evaluation, training = runs(project)
-    assert {training.info.status, evaluation.info.status} == {"FINISHED"}
+    by_kind = {run.data.tags["gan.kind"]: run for run in runs(project)}
+    evaluation, judge, training = (by_kind[kind] for kind in ("evaluate", "classifier", "dcgan"))
+    assert len(runs(project)) == 3
+    assert {training.info.status, evaluation.info.status, judge.info.status} == {"FINISHED"}
+    # What MLflow opened is the training, although the judge was trained before it.
+    opened = [kind for kind, run in by_kind.items() if "mlflow.project.entryPoint" in run.data.tags]
+    assert opened == ["dcgan"] and training.data.tags["mlflow.project.entryPoint"] == "main"
     assert training.data.params["iterations"] == "30" and training.data.params["seed"] == "0"
-    assert training.data.tags["data"] == "drawn"
+    assert training.data.tags["data"] == DATA and "gan_test" in training.data.metrics
+    assert "gan_test_floor" in evaluation.data.metrics
     assert evaluation.data.tags["goodrun"] == f"{training.info.run_id}/30"
     pictures = project / "images" / "evaluate" / f"class-17-{training.info.run_id[:8]}-000030-seed0-n100"
     assert len(list(pictures.glob("[0-9]*.png"))) == 100
@@ -54,11 +63,16 @@ def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(pro
 
 
 def test_a_scripts_name_is_an_entry_point_and_options_pass(project):
-    options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", "data=drawn", "-P", "iterations=10"]
-    done = mlflow_run(project, *options, "-P", "batch_size=4")
+    options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", f"data={DATA}", "-P", "iterations=10"]
+    done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=0")
     assert done.returncode == 0, done.stderr
     run = runs(project)[0]
     assert run.data.tags["class_val"] == "3" and run.data.params["batch_size"] == "4"
+    options = ["-e", "evaluate", "-P", "class_val=3", "-P", f"goodrun_ref={run.info.run_id}", "-P", "scores=none"]
+    done = mlflow_run(project, *options, "-P", "count=2", "-P", "output=made")
+    assert done.returncode == 0, done.stderr
+    files = ["00000.png", "00001.png", "contact-sheet.png", "evaluation.json", "report.html"]
+    assert sorted(path.name for path in (project / "made").iterdir()) == files
 
 
 WRONG = [("class_val", "43", "0 to 42"), ("batchsize", "8", "batchsize")]

@@ -251,10 +251,10 @@ def best(ranked, monkeypatch):
     return ranked[1]
 
 
-@pytest.mark.parametrize(
-    ("name", "iteration"),
-    [("worse late", 20), ("no number", 20), ("infinite", 20), ("no number late", 10), ("unscored", 20), ("equal", 20)],
-)
+BEST = {"worse late": 20, "no number": 20, "infinite": 20, "no number late": 10, "unscored": 20, "equal": 20}
+
+
+@pytest.mark.parametrize(("name", "iteration"), BEST.items())
 def test_a_run_id_is_its_best_checkpoint_and_else_its_last(best, name, iteration):
     found = resolve(best[name])
     assert (found.run_id, found.iteration, found.about.iteration) == (best[name], iteration, iteration)

@@ -243,12 +243,12 @@ def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks,
 
 
 @pytest.mark.slow
-def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, monkeypatch):
+def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, signs_folder, monkeypatch):
     from gan import judging
 
     trained_judges, train_judge = [], judging.train_judge
     monkeypatch.setattr(judging, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))
-    config = quick(data="drawn:1300", judge_iterations=2, iterations=400)
+    config = quick(data=signs_folder, judge_iterations=2, iterations=400)
     config = dataclasses.replace(config, checkpoint_interval=200, sample_interval=100)
     whole, _ = train_dcgan.train(config)
     half, _ = train_dcgan.train(dataclasses.replace(config, iterations=200))
@@ -291,7 +291,7 @@ def test_a_kept_number_of_checkpoints_besides_the_latest(workplace, small_networ
 # --- interruptions
 
 
-def wait_for(found, seconds=120):
+def wait_for(found, seconds=400):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if result := found():
@@ -303,14 +303,14 @@ def wait_for(found, seconds=120):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, number):
-    options = ["--data", "drawn:1300", "--judge_iterations", "1", "--iterations", "5000", "--batch_size", "4"]
+    options = ["--data", DATA, "--judge_iterations", "1", "--iterations", "5000", "--batch_size", "4"]
     options += ["--checkpoint_interval", "4000", "--sample_interval", "10"]
     process = start_script("train_dcgan.py", *options, cwd=workplace)
     wait_for(lambda: list(workplace.glob("images/train/*/generated-*.png")) or process.poll() is not None)
     process.send_signal(number)
     time.sleep(0.2)
     process.send_signal(signal.SIGTERM)  # `mlflow run` passes a second one on; it changes nothing
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == 128 + number, err
     assert "Traceback" not in err
     (run,) = mlflow.search_runs(filter_string="tags.`gan.kind` = 'dcgan'", output_format="list")
@@ -343,8 +343,8 @@ def test_killed_at_random_moments_a_run_goes_on_and_ends_as_if_nothing_had_been(
         goodrun = ["--goodrun_ref", run.info.run_id]
     last = start_script("train_dcgan.py", *options, *goodrun, cwd=workplace)
     undisturbed = start_script("train_dcgan.py", *options, cwd=workplace)
-    assert last.communicate(timeout=300) and last.returncode == 0
-    assert undisturbed.communicate(timeout=300) and undisturbed.returncode == 0
+    assert last.communicate(timeout=400) and last.returncode == 0
+    assert undisturbed.communicate(timeout=400) and undisturbed.returncode == 0
     states = [
         state_of(run.info.run_id, 90)
         for run in mlflow.search_runs(order_by=["attributes.start_time DESC"], output_format="list")[:2]
@@ -358,7 +358,7 @@ def test_two_runs_of_one_class_at_once_in_a_new_folder(workplace):
     options = [*WITHOUT_JUDGE, "--iterations", "20", "--batch_size", "4", "--sample_interval", "10"]
     both = [start_script("train_dcgan.py", *options, "--seed", str(seed), cwd=workplace) for seed in (1, 2)]
     for process in both:
-        _, err = process.communicate(timeout=240)
+        _, err = process.communicate(timeout=400)
         assert process.returncode == 0, err
     runs = mlflow.search_runs(output_format="list")
     assert len(runs) == 2 and {run.info.status for run in runs} == {"FINISHED"}
@@ -532,7 +532,7 @@ def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch, cap
 def test_interrupted_before_the_start_is_no_traceback(workplace):
     process = start_script("train_dcgan.py", "--data", "drawn", cwd=workplace)
     threading.Timer(0.7, process.send_signal, [signal.SIGINT]).start()
-    _, err = process.communicate(timeout=180)
+    _, err = process.communicate(timeout=400)
     assert process.returncode in (130, -signal.SIGINT) and ("Traceback" not in err or process.returncode != 130)
 
 

@@ -112,7 +112,10 @@ class Evaluation:
             self._tell_scores(report)
         if self._closest is not None:
             report.heading("The closest pairs: generated, and the training image that is most like it")
-            report.text("Copies would show here. A frame of a video is as near to the next one as 0.1 to 0.3.")
+            report.text(
+                "Copies would show here. For comparison: two frames of a GTSRB sign that follow each other are 0.51 "
+                "apart in the median, and one pair in twenty is nearer than 0.23."
+            )
             report.picture(self._closest, "closest pairs")
         losses = {name: values for name, values in curves.items() if "loss" in name}
         if losses:

@@ -16,6 +16,7 @@ h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 table { border-collapse: collapse; margin: .8em 0; } td, th { padding: .25em .9em .25em 0; text-align: left; }
 td { border-top: 1px solid #dee2e6; vertical-align: top; } th { color: #868e96; font-weight: 500; }
 img { max-width: 100%; image-rendering: pixelated; } p { max-width: 48em; } .warn { color: #c92a2a; }
+.wide { overflow-x: auto; }
 """
 
 
@@ -52,7 +53,7 @@ class Report:
         """Add a table; numbers are shown with four significant digits, `Flagged` ones in red."""
         cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
         lines = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
-        self._parts.append(f"<table><tr>{cells}</tr>{lines}</table>")
+        self._parts.append(f"<div class=wide><table><tr>{cells}</tr>{lines}</table></div>")
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""

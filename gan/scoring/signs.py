@@ -16,6 +16,7 @@ RARE = 10  # the so many smallest classes are "rare"
 LARGEST_SAMPLE = 120  # images of a class that distances between sets are taken of
 QUICK_SAMPLE = 30  # the same during training
 PAIRS = 40  # closest pairs that are shown
+PAIRS_OF_EACH = 3  # of one class at most, where there are several: else the plainest sign fills the sheet
 
 # For each score: whether lower or higher is better, and what it says.
 MEANINGS = {
@@ -163,8 +164,16 @@ class SignScorer:
         """
         points = neighbours.normalised(generated.images)
         references = neighbours.normalised(self.training.images)
-        made, real, apart = closest_pairs(points, references, PAIRS, (generated.labels, self.training.labels))
-        return generated.images[made], self.training.images[real], apart
+        cells = generated.labels, self.training.labels
+        made, real, apart = closest_pairs(points, references, len(generated), cells)
+        if len(self.class_ids) > 1:
+            ranks = np.zeros(len(made), int)
+            for k in self.class_ids:
+                of_class = generated.labels[made] == k
+                ranks[of_class] = np.arange(of_class.sum())
+            chosen = ranks < PAIRS_OF_EACH
+            made, real, apart = made[chosen], real[chosen], apart[chosen]
+        return generated.images[made[:PAIRS]], self.training.images[real[:PAIRS]], apart[:PAIRS]
 
     def _real_parts(self):
         yield "training", self.training

@@ -381,7 +381,7 @@ def test_the_order_of_real_images_does_not_matter_where_all_are_compared() -> No
 
 
 def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
-    generated = draw(WANTED, 100, 1, seed=2, first_track=-1)  # more of a class than are looked at
+    generated = draw(WANTED, 100, 1, seed=2, first_track=-1)
     looked_at = some_of_each(generated, np.bincount(HELD_OUT.labels, minlength=CLASSES))
     of_4, of_30 = (TRAINING.images[TRAINING.labels == k][7] for k in (4, 30))
     nearly = of_30.copy()
@@ -390,7 +390,8 @@ def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
     images[looked_at[[5, 150]]] = of_4, nearly
     images[looked_at[70]] = of_30  # a copy, but of another class
     made, real, apart = scorer().closest(Signs.of(images, generated.labels))
-    assert made.shape == real.shape == (scoring.PAIRS, 32, 32, 3) and made.dtype == real.dtype == np.uint8
+    pairs = len(WANTED) * scoring.PAIRS_OF_EACH
+    assert made.shape == real.shape == (pairs, 32, 32, 3) and made.dtype == real.dtype == np.uint8
     assert apart.tolist() == sorted(apart) and apart[0] < 1e-5 < apart[1] < apart[2]
     np.testing.assert_array_equal(made[:2], [of_4, nearly])
     np.testing.assert_array_equal(real[:2], [of_4, of_30])

@@ -20,7 +20,7 @@ import mlflow
 import numpy as np
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import LoggedModelOutput
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
@@ -305,7 +305,8 @@ def register(run_id: str, name: str, alias: str) -> str:
         mlflow.get_run(run_id)
     except MlflowException:
         raise UserError(f"there is no run {run_id} in {mlflow.get_tracking_uri()}.") from None
-    models = _models(run_id)
+    # A program that is killed while it logs a model leaves one that is not ready.
+    models = [model for model in _models(run_id) if model.status == LoggedModelStatus.READY]
     if not models:
         raise UserError(
             f"run {run_id} has logged no generator: a run does with each checkpoint; let it go on, or go on from it."

@@ -56,7 +56,9 @@ PIXELS = {"diversity", "nearest_real"}
 
 
 @pytest.mark.parametrize(
-    ("scores", "names"), [("none", set()), ("pixels", PIXELS), ("full", PIXELS | {"gan_test"})], ids=lambda x: str(x)
+    ("scores", "names"),
+    [("none", set()), ("pixels", PIXELS), ("full", PIXELS | {"gan_test"})],
+    ids=["none", "pixels", "full"],
 )
 def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names):
     out = tmp_path / "out"

@@ -294,6 +294,16 @@ def test_a_damaged_best_one_falls_back_to_the_next_best(workplace):
     assert resolve(run_id).iteration == 10
 
 
+def test_a_model_that_was_being_logged_when_the_program_was_killed_is_not_registered(workplace):
+    run_id = scored_run("killed", {10: None})
+    mlflow.initialize_logged_model("generator", run_id, params={"iteration": "20"})
+    with tracking.archived_run("dcgan", "killed at its first", Config("17")) as first:
+        mlflow.initialize_logged_model("generator", first.id, params={"iteration": "10"})
+    assert resolve(tracking.register(run_id, "signs", "goodrun")).iteration == 10
+    with pytest.raises(UserError, match="has logged no generator"):
+        tracking.register(first.id, "signs", "goodrun")
+
+
 def test_what_is_let_go_is_gone_with_its_models_but_for_what_the_user_has_registered(workplace):
     run_id = scored_run("thin", {10: 3.0, 20: 2.0, 30: 1.0})
     reference = tracking.register(run_id, "signs", "goodrun")

@@ -46,7 +46,8 @@ def main(config: ExportConfig) -> None:
 
     generator = Network.restored(goodrun.about.network).build_generator()
     checkpoints.load(goodrun.checkpoint, {"averaged": generator.variables})
-    weights = [np.asarray(variable).astype(np.float16) for variable in generator.variables]
+    with np.errstate(over="ignore"):  # looked for below
+        weights = [np.asarray(variable).astype(np.float16) for variable in generator.variables]
     if not all(np.isfinite(array).all() for array in weights):
         raise UserError("the weights do not fit into half precision; keep the run as it is.")
     output.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ class ExportConfig:
     goodrun_ref: str = option("", "run to export: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder")
     evaluation: str = option("", "folder of an evaluation of it, whose scores go into the model card")
     data_licence: str = option("unknown", "what the model card says of the data")
-    output: str = option("pretrained", "folder to write to; `goodrun_ref` understands it")
+    output: str = option("exported", "folder to write to; `goodrun_ref` understands its path")
 
     def __post_init__(self):
         parse_class(self.class_val)

@@ -224,17 +224,15 @@ class SignScorer:
         labels = [part.labels[chosen] for part, chosen in zip(parts, rows, strict=True)]
         if not len(set.intersection(*map(set, labels))):
             return {}
+        features_of = features, self._features("training"), self._features("held_out")
         spaces = {
-            "c_t": [features, self._features("training"), self._features("held_out")],
-            "c_t_pixels": [neighbours.normalised(part.images) for part in parts],
+            "c_t": [points[chosen] for points, chosen in zip(features_of, rows, strict=True)],
+            "c_t_pixels": [
+                neighbours.normalised(part.images[chosen]) for part, chosen in zip(parts, rows, strict=True)
+            ],
         }
         tracks = self.held_out.tracks[rows[2]]
-        return {
-            name + suffix: copying_statistic(
-                *(points[chosen] for points, chosen in zip(space, rows, strict=True)), tuple(labels), tracks
-            )
-            for name, space in spaces.items()
-        }
+        return {name + suffix: copying_statistic(*points, tuple(labels), tracks) for name, points in spaces.items()}
 
 
 def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Scores:

@@ -3,8 +3,8 @@
 The convolutional layout is DCGAN's (Radford et al. 2016, arXiv 1511.06434, section 3) with what later work found
 to train better on few images: normalisation whose gain and bias come from the latent and the class
 (self-modulation, Chen et al. 2019, arXiv 1810.01365, section 2), no normalisation in the discriminator, and the
-class entering it as a projection (Miyato and Koyama 2018, arXiv 1802.05637, section 3) whose vectors are at the
-same time a classifier (Chen et al. 2021, arXiv 2111.01035, section 3).
+class entering it as a projection (Miyato and Koyama 2018, arXiv 1802.05637, section 3), with a classifier on the
+same features beside it (Odena et al. 2017, arXiv 1610.09585, section 3).
 
 Only layers that Keras ships, so that a saved generator loads anywhere with `safe_mode=True`.
 """
@@ -65,8 +65,8 @@ def build_discriminator(
 
     Returns:
         A model of input float32 (N, 32, 32, 3) in [-1, 1]; output float32 (N, 1), or with several classes
-        (N, 1 + classes): a logit for being real at all, and for each class what is to be added to it for being
-        real as that class (see `pick_logits`).
+        (N, 1 + 2 * classes): a logit for being real at all, for each class what is to be added to it for being
+        real as that class (see `pick_logits`), and the logits of a classifier.
     """
     image = keras.Input((32, 32, 3), name="image")
     x = image
@@ -77,18 +77,17 @@ def build_discriminator(
     x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)
     x = layers.Dense(width * 4, dtype=precision, name="features")(x)
     x = layers.LeakyReLU(SLOPE, dtype="float32", name="leaky_features")(x)
-    logits = layers.Dense(1 if classes == 1 else 1 + classes, dtype="float32", name="logits")(x)
+    logits = layers.Dense(1 if classes == 1 else 1 + 2 * classes, dtype="float32", name="logits")(x)
     return keras.Model(image, logits, name="discriminator")
 
 
 def pick_logits(logits, labels):
     """How real images are as the classes that they should be.
 
-    A class's row of the last layer, multiplied with the features, is the projection of Miyato and Koyama 2018; the
-    rows of all classes together are a linear classifier on the same features.
+    A class's row of the last layer, multiplied with the features, is the projection of Miyato and Koyama 2018.
 
     Args:
-        logits: float32 (N, 1) or (N, 1 + classes), of the discriminator.
+        logits: float32 (N, 1) or (N, 1 + 2 * classes), of the discriminator.
         labels: int32 (N,), class ids from 0; not looked at where there is one class.
 
     Returns:
@@ -96,7 +95,13 @@ def pick_logits(logits, labels):
     """
     if logits.shape[1] == 1:
         return logits
-    return logits[:, :1] + ops.take_along_axis(logits[:, 1:], labels[:, None], axis=1)
+    of_classes = logits[:, 1 : 1 + logits.shape[1] // 2]
+    return logits[:, :1] + ops.take_along_axis(of_classes, labels[:, None], axis=1)
+
+
+def class_logits(logits):
+    """Which class the discriminator takes images for: float32 (N, classes) of its float32 (N, 1 + 2 * classes)."""
+    return logits[:, 1 + logits.shape[1] // 2 :]
 
 
 def _start_smooth(layer) -> None:

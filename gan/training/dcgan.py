@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from gan.data.signs import to_uint8
 from gan.errors import UserError
-from gan.networks.dcgan import LATENT, build_discriminator, build_generator, pick_logits
+from gan.networks.dcgan import LATENT, build_discriminator, build_generator, class_logits, pick_logits
 from gan.training import draws, losses
 from gan.training.augment import augment
 from gan.training.devices import PRECISIONS
@@ -17,9 +17,9 @@ PENALTY = 0.05  # weight of R1 and R2 (gamma; the penalties enter with gamma / 2
 PENALTY_EVERY = 8  # iterations; lazy regularisation (StyleGAN2, arXiv 1912.04958, appendix B)
 LEARNED = 75_000.0  # images until which the classes are learned; from then on step sizes and the class loss fall
 CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images: it speeds learning up and narrows the classes
-GENERATOR_CLASS_WEIGHT = 0.05  # of the class loss on generated ones
+GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones
 CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
-CLASS_REST = 0.05  # share of them that stays, so that classes are not unlearned
+CLASS_REST = 0.25  # share of them that stays, so that classes are not unlearned
 EMA_HALF_LIFE = 100_000  # images
 EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
 
@@ -199,7 +199,7 @@ class SignGan:
             discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
             class_losses = []
             if self.network.classes > 1:
-                class_losses = [losses.class_loss(each[:, 1:], labels) for each in tf.split(logits, 2)]
+                class_losses = [losses.class_loss(class_logits(each), labels) for each in tf.split(logits, 2)]
                 seen = tf.cast(iteration, tf.float32) * self.batch_size
                 fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
                 total_loss += CLASS_WEIGHT * fading * class_losses[0]

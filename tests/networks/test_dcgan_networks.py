@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.networks.dcgan import LATENT, build_discriminator, build_generator, pick_logits
+from gan.networks.dcgan import LATENT, build_discriminator, build_generator, class_logits, pick_logits
 
 WIDTH = 4
 
@@ -51,8 +51,8 @@ def test_generated_images_have_their_shape_and_range(classes: int, precision: st
     assert np.abs(loud).max() <= 1 and np.abs(loud).max() > 0.9
 
 
-@pytest.mark.parametrize(("classes", "width"), [(1, 1), (3, 4), (43, 44)])
-def test_logits_are_one_number_an_image_and_one_for_each_class_without_a_bound(
+@pytest.mark.parametrize(("classes", "width"), [(1, 1), (3, 7), (43, 87)])
+def test_logits_are_one_number_an_image_and_two_for_each_class_without_a_bound(
     classes: int, width: int, precision: str
 ) -> None:
     discriminator = build_discriminator(classes, WIDTH, precision=precision)
@@ -63,19 +63,22 @@ def test_logits_are_one_number_an_image_and_one_for_each_class_without_a_bound(
 
 
 def test_the_picked_logit_is_that_of_being_real_and_that_of_the_class() -> None:
-    logits = np.array([[1.0, 10, 20, 30], [2, -5, 0.5, 7], [-1, 100, 200, 300]], np.float32)
+    logits = np.array(
+        [[1.0, 10, 20, 30, -1, -2, -3], [2, -5, 0.5, 7, -4, -5, -6], [-1, 100, 200, 300, -7, -8, -9]], np.float32
+    )
     picked = np.asarray(pick_logits(logits, ids(2, 0, 1)))
     assert picked.tolist() == [[31], [-3], [199]] and picked.dtype == np.float32
     of_one_class = np.asarray(pick_logits(logits[:, :1], ids(2, 0, 1)))
     assert of_one_class.tolist() == [[1], [2], [-1]], "labels make no difference"
+    assert np.asarray(class_logits(logits)).tolist() == [[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]]
 
 
 def test_the_picked_logit_has_a_gradient_to_its_class_alone() -> None:
-    logits = tf.Variable(np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32))
+    logits = tf.Variable(np.random.default_rng(0).standard_normal((3, 7)).astype(np.float32))
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(pick_logits(logits, tf.constant([2, 0, 0])) * tf.constant([[1.0], [2], [3]]))
     gradient = np.asarray(tf.convert_to_tensor(tape.gradient(total, logits)))
-    np.testing.assert_array_equal(gradient, [[1, 0, 0, 1], [2, 2, 0, 0], [3, 3, 0, 0]])
+    np.testing.assert_array_equal(gradient, [[1, 0, 0, 1, 0, 0, 0], [2, 2, 0, 0, 0, 0, 0], [3, 3, 0, 0, 0, 0, 0]])
 
 
 def test_inner_layers_compute_in_the_precision_that_is_asked_for() -> None:

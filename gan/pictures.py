@@ -64,6 +64,61 @@ def neighbour_sheet(generated: np.ndarray, neighbours: np.ndarray, captions: Seq
     return sheet
 
 
+def side_by_side(
+    rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str], captions: Sequence[str], width: int = 320
+) -> Image.Image:
+    """Pictures of one scene beside each other, its label map and photos for example, and a line for each scene.
+
+    Args:
+        rows: for each scene uint8 (height, width, 3) pictures, as many as `heads`, all of one size.
+        heads: what stands over each column.
+        captions: what stands under each line.
+        width: about how wide a picture becomes: enlarged by a whole number, or reduced.
+    """
+    gap, text, font = 6, 16, ImageFont.load_default(12)
+    sized = [[fitted(picture, width) for picture in row] for row in rows]
+    wide, high = sized[0][0].size if sized else (width, 0)
+    line = high + text + gap
+    sheet = Image.new("RGB", (len(heads) * (wide + gap) + gap, 2 * gap + text + len(rows) * line), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for column, head in enumerate(heads):
+        draw.text((gap + column * (wide + gap), gap), head, INK, font)
+    for number, (row, caption) in enumerate(zip(sized, captions, strict=True)):
+        top = gap + text + number * line
+        for column, picture in enumerate(row):
+            sheet.paste(picture, (gap + column * (wide + gap), top))
+        draw.text((gap, top + high + 1), caption, GREY, font)
+    return sheet
+
+
+def fitted(picture: np.ndarray, width: int) -> Image.Image:
+    """A uint8 (height, width, 3) picture about so wide: enlarged by a whole number, or reduced."""
+    image, scale = Image.fromarray(picture), round(width / picture.shape[1])
+    if scale >= 1:
+        return _enlarged(picture, scale)
+    return image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.BOX)
+
+
+def legend(names: Sequence[str], colours: Sequence[tuple[int, int, int]], columns: int = 6) -> Image.Image:
+    """The colours of classes and their names.
+
+    Args:
+        names: of the classes.
+        colours: red, green and blue 0-255 of each.
+        columns: how many beside each other.
+    """
+    cell, line, font = 160, 22, ImageFont.load_default(12)
+    columns = max(1, min(columns, len(names)))
+    rows = math.ceil(len(names) / columns)
+    sheet = Image.new("RGB", (columns * cell, rows * line), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        left, top = number % columns * cell, number // columns * line
+        draw.rectangle((left + 2, top + 3, left + 20, top + line - 4), tuple(colour), GREY)
+        draw.text((left + 26, top + 4), name[:20], INK, font)
+    return sheet
+
+
 def class_strips(rows: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Image.Image:
     """A sheet with a line for each class: its name, generated images, and real ones after a gap.
 
@@ -182,14 +237,32 @@ def confusion_chart(labels: np.ndarray, answers: np.ndarray, classes: int) -> Im
     """
     table = np.zeros((classes, classes))
     np.add.at(table, (labels, answers), 1)
-    table /= np.maximum(table.sum(axis=1, keepdims=True), 1)
+    return confusion_map(table)
+
+
+def confusion_map(table: np.ndarray, names: Sequence[str] | None = None) -> Image.Image:
+    """The same from counts.
+
+    Args:
+        table: numbers (C, C or more), how much of each class (rows) was taken for which (columns; none of the
+            classes in further ones).
+        names: of the classes; without, a few ids are shown.
+    """
+    classes = len(table)
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(8, 7), layout="constrained")
     axes = figure.add_subplot()
     # The square root lets a few wrong answers be seen beside many right ones.
-    picture = axes.imshow(np.sqrt(table), cmap="Blues", vmin=0, vmax=1)
-    ticks = range(0, classes, max(1, classes // 21))
-    axes.set(xlabel="taken for class", ylabel="class", xticks=ticks, yticks=ticks)
+    picture = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    ticks = range(0, classes, 1 if names else max(1, classes // 21))
+    axes.set(xlabel="taken for class", ylabel="class", yticks=ticks)
+    axes.set_xticks(range(table.shape[1]) if names else ticks)
     axes.tick_params(labelsize=7)
+    if names:
+        shown = [name[:20] for name in names]
+        others = ["others"] * (table.shape[1] - classes)
+        axes.set_xticklabels([*shown, *others], rotation=90, parse_math=False)
+        axes.set_yticklabels(shown, parse_math=False)
     bar = figure.colorbar(picture, ax=axes, shrink=0.7, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
     bar.ax.set_yticklabels(["0", "1 %", "10 %", "50 %", "100 %"])
     return _drawn(figure)

@@ -10,10 +10,14 @@ from gan.pictures import (
     class_samples,
     class_strips,
     confusion_chart,
+    confusion_map,
     curves,
+    fitted,
     grid,
+    legend,
     neighbour_sheet,
     score_curves,
+    side_by_side,
 )
 
 
@@ -297,6 +301,74 @@ def test_confusions_of_classes_without_images_are_nothing() -> None:
     rows, columns = np.nonzero(np.abs(blue(right) - blue(wrong)) > 20)
     assert 5 < np.ptp(rows) < 20 and np.ptp(columns) > 400, "the row of class 0, from its first to its last place"
     assert np.median(blue(wrong)[rows.max() + 30 : rows.max() + 200, columns.min() : columns.max()]) < 20
+
+
+def test_a_chart_of_counts_is_that_of_the_answers_they_count() -> None:
+    labels, answers = np.random.default_rng(0).integers(0, 5, (2, 300))
+    table = np.zeros((5, 5), int)
+    np.add.at(table, (labels, answers), 1)
+    np.testing.assert_array_equal(np.asarray(confusion_map(table)), np.asarray(confusion_chart(labels, answers, 5)))
+    np.testing.assert_array_equal(np.asarray(confusion_map(7 * table)), np.asarray(confusion_map(table)))
+
+
+def test_names_of_classes_stand_at_the_chart_as_they_are() -> None:
+    table = np.eye(3, dtype=int)
+    first, second = (
+        np.asarray(confusion_map(table, names)) for names in (["a", "b", "c"], ["a", "b", "costs $5 or $6"])
+    )
+    plain = np.asarray(confusion_map(table))
+    assert first.shape == second.shape and (first != second).any() and (first != plain).any()
+    many = confusion_map(np.eye(34, dtype=int), [f"class number {k} of thirty-four" for k in range(34)])
+    assert many.size == Image.fromarray(plain).size
+    wider = np.asarray(confusion_map(np.eye(3, 4, dtype=int), ["a", "b", "c"]))
+    assert wider.shape == first.shape and (wider != first).any()
+
+
+def test_pictures_of_a_scene_stand_in_a_line() -> None:
+    rows = noise(3, 2)
+    sheet = side_by_side(rows, ["one", "other"], ["first", "second", "third"], width=SIZE * 4)
+    found = [[place(sheet, picture, 4) for picture in row] for row in rows]
+    for left, right in found:
+        assert left[0] == right[0] and SIZE * 4 <= right[1] - left[1] < SIZE * 4 + 20
+    assert found == sorted(found) and len({left for (_, left), _ in found}) == 1
+    assert found[1][0][0] - found[0][0][0] >= SIZE * 4 + 12, "room for what stands under it"
+    captioned = side_by_side(rows, ["one", "other"], ["first", "SECOND", "third"], width=SIZE * 4)
+    changed = np.argwhere((np.asarray(sheet) != np.asarray(captioned)).any(axis=2))[:, 0]
+    assert found[1][0][0] + SIZE * 4 <= changed.min() and changed.max() < found[2][0][0]
+    headed = side_by_side(rows, ["ONE", "other"], ["first", "second", "third"], width=SIZE * 4)
+    assert np.argwhere((np.asarray(sheet) != np.asarray(headed)).any(axis=2))[:, 0].max() < found[0][0][0]
+
+
+def test_no_scenes_make_an_empty_sheet() -> None:
+    sheet = side_by_side([], ["label map", "photo"], [])
+    assert sheet.size[0] > 640 and sheet.size[1] < 60
+
+
+@pytest.mark.parametrize(("width", "scale"), [(130, 3), (45, 1), (21, 1)])
+def test_a_picture_is_enlarged_by_a_whole_number(width: int, scale: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (27, 40, 3), np.uint8)
+    np.testing.assert_array_equal(np.asarray(fitted(picture, width)), enlarged(picture, scale))
+
+
+def test_a_large_picture_is_reduced_to_the_width() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (270, 400, 3), np.uint8)
+    found = fitted(picture, 100)
+    assert found.size == (100, 68) and np.asarray(found).mean() == pytest.approx(picture.mean(), abs=1)
+
+
+def test_a_legend_shows_every_colour_once_with_its_name() -> None:
+    colours = [(k * 20, 255 - k * 20, 77) for k in range(8)]
+    sheet = legend([f"class {k}" for k in range(8)], colours, columns=3)
+    pixels = np.asarray(sheet)
+    middles = []
+    for colour in colours:
+        where = np.argwhere((pixels == colour).all(axis=2))
+        assert len(where) > 100 and np.ptp(where, axis=0).max() < 22
+        middles.append(where.mean(axis=0))
+    assert [round(row / 22 - 0.5) for row, _ in middles] == [0, 0, 0, 1, 1, 1, 2, 2]
+    other = np.asarray(legend(["class 0", "CLASS", *(f"class {k}" for k in range(2, 8))], colours, columns=3))
+    changed = np.argwhere((pixels != other).any(axis=2))
+    assert changed[:, 1].min() > middles[1][1] and changed[:, 1].max() < middles[2][1] and changed[:, 0].max() < 22
 
 
 def test_charts_are_pictures_in_colour_on_white() -> None:

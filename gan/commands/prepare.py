@@ -1,7 +1,11 @@
-"""GTSRB as train.p and test.p: find or download the official archives, read, check, write, and show them.
+"""Data sets: find or download the official archives, read, check, write, and show them.
+
+GTSRB becomes train.p and test.p; street scenes become a folder of pairs, see prepare_scenes.py.
 
 uv run python -m gan.commands.prepare --source ~/Downloads
 uv run python -m gan.commands.prepare --download true
+uv run python -m gan.commands.prepare --dataset cityscapes --source ~/Downloads
+uv run python -m gan.commands.prepare --dataset pairs --source camvid.zip
 """
 
 import dataclasses
@@ -11,6 +15,7 @@ from pathlib import Path
 
 from gan import pictures
 from gan.command_line import option, run
+from gan.commands import prepare_scenes
 from gan.data import gtsrb
 from gan.data.download import download
 from gan.data.sets import is_drawn, open_signs
@@ -20,20 +25,32 @@ from gan.errors import UserError
 from gan.invocation import start
 from gan.storage import require_writable
 
+SIGNS, OUTPUT = "signs", "traffic-signs-data"
+SCENES_OUTPUT = "dataset"
 PICTURES = Path("images/data")
 ROOM = 350_000_000  # bytes: train.p and test.p of the full archives with a little to spare
 
 
 @dataclasses.dataclass(frozen=True)
 class PrepareConfig:
-    """Turn the GTSRB archives into train.p and test.p."""
+    """Turn the archives of a data set into what the training scripts read."""
 
+    dataset: str = option(SIGNS, "signs (GTSRB), cityscapes, or pairs (any folder or zip of photos and label maps)")
     source: str = option(
-        "", "folder with the official zips, one zip, the extracted folder, ready pickles, or `drawn`"
+        "", "folder with the official zips, one zip, the extracted folder; signs: ready pickles, or `drawn` too"
     )
-    download: bool = option(False, "fetch the official archives (366 MB) into <output>/archives first")
-    output: str = option("traffic-signs-data", "folder that train.p and test.p go to")
-    mirror: str = option("", "http(s) address of a folder with the three archives, instead of the official one")
+    download: bool = option(False, "signs: fetch the official archives (366 MB) into <output>/archives first")
+    output: str = option(
+        "", f"folder that the data goes to: {OUTPUT} for signs and {SCENES_OUTPUT} for scenes if empty"
+    )
+    mirror: str = option(
+        "", "signs: http(s) address of a folder with the three archives, instead of the official one"
+    )
+    palette: str = option("", "pairs: cityscapes, camvid, or path of a palette.json; found out if empty")
+    coarse: bool = option(False, "cityscapes: add the extra scenes with coarse annotations to the training part")
+    width: int = option(0, "scenes: width in pixels that they are resized to; 0 keeps their sizes")
+    height: int = option(0, "scenes: height in pixels that they are resized to; 0 keeps their sizes")
+    zipped: bool = option(False, "scenes: write a zip of each part, too")
 
 
 def main(config: PrepareConfig) -> None:
@@ -42,6 +59,10 @@ def main(config: PrepareConfig) -> None:
     Raises:
         UserError: before anything is written, if the source, the output or the room on the disk won't do.
     """
+    if config.dataset in prepare_scenes.DATASETS:
+        prepare_scenes.prepare_scenes(dataclasses.replace(config, output=config.output or SCENES_OUTPUT))
+        return
+    config = dataclasses.replace(config, output=config.output or OUTPUT)
     output = Path(config.output)
     check(config, output)
     found, origin = find(config, output)
@@ -63,7 +84,7 @@ def main(config: PrepareConfig) -> None:
         print(note)
     if found.test is None and (output / "test.p").exists():
         print(f"{output / 'test.p'} is of an earlier source and stays as it is.")
-    data = "" if config.output == PrepareConfig.output else f" --data {shlex.quote(config.output)}"
+    data = "" if config.output == OUTPUT else f" --data {shlex.quote(config.output)}"
     print(f"Next: train a generator of one class with `{start('train_dcgan.py')} --class_val 17{data}`.")
 
 
@@ -82,12 +103,18 @@ def check(config: PrepareConfig, output: Path) -> None:
     Raises:
         UserError: it will fail.
     """
+    if config.dataset != SIGNS:
+        known = ", ".join((SIGNS, *prepare_scenes.DATASETS))
+        raise UserError(f"dataset is one of {known}, not {config.dataset!r}.")
+    for name in ("palette", "coarse", "width", "height", "zipped"):
+        if getattr(config, name) != getattr(PrepareConfig, name):
+            raise UserError(f"{name} is for street scenes; leave it out, or name them with --dataset.")
     if config.download == bool(config.source):
         raise UserError(
             "Name the folder that holds the GTSRB archives with `--source FOLDER`, "
             "or have them downloaded with `--download true`" + ("; not both." if config.source else ".")
         )
-    if is_drawn(config.source) and config.output == PrepareConfig.output:
+    if is_drawn(config.source) and config.output == OUTPUT:
         raise UserError("drawn signs must not be taken for real ones: give them an `--output` of their own.")
     if config.mirror and not config.download:
         raise UserError("mirror is an address to download from; add `--download true` or leave it out.")

@@ -1,0 +1,103 @@
+"""Which files of a folder or zip are photos, label maps and instances, which belong together, and to which part."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from gan.data.pair_files import File
+from gan.data.scene_folders import TEST, TRAINING, VALIDATION
+from gan.data.sequences import SHARES, split
+from gan.errors import UserError
+
+IMAGE = re.compile(r".+\.(png|jpe?g|bmp|ppm|pgm)", re.IGNORECASE)
+_PHOTOS = (
+    "photos", "photo", "images", "image", "imgs", "img", "jpegimages", "jpg", "rgb", "inputs", "input", "leftimg8bit",
+    "701_stillsraw_full",
+)  # fmt: skip
+_LABELS = (
+    "labels", "label", "masks", "mask", "annotations", "annotation", "annot", "gt", "groundtruth", "ground_truth",
+    "segmentation", "segmentations", "segmentationclass", "label_maps", "labelmaps", "gtfine", "labeledapproved_full",
+    "targets", "target",
+)  # fmt: skip
+_INSTANCES = "instances", "instance", "instance_maps", "instancemaps"
+_PARTS = dict.fromkeys(("train", "training", TRAINING), TRAINING)
+_PARTS |= dict.fromkeys(("val", "valid", "validation", "validation_dataset", VALIDATION), VALIDATION)
+_PARTS |= dict.fromkeys(("test", "testing", TEST), TEST)
+_KINDS = dict.fromkeys(_PHOTOS, "photos") | dict.fromkeys(_LABELS, "labels") | dict.fromkeys(_INSTANCES, "instances")
+_ENDINGS = {  # what the names of the maps have besides those of the photos
+    "photos": re.compile(r"_(leftimg8bit|photo|image)$", re.IGNORECASE),
+    "labels": re.compile(r"_(l|labels?|masks?|gt|seg|labelids|(gtfine|gtcoarse)_labelids)$", re.IGNORECASE),
+    "instances": re.compile(r"_(instances?|instanceids|(gtfine|gtcoarse)_instanceids)$", re.IGNORECASE),
+}
+
+Key = tuple[str, str]  # part or "", and the path below the folder of the kind without its ending
+
+
+def by_kind(images: Iterable[File]) -> dict[str, dict[Key, File]]:
+    """Images by kind ("photos", "labels", "instances", "") and key."""
+    found: dict[str, dict[Key, File]] = {kind: {} for kind in ("photos", "labels", "instances", "")}
+    for file in images:
+        kind, key = place(file.name)
+        if key in found[kind]:
+            raise UserError(
+                f"{found[kind][key].where} and {file.where} are two {kind or 'images'} of one name; remove "
+                "one of them."
+            )
+        found[kind][key] = file
+    if found["labels"] and not found["photos"]:  # train/ and trainannot/, for one
+        found["photos"] = found[""]
+    return found
+
+
+def place(name: str) -> tuple[str, Key]:
+    """Kind and key of a file, by its path."""
+    *folders, file = name.split("/")
+    part, kind, below = "", "", list[str]()
+    for folder in folders:
+        word = folder.lower()
+        annotated = re.fullmatch(r"(train|val|test)annot", word)
+        if annotated:
+            part, kind, below = _PARTS[annotated[1]], "labels", []
+        elif word in _PARTS:
+            part = _PARTS[word]
+            below = below if kind else []
+        elif word in _KINDS:
+            kind, below = _KINDS[word], []
+        else:
+            below.append(folder)
+    stem = file.rpartition(".")[0]
+    ending = _ENDINGS.get(kind)
+    return kind, (part, "/".join([*below, ending.sub("", stem) if ending else stem]))
+
+
+def named_and_split(keys: Sequence[Key]) -> tuple[dict[Key, str], dict[Key, str], list[str]]:
+    """Name and part of each scene, and sentences about them."""
+    stems = [below.rpartition("/")[2] for _, below in keys]
+    whole = len({(part, stem) for (part, _), stem in zip(keys, stems, strict=True)}) < len(keys)
+    names = {key: _clean(key[1].replace("/", "_") if whole else stem) for key, stem in zip(keys, stems, strict=True)}
+    notes: list[str] = []
+    if all(part for part, _ in keys):
+        parts = {key: key[0] for key in keys}
+        training = {names[key]: key for key in keys if key[0] == TRAINING}
+        if not training:
+            raise UserError("the source has no training part; name the folder that holds train/ or photos/.")
+        if VALIDATION not in parts.values():
+            cut = split(list(training), {TRAINING: 0.85, VALIDATION: SHARES[VALIDATION]})
+            parts |= {training[name]: part for name, part in cut.items()}
+            notes.append("The source has no validation part: it was cut from the training part, by sequence.")
+        if TEST not in parts.values():
+            notes.append("There is no test part: the source has none.")
+    else:
+        cut = split(list(names.values()))
+        parts = {key: cut[names[key]] for key in keys}
+        notes.append("Training, validation and test part share no sequence (see gan/data/sequences.py).")
+    seen: dict[tuple[str, str], Key] = {}
+    for key in keys:
+        first = seen.setdefault((parts[key], names[key]), key)
+        if first != key:
+            raise UserError(f"the scenes {first[1]!r} and {key[1]!r} would have one name; rename one of them.")
+    return names, parts, notes
+
+
+def _clean(name: str) -> str:
+    """A name for files, on any operating system."""
+    return re.sub(r"[^\w.()+-]", "_", name).lstrip(".")[:150] or "scene"

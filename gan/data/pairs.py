@@ -1,0 +1,186 @@
+"""Any folder or zip of pairs of photo and label map, as items for `scene_writing`.
+
+Two layouts are known:
+
+- photos and label maps (and maps of instances) of the same names in folders of their own, `photos/` and `labels/`
+  or one of the other usual spellings (see `pair_layouts`); label maps hold ids, or the palette's colours;
+- one image with photo and label map side by side, as in the data sets of pix2pix (1611.07004).
+
+Where folders above or below say `train`, `val` or `test`, these parts are kept (and a missing validation part is cut
+from the training part); else the scenes are split by sequence, see `sequences.split`.
+"""
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gan.data import palettes
+from gan.data.archives import image_kind, open_source, read_image
+from gan.data.colours import halves, palette_of_colours, photo_side
+from gan.data.pair_files import File, FilePair, Halves, in_colours, read_labels
+from gan.data.pair_layouts import IMAGE, Key, by_kind, named_and_split, place
+from gan.data.palettes import Palette, from_json, generic, histogram
+from gan.data.parallel import in_threads
+from gan.data.scene_folders import PALETTE
+from gan.data.scene_writing import Item
+from gan.errors import UserError
+from gan.progress import progress
+
+LOOKED_AT = 100  # images in colours that are looked at to learn about all
+MOST_IDS = 200  # different ids in all label maps; more are no classes but something measured
+PALETTE_BYTES = 2**20
+
+_CAMVID_NAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?\d{5,6}", re.IGNORECASE)
+_CITYSCAPES_NAME = re.compile(r"[a-z-]+_\d{6}_\d{6}", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a source holds.
+
+    Attributes:
+        items: the scenes, ordered by part and name.
+        palette: their classes.
+        notes: sentences about what was decided or is missing.
+    """
+
+    items: tuple[Item, ...]
+    palette: Palette
+    notes: tuple[str, ...]
+
+
+def find_pairs(path: str | Path, palette: str, stack: contextlib.ExitStack) -> Found:
+    """The pairs of a folder or zip.
+
+    Args:
+        path: the folder or zip.
+        palette: "cityscapes", "camvid", the path of a palette.json, or "" for the palette.json of the source, else
+            CamVid's or Cityscapes' where ids and names are theirs, else one made of the ids or colours that are
+            there.
+        stack: keeps the archive open.
+
+    Raises:
+        UserError: there are no pairs, a photo or map has no partner, two scenes have one name, or the palette can't
+            be found out.
+    """
+    source = stack.enter_context(open_source(path))
+    names = [name for name in source.names() if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
+    given = _given_palette(palette, [File(source, name) for name in names if Path(name).name == PALETTE])
+    images = [File(source, name) for name in names if IMAGE.fullmatch(name)]
+    kinds = by_kind(images)
+    if kinds["labels"]:
+        return _of_folders(path, kinds, given)
+    if images and not kinds["instances"]:
+        return _of_halves(path, images, given)
+    raise UserError(
+        f"{path} holds no pairs; it should hold photos/ and labels/ with files of the same names, or images with "
+        "photo and label map side by side (links that lead out of a folder are not followed)."
+    )
+
+
+def _given_palette(palette: str, inside: Sequence[File]) -> Palette | None:
+    """The palette that the user names, else the one that comes with the data."""
+    if palette in palettes.BUILT_IN:
+        return palettes.BUILT_IN[palette]
+    try:
+        if palette:
+            with Path(palette).expanduser().open("rb") as file:
+                return from_json(file.read(PALETTE_BYTES).decode(), palette)
+        if inside:
+            file = min(inside, key=lambda file: (file.name.count("/"), file.name))
+            return from_json(file.source.read(file.name, PALETTE_BYTES).decode(), file.where)
+    except UnicodeDecodeError:
+        raise UserError(f"{palette or file.where} is no palette: it is no text.") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"palette is {', '.join(palettes.BUILT_IN)} or the path of a palette.json, and {palette!r} can't be read "
+            f"({getattr(error, 'strerror', None) or error})."
+        ) from None
+    return None
+
+
+def _of_folders(path: str | Path, kinds: dict[str, dict[Key, File]], given: Palette | None) -> Found:
+    photos, labels, instances = kinds["photos"], kinds["labels"], kinds["instances"]
+    if not photos:
+        raise UserError(f"{path} holds label maps and no photos; put the photos into photos/ beside labels/.")
+    for some, others, lacks in (
+        (photos, labels, "label map"), (labels, photos, "photo"), (instances, photos, "photo"),
+        (photos if instances else {}, instances, "map of instances"),
+    ):  # fmt: skip
+        alone = [key for key in some if key not in others]
+        if alone:
+            raise UserError(
+                f"{some[alone[0]].where} has no {lacks} of the same name ({len(alone):,} of {len(some):,} have "
+                "none); add what is missing or remove it."
+            )
+    names, parts, notes = named_and_split(list(photos))
+    colours = image_kind(labels[min(labels)].read(), labels[min(labels)].where)[1] in ("RGB", "RGBA")
+    if colours:
+        palette = given or _palette_of_maps(path, [labels[key] for key in sorted(labels)])
+        read = in_colours(palette)
+    else:
+        palette = given or _palette_of_ids([labels[key] for key in sorted(labels)], list(names.values()))
+        read = read_labels
+    items = [FilePair(parts[k], names[k], photos[k], labels[k], instances.get(k), read) for k in photos]
+    return _found(items, palette, [*notes, _palette_note(palette, given)])
+
+
+def _of_halves(path: str | Path, images: Sequence[File], given: Palette | None) -> Found:
+    files = {place(file.name)[1]: file for file in images}
+    names, parts, notes = named_and_split(list(files))
+    some = [read_image(file.read(), file.where) for file in _some(list(files.values()))]
+    side = photo_side(some, str(path))
+    exact = all(image_kind(file.read(), file.where)[0] != "JPEG" for file in _some(list(files.values())))
+    palette = given or palette_of_colours([halves(image, str(path))[1 - side] for image in some], exact, str(path))
+    items = [Halves(parts[key], names[key], file, side, palette) for key, file in files.items()]
+    notes.append(f"Each image is a pair: the photo is the {('left', 'right')[side]} half.")
+    return _found(items, palette, [*notes, _palette_note(palette, given)])
+
+
+def _found(items: list, palette: Palette, notes: Sequence[str]) -> Found:
+    return Found(tuple(sorted(items, key=lambda item: (item.part, item.name))), palette, tuple(notes))
+
+
+def _some(files: Sequence[File]) -> list[File]:
+    """As many as are looked at to learn about all, from first to last."""
+    places = np.linspace(0, len(files) - 1, min(len(files), LOOKED_AT)).round().astype(int)
+    return [files[k] for k in places]
+
+
+def _palette_of_ids(maps: Sequence[File], names: Sequence[str]) -> Palette:
+    """The palette of label maps that hold ids."""
+    present = np.zeros(256, bool)
+    with progress(len(maps), "looking for ids", "label map") as bar:
+        for found in in_threads(lambda file: histogram(read_labels(file)) > 0, maps):
+            present |= found
+            bar.update()
+    ids = np.flatnonzero(present).tolist()
+    if len(ids) > MOST_IDS:
+        raise UserError(
+            f"the label maps, {maps[0].where} for one, hold {len(ids)} different values, too many for ids of "
+            "classes; give label maps of ids, or name their palette with --palette."
+        )
+    for palette, form in ((palettes.CAMVID, _CAMVID_NAME), (palettes.CITYSCAPES, _CITYSCAPES_NAME)):
+        if set(ids) <= set(palette.ids) and all(form.fullmatch(name) for name in names):
+            return palette
+    return generic(ids)
+
+
+def _palette_of_maps(path: str | Path, maps: Sequence[File]) -> Palette:
+    """The palette of label maps in colours."""
+    some = _some(maps)
+    exact = all(image_kind(file.read(), file.where)[0] != "JPEG" for file in some)
+    return palette_of_colours([read_image(file.read(), file.where) for file in some], exact, str(path))
+
+
+def _palette_note(palette: Palette, given: Palette | None) -> str:
+    if given is not None:
+        return f"Palette: {palette.name}, {len(palette)} classes."
+    return (
+        f"Palette: {palette.name}, {len(palette)} classes, by what the label maps hold; a palette.json with names "
+        "and roles of the classes can be given with --palette."
+    )

@@ -1,0 +1,283 @@
+"""Palettes: which class ids the label maps of a data set hold, what they are called, and how they are coloured.
+
+Ids are those of the label PNGs and never change on the way through the project; networks see the position of an id
+in its palette (`Palette.indices`).
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gan.errors import UserError
+
+NOT_SCORED = 255  # `Palette.scored_indices` of a class that does not count
+LONGEST_NAME = 80  # characters
+
+Colour = tuple[int, int, int]
+
+_ROLES = ("scored", "rare", "things", "ground")
+_MARKS = {"scored": "scored", "rare": "rare", "things": "thing", "ground": "ground"}  # as JSON has them, per class
+
+
+@dataclasses.dataclass(frozen=True)
+class Palette:
+    """The classes of a data set.
+
+    Attributes:
+        name: of the palette.
+        ids: class ids 0-255, ascending, as label maps store them.
+        names: of the classes, in the order of `ids`.
+        colours: red, green, blue 0-255 of the classes, in the order of `ids`; several may share one.
+        scored: ids that count in training and scoring a segmenter, ascending.
+        rare: ids of rare classes that are worth adding; each is one of `things`.
+        things: ids of countable objects.
+        ground: ids of what things stand on.
+    """
+
+    name: str
+    ids: tuple[int, ...]
+    names: tuple[str, ...]
+    colours: tuple[Colour, ...]
+    scored: tuple[int, ...]
+    rare: tuple[int, ...] = ()
+    things: tuple[int, ...] = ()
+    ground: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def indices(self, labels: np.ndarray) -> np.ndarray:
+        """The position of each id in `ids`.
+
+        Args:
+            labels: unsigned integers of any shape, class ids.
+
+        Returns:
+            uint8 of the same shape, 0 to len(palette) - 1.
+
+        Raises:
+            UserError: there is an id that the palette lacks; the message names it.
+        """
+        unknown = self.unknown(labels)
+        if unknown:
+            raise UserError(f"a label map holds {self.unknown_text(unknown)}.")
+        return self._positions[labels]
+
+    def scored_indices(self, labels: np.ndarray) -> np.ndarray:
+        """The position of each id in `scored`: uint8 of the same shape, `NOT_SCORED` where the class does not count.
+
+        Raises:
+            UserError: there is an id that the palette lacks.
+        """
+        return self._scored_of_index[self.indices(labels)]
+
+    def colour(self, labels: np.ndarray) -> np.ndarray:
+        """Label maps as pictures.
+
+        Args:
+            labels: unsigned integers (..., height, width), class ids.
+
+        Returns:
+            uint8 (..., height, width, 3).
+
+        Raises:
+            UserError: there is an id that the palette lacks.
+        """
+        return np.array(self.colours, np.uint8)[self.indices(labels)]
+
+    def unknown(self, labels: np.ndarray) -> tuple[int, ...]:
+        """The ids of a label map that the palette lacks, ascending."""
+        present = np.flatnonzero(histogram(labels))
+        return tuple(int(k) for k in present if k not in self._known)
+
+    def unknown_text(self, unknown: Sequence[int]) -> str:
+        """What a message says of ids that the palette lacks."""
+        some = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+        known = f"{self.ids[0]}-{self.ids[-1]}" if self._without_gaps else ", ".join(map(str, self.ids))
+        return (
+            f"the id{'s' * (len(unknown) > 1)} {some}, which the palette {self.name} lacks (it has {known}); "
+            "name the palette of the data set with --palette, or put the label map right"
+        )
+
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of all of it."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """The palette as `from_json` reads it: a class a line."""
+        head = json.dumps({"name": self.name})[:-1]
+        classes = [
+            {"id": k, "name": name, "colour": list(colour)}
+            | {mark: True for role, mark in _MARKS.items() if k in getattr(self, role)}
+            for k, name, colour in zip(self.ids, self.names, self.colours, strict=True)
+        ]
+        lines = ",\n".join(f"  {json.dumps(one)}" for one in classes)
+        return f'{head}, "classes": [\n{lines}\n]}}\n'
+
+    @functools.cached_property
+    def _known(self) -> frozenset[int]:
+        return frozenset(self.ids)
+
+    @functools.cached_property
+    def _without_gaps(self) -> bool:
+        return self.ids[-1] - self.ids[0] == len(self.ids) - 1
+
+    @functools.cached_property
+    def _positions(self) -> np.ndarray:
+        positions = np.zeros(256, np.uint8)
+        positions[list(self.ids)] = np.arange(len(self.ids))
+        return positions
+
+    @functools.cached_property
+    def _scored_of_index(self) -> np.ndarray:
+        positions = np.full(len(self.ids), NOT_SCORED, np.uint8)
+        positions[[self.ids.index(k) for k in self.scored]] = np.arange(len(self.scored))
+        return positions
+
+
+def histogram(labels: np.ndarray) -> np.ndarray:
+    """How often each id occurs: integers (256,), or more where there are larger ids than 255.
+
+    Args:
+        labels: unsigned integers of any shape.
+    """
+    if labels.dtype == np.uint8 and labels.size:  # six times as fast as bincount
+        flat = np.ascontiguousarray(labels).reshape(-1, labels.shape[-1] if labels.ndim else 1)
+        return np.array(Image.fromarray(flat).histogram())
+    return np.bincount(labels.ravel(), minlength=256)
+
+
+def from_json(text: str, where: str) -> Palette:
+    """Read a palette that somebody wrote, in the form of `Palette.to_json`.
+
+    Each of `classes` has `id`, `name` and `colour`, and `scored`, `rare`, `thing` or `ground` where they are true; if
+    no class is `scored`, all are.
+
+    Args:
+        text: the file's content.
+        where: how messages name the file.
+
+    Raises:
+        UserError: it is not of this form.
+    """
+
+    def need(fits: bool, what: str) -> None:
+        if not fits:
+            raise UserError(
+                f"{where} is no palette: {what}; it is written as "
+                '{"name": "mine", "classes": [{"id": 0, "name": "road", "colour": [128, 64, 128]}, ...]}.'
+            )
+
+    try:
+        read: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        read = None
+    need(isinstance(read, dict) and isinstance(read.get("classes"), list), "it is no JSON with a list `classes`")
+    classes, name = read["classes"], read.get("name", "custom")
+    need(_is_name(name), "`name` is no short text")
+    need(1 <= len(classes) <= 256, f"it has {len(classes)} classes and not 1 to 256")
+    for number, one in enumerate(classes):
+        place = f"class number {number + 1}"
+        need(isinstance(one, dict) and _is_byte(one.get("id")), f"{place} has no `id` from 0 to 255")
+        need(_is_name(one.get("name")), f"{place} has no short text as `name`")
+        colour = one.get("colour", one.get("color"))
+        need(
+            isinstance(colour, list) and len(colour) == 3 and all(map(_is_byte, colour)),
+            f"{place} has no `colour` of three numbers from 0 to 255",
+        )
+        need(all(isinstance(one.get(mark, False), bool) for mark in _MARKS.values()), f"{place} has a mark that is "
+             "neither true nor false")  # fmt: skip
+    need(len({one["id"] for one in classes}) == len(classes), "an `id` is there twice")
+    classes = sorted(classes, key=lambda one: one["id"])
+    marked = {role: tuple(one["id"] for one in classes if one.get(mark, False)) for role, mark in _MARKS.items()}
+    marked["scored"] = marked["scored"] or tuple(one["id"] for one in classes)
+    return Palette(
+        name,
+        tuple(one["id"] for one in classes),
+        tuple(one["name"] for one in classes),
+        tuple(tuple(one.get("colour", one.get("color"))) for one in classes),
+        **marked,
+    )
+
+
+def generic(ids: Sequence[int], colours: Sequence[Colour] | None = None, name: str = "generic") -> Palette:
+    """The palette of a data set of which only the ids are known: all classes count, none is a thing.
+
+    Args:
+        ids: class ids 0-255, in any order.
+        colours: of the classes, in the order of `ids`; well-spread ones if not given.
+        name: of the palette.
+    """
+    chosen = dict(zip(ids, colours or map(_spread, ids), strict=True))
+    ordered = tuple(sorted(int(k) for k in chosen))
+    return Palette(
+        name, ordered, tuple(f"class {k}" for k in ordered), tuple(chosen[k] for k in ordered), scored=ordered
+    )
+
+
+def _spread(k: int) -> Colour:
+    """A colour for a class id: the bits of the id dealt out to the channels, highest first, as PASCAL VOC does."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        channels[bit % 3] |= (k >> bit & 1) << 7 - bit // 3
+    return (channels[0], channels[1], channels[2])
+
+
+def _is_byte(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= 255
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}", value) is not None
+
+
+# Cityscapes (1604.01685): label ids, names, colours and the 19 training classes as its own scripts list them. Licence
+# plates (id -1) are in no label map.
+CITYSCAPES = Palette(
+    "cityscapes",
+    ids=tuple(range(34)),
+    names=(
+        "unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground", "road",
+        "sidewalk", "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel", "pole",
+        "polegroup", "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car",
+        "truck", "bus", "caravan", "trailer", "train", "motorcycle", "bicycle",
+    ),
+    colours=(
+        (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (111, 74, 0), (81, 0, 81), (128, 64, 128),
+        (244, 35, 232), (250, 170, 160), (230, 150, 140), (70, 70, 70), (102, 102, 156), (190, 153, 153),
+        (180, 165, 180), (150, 100, 100), (150, 120, 90), (153, 153, 153), (153, 153, 153), (250, 170, 30),
+        (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142),
+        (0, 0, 70), (0, 60, 100), (0, 0, 90), (0, 0, 110), (0, 80, 100), (0, 0, 230), (119, 11, 32),
+    ),
+    scored=(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33),
+    rare=(25, 27, 28, 31, 32),
+    things=(24, 25, 26, 27, 28, 29, 30, 31, 32, 33),
+    ground=(6, 7, 8, 9, 10),
+)  # fmt: skip
+
+# CamVid in the 11 classes of SegNet (1511.00561) with the colours of CamVid's own list; 11 is unlabelled.
+CAMVID = Palette(
+    "camvid",
+    ids=tuple(range(12)),
+    names=(
+        "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian",
+        "Bicyclist", "Unlabelled",
+    ),
+    colours=(
+        (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (0, 0, 192), (128, 128, 0), (192, 128, 128),
+        (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 0),
+    ),
+    scored=tuple(range(11)),
+    rare=(9, 10),
+    things=(8, 9, 10),
+    ground=(3, 4),
+)  # fmt: skip
+
+BUILT_IN = {palette.name: palette for palette in (CITYSCAPES, CAMVID)}

@@ -1,0 +1,230 @@
+import dataclasses
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan.data import scene_writing
+from gan.data.palettes import CAMVID, CITYSCAPES
+from gan.data.scene import Scene
+from gan.data.scene_folders import PARTS, PREPARED, PREPARING, TEST, TRAINING, VALIDATION, open_folder
+from gan.data.scene_writing import Ready, bytes_done, write_folder
+from gan.errors import UserError
+from tests.made_up_scenes import members, some_scene, tree_of
+
+
+def items(count: int = 6) -> list[Ready]:
+    parts = [TRAINING] * (count - 2) + [VALIDATION, TEST]
+    return [Ready(part, f"scene{k}", some_scene(k)) for k, part in enumerate(parts)]
+
+
+def write(folder: Path, some: list[Ready] | None = None, **options):
+    return write_folder(folder, items() if some is None else some, CITYSCAPES, {"source": "made up"}, **options)
+
+
+class Stop(Exception):
+    pass
+
+
+def stopped_after(folder: Path, count: int, monkeypatch: pytest.MonkeyPatch, some: list[Ready] | None = None) -> None:
+    """Write until so many scenes are finished, and a little of the next one."""
+    put, photos = scene_writing._put, [0]
+
+    def put_some(path: Path, data: bytes) -> None:
+        photos[0] += "photos" in path.parts
+        if photos[0] > count:
+            raise Stop
+        put(path, data)
+
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(scene_writing, "_put", put_some)
+        patch.setattr("gan.data.parallel.cores", lambda: 1)
+        write(folder, some)
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    written = write(tmp_path / "data")
+    assert written.new == 6 and written.zips == ()
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == sorted([*PARTS, "palette.json", PREPARED])
+    scenes = open_folder(str(tmp_path / "data"))
+    assert scenes.palette == CITYSCAPES and scenes.name == str(tmp_path / "data")
+    assert scenes.training.names == ("scene0", "scene1", "scene2", "scene3") and scenes.test.names == ("scene5",)
+    for k, name in enumerate(scenes.training.names):
+        one, wanted = scenes.training.scene(k), some_scene(int(name[-1]))
+        for field in dataclasses.fields(Scene):
+            read, was = getattr(one, field.name), getattr(wanted, field.name)
+            assert np.array_equal(read, was) and read.dtype == was.dtype
+    about = json.loads((tmp_path / "data" / PREPARED).read_text())
+    assert about["source"] == "made up" and about["counts"] == dict(zip(PARTS, (4, 1, 1), strict=True))
+    assert sum(about["scenes"][0]["pixels"].values()) == 40 * 30 and about["instances"] is True
+
+
+def test_another_size(tmp_path: Path) -> None:
+    write(tmp_path / "data", size=(20, 12))
+    scene = open_folder(str(tmp_path / "data")).validation.scene(0)
+    assert scene.size == (20, 12) and set(np.unique(scene.labels)) <= {7, 11, 23, 26}
+
+
+def test_again_changes_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "data", zipped=True)
+    before = tree_of(tmp_path / "data")
+    written = write(tmp_path / "data", zipped=True)
+    assert written.new == 0 and written.zips == () and tree_of(tmp_path / "data") == before
+
+
+def test_the_same_scenes_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / name, zipped=True)
+    one, other = ({name: data for name, (_, data) in tree_of(tmp_path / at).items()} for at in ("a", "b"))
+    assert one == other
+
+
+def test_it_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    stopped_after(folder, 3, monkeypatch)
+    assert not (folder / PREPARED).exists() and len((folder / PREPARING).read_text().splitlines()) == 4
+    before = tree_of(folder)
+    assert bytes_done(folder) == sum(len(data) for name, (_, data) in before.items() if name.endswith(".png"))
+    with (folder / PREPARING).open("a") as file:
+        file.write('{"part": "training_dataset", "na')  # a line that a kill has cut off
+    (folder / TRAINING / "photos" / ".scene3.png.123.tmp").write_bytes(b"left behind")
+    assert write(folder).new == 3
+    assert bytes_done(folder) == sum(path.stat().st_size for path in folder.glob("*/*/*.png"))
+    after = tree_of(folder)
+    assert all(after[name] == before[name] for name in before if name.endswith(".png"))
+    assert not (folder / PREPARING).exists() and not list(folder.rglob("*.tmp"))
+    write(tmp_path / "whole")
+    assert {name: data for name, (_, data) in tree_of(tmp_path / "whole").items()} == {
+        name: data for name, (_, data) in after.items()
+    }
+
+
+def test_a_half_written_file_of_a_half_made_folder_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    stopped_after(folder, 3, monkeypatch)
+    photo = folder / TRAINING / "photos" / "scene0.png"
+    whole = photo.read_bytes()
+    photo.write_bytes(b"")  # what a power cut can leave of a file
+    assert write(folder).new == 4 and photo.read_bytes() == whole
+
+
+def test_a_scene_that_was_bad_may_be_put_right_but_a_finished_one_may_not_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, some = tmp_path / "data", items()
+    stopped_after(folder, 3, monkeypatch)
+    better = dataclasses.replace(some[4], scene=some_scene(99))
+    assert write(folder, [*some[:4], better, some[5]]).new == 3
+    before = tree_of(folder)
+    other = dataclasses.replace(some[0], scene=some_scene(99))
+    with pytest.raises(UserError, match="made from another source: training_dataset/scene0 differs; it is not over"):
+        write(folder, [other, *some[1:]])
+    assert tree_of(folder) == before
+
+
+@pytest.mark.parametrize("state", ["finished", "half made"])
+def test_another_source_palette_or_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    folder, some = tmp_path / "data", items()
+    if state == "finished":
+        write(folder)
+    else:
+        stopped_after(folder, 3, monkeypatch)
+    before = tree_of(folder)
+    with pytest.raises(UserError, match=r"made from another source \('made up'\) and is not overwritten; choose"):
+        write(folder, [dataclasses.replace(some[0], name="other"), *some[1:]])
+    with pytest.raises(UserError, match="made from another size"):
+        write(folder, size=(20, 12))
+    with pytest.raises(UserError, match="made from another palette"):
+        write_folder(folder, some, CAMVID, {})
+    assert tree_of(folder) == before
+
+
+@pytest.mark.parametrize("name", ["training_dataset", "palette.json"])
+def test_what_prepare_did_not_make_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=f"{name} was not made by prepare and is not overwritten; move it away"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def test_a_file_of_a_finished_folder_that_is_gone_or_changed(tmp_path: Path) -> None:
+    write(tmp_path / "data")
+    before = tree_of(tmp_path / "data")
+    label_map = tmp_path / "data" / TEST / "labels" / "scene5.png"
+    label_map.unlink()
+    assert write(tmp_path / "data").new == 1
+    assert {name: data for name, (_, data) in tree_of(tmp_path / "data").items()} == {
+        name: data for name, (_, data) in before.items()
+    }
+    label_map.write_bytes(b"my own")
+    with pytest.raises(UserError, match="scene5.png was changed since prepare wrote it and is not overwritten"):
+        write(tmp_path / "data")
+    assert label_map.read_bytes() == b"my own"
+
+
+def test_zips_hold_the_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder)
+    assert [path.name for path in write(folder, zipped=True).zips] == [f"{part}.zip" for part in PARTS]
+    tree = tree_of(folder)
+    for part in PARTS:
+        packed = members(folder / f"{part}.zip")
+        assert packed == {name: tree[name][1] for name in tree if name.startswith(f"{part}/")} | {
+            "palette.json": tree["palette.json"][1]
+        }
+
+
+def test_scenes_that_do_not_match(tmp_path: Path) -> None:
+    good = some_scene()
+    for scene, message in (
+        (Scene(good.photo[1:], good.labels), "has 40x29 pixels and its map.* 40x30"),
+        (Scene(good.photo, good.labels, good.instances[:, 1:]), "has 40x30 pixels and its map.* 39x30"),
+        (Scene(good.photo, good.labels + 20), "the label map of scene 'a' holds the ids 43, 46, which the palette"),
+    ):
+        with pytest.raises(UserError, match=message):
+            write(tmp_path / "data", [Ready(TRAINING, "a", scene)])
+    some = [Ready(TRAINING, "a", good), Ready(TRAINING, "b", Scene(good.photo, good.labels))]
+    with pytest.raises(UserError, match="training_dataset/b has no instances and others have"):
+        write(tmp_path / "other", some)
+    assert not (tmp_path / "other" / PREPARED).exists()
+
+
+def test_a_full_disk_names_the_file_and_leaves_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        os.close(os.open(self, os.O_CREAT | os.O_WRONLY))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as error:
+        patch.setattr(Path, "write_bytes", full)
+        write(tmp_path / "data")
+    assert error.value.filename == str(tmp_path / "data" / PREPARING)
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert write(tmp_path / "data").new == 6
+
+
+def test_all_cores_work_and_none_after_an_error(tmp_path: Path) -> None:
+    from gan.data.parallel import in_threads
+
+    both, seen = threading.Barrier(2, timeout=20), []
+
+    def work(k: int) -> int:
+        seen.append(k)
+        if k < 2:
+            both.wait()  # passes only where two run at once
+        if k == 3:
+            raise ValueError(k)
+        return -k
+
+    results = in_threads(work, range(1000), threads=2)
+    assert [next(results) for _ in range(3)] == [0, -1, -2]
+    with pytest.raises(ValueError, match="3"):
+        next(results)
+    assert len(seen) < 20

@@ -23,7 +23,7 @@ FORMAT = 1
 WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is handed on may hold it alone
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
-REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "seed", "precision")
+REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +31,8 @@ class About:
     """What a checkpoint says of itself.
 
     Attributes:
-        kind: which program made it, "dcgan".
-        class_val: the parameter of the run.
+        kind: which program made it, "dcgan" or "pix2pix" for example.
+        class_val: the parameter of the run; "" where there is none.
         iteration: updates made.
         network: sizes of the networks, the fields of the program's `Network`.
         config: all parameters of the run.

@@ -40,14 +40,18 @@ class Schedule:
     checkpoint_interval: int
     keep_checkpoints: int
 
-    def space(self, checkpoint_size: int) -> int:
+    def space(self, checkpoint_size: int, grid_size: int = GRID_BYTES) -> int:
         """Bytes of disk that the run will need at most, nearly.
 
         One checkpoint is there twice while it is stored, and the best one stays besides the others.
+
+        Args:
+            checkpoint_size: bytes of a checkpoint, and of what is logged with it.
+            grid_size: bytes of a grid of samples, wherever it is kept.
         """
         coming = (self.end - self.start) // self.checkpoint_interval + 1
         grids = (self.end - self.start) // self.sample_interval + 1
-        return checkpoint_size * (min(coming, self.keep_checkpoints + 2) + 2) + grids * GRID_BYTES
+        return checkpoint_size * (min(coming, self.keep_checkpoints + 2) + 2) + grids * grid_size
 
 
 class Session:
@@ -58,11 +62,13 @@ class Session:
         trained: networks, optimizers and data; what `Trainable` lists.
         about: what its checkpoints say of themselves, at any iteration.
         schedule: when to do what.
-        real: uint8 (N, height, width, 3), all real images.
+        real: uint8 (N, height, width, 3), all real images, or those that samples are to be like.
         score: scores of the generator as it is, by name; taken with every checkpoint.
         ranked_by: the score that tells the best checkpoint, lower is better.
         folder: where grids go on this machine.
         again: the command that goes on from a good run, given its reference.
+        sheet: the picture that shows samples; a grid of them by default.
+        real_sheet: the picture that shows real images; a grid of some by default.
     """
 
     def __init__(
@@ -76,11 +82,15 @@ class Session:
         ranked_by: str,
         folder: Path,
         again: Callable[[str], str],
+        sheet: Callable[[np.ndarray], np.ndarray] = pictures.grid,
+        real_sheet: np.ndarray | None = None,
     ):
         self.folder = folder
         self._run, self._trained, self._about, self._schedule = run, trained, about, schedule
         self._score, self._ranked_by, self._again = score, ranked_by, again
         self._shown = real[_spread_over(len(real), SHOWN)]
+        self._sheet = sheet
+        self._real_sheet = pictures.grid(self._shown) if real_sheet is None else real_sheet
         self._scores: dict[str, dict[int, float]] = {}
         self._watch = Watch()
         self._history: dict[str, list[float]] = {"iteration": []}
@@ -90,9 +100,8 @@ class Session:
     def train(self) -> int:
         """Train to the end of the schedule, or until something stops it; the exit status of the program."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        real = pictures.grid(self._shown)
-        Image.fromarray(real).save(self.folder / "real.png")
-        self._run.image("samples/real", real, self._schedule.start)
+        Image.fromarray(self._real_sheet).save(self.folder / "real.png")
+        self._run.image("samples/real", self._real_sheet, self._schedule.start)
         every = [
             (self._schedule.sample_interval, self._record_samples),
             (self._schedule.checkpoint_interval, self._record_checkpoint),
@@ -143,7 +152,7 @@ class Session:
 
     def _record_samples(self, done: int) -> None:
         samples = self._trained.sample()
-        sheet = pictures.grid(samples)
+        sheet = self._sheet(samples)
         Image.fromarray(sheet).save(self.folder / f"generated-{done:06d}.png")
         self._run.image("samples/generated", sheet, done)
         self._tell(done, self._watch.samples(done, samples, self._shown))
@@ -173,22 +182,29 @@ class Session:
         return min(ranked, key=lambda k: (ranked[k], -k), default=None)
 
     def _write_report(self, done: int) -> None:
-        report = Report(f"Training, class_val {self._about.class_val}, {done} iterations")
+        about = self._about
+        what = f"class_val {about.class_val}" if about.class_val else about.kind
+        report = Report(f"Training, {what}, {done} iterations")
         report.text(f"Run {self._run.id}, from iteration {self._schedule.start} to {done} of {self._schedule.end}.")
         for iteration, finding in self._findings:
             report.text(f"Iteration {iteration}: {finding.words}", warn=True)
         report.heading("Generated, from fixed noise")
-        report.picture(Image.fromarray(pictures.grid(self._trained.sample())), "generated images")
+        report.picture(Image.fromarray(self._sheet(self._trained.sample())), "generated images")
         report.heading("Real")
-        report.picture(Image.fromarray(pictures.grid(self._shown)), "real images")
+        report.picture(Image.fromarray(self._real_sheet), "real images")
         steps = self._history["iteration"]
         if steps:
             report.heading("Losses and discriminator accuracy")
-            for label in ("loss", "accuracy"):
+            for label in ("loss", "accuracy", "l1"):
                 chosen = {name: (steps, self._history[name]) for name in self._trained.metric_names if label in name}
-                report.picture(pictures.curves(chosen, "iterations", label), f"curves of {', '.join(chosen)}")
+                if chosen:
+                    report.picture(pictures.curves(chosen, "iterations", label), f"curves of {', '.join(chosen)}")
             speed = float(np.median(self._history["images_per_second"]))
-            report.text(f"Median speed: {speed:.0f} images a second.")
+            report.text(f"Median speed: {speed:.0f} images a second." if speed >= 10 else
+                        f"Median speed: {speed:.2f} images a second.")  # fmt: skip
+            if "data_wait" in self._history:
+                waited = float(np.mean(self._history["data_wait"]))
+                report.text(f"Share of the time that updates waited for data: {waited:.2%}.")
         if self._scores:
             report.heading("Scores at the checkpoints")
             best = self._best()
@@ -201,9 +217,7 @@ class Session:
             rows = [[k, *(self._scores[name].get(k, "-") for name in names)] for k in scored]
             report.table(["iteration", *names], rows)
         report.heading("Data and parameters")
-        report.table(
-            ["name", "value"], [*map(list, self._about.data.items()), *map(list, self._about.config.items())]
-        )
+        report.table(["name", "value"], [*map(list, about.data.items()), *map(list, about.config.items())])
         self._run.report(report)
 
 

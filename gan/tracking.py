@@ -217,14 +217,19 @@ class GoodRun:
 
 
 def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False) -> GoodRun | None:
+    """The checkpoint of one kind of program that a `goodrun_ref` names; see `resolve_any`."""
+    return resolve_any(reference, {kind: class_val}, one_of_all)
+
+
+def resolve_any(reference: str, wanted: dict[str, str], one_of_all: bool = False) -> GoodRun | None:
     """The checkpoint that a `goodrun_ref` names.
 
     Args:
         reference: "" for none; a run id (its best checkpoint by score, else its last); "<run id>/<iteration>";
             "<iteration>" in the newest run of the same class that kept it; "models:/<name>@<alias>"; "pretrained"
             for the weights that come with the project; a folder that holds a checkpoint.
-        kind: of program that must have made it, "dcgan".
-        class_val: the class that it must have been trained on, or "all".
+        wanted: kinds of program that may have made it ("dcgan", "pix2pix"), and of each the class that it must have
+            been trained on: a class, "all", or "" for programs without classes.
         one_of_all: a checkpoint of all classes will do for any class.
 
     Raises:
@@ -243,12 +248,15 @@ def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False)
         if in_run:
             path = _from_run(in_run[1], int(in_run[2]) if in_run[2] else None)
         elif is_iteration:
-            path = _from_newest_run(int(reference), kind, class_val)
+            path = _from_newest_run(int(reference), wanted)
         else:
             path = _from_alias(reference)
     about = read_about(path)
-    if about.kind != kind:
-        raise UserError(f"goodrun_ref {reference} was made by {about.kind} and can't be used by {kind}.")
+    if about.kind not in wanted:
+        raise UserError(
+            f"goodrun_ref {reference} was made by {about.kind} and can't be used by {' or '.join(wanted)}."
+        )
+    class_val = wanted[about.kind]
     if about.class_val != class_val and not (one_of_all and about.class_val == "all"):
         raise UserError(
             f"goodrun_ref {reference} was trained on class_val {about.class_val}, not {class_val}; "
@@ -362,17 +370,17 @@ def _from_run(run_id: str, iteration: int | None) -> Path:
     raise UserError(f"goodrun_ref: every checkpoint of run {run_id} is damaged; start again without goodrun_ref.")
 
 
-def _from_newest_run(iteration: int, kind: str, class_val: str) -> Path:
+def _from_newest_run(iteration: int, wanted: dict[str, str]) -> Path:
     found: dict[int, str] = {}
-    for run_id in _runs(kind, class_val):
-        kept = _kept(run_id)
-        if iteration in kept:
-            return _fetched(run_id, kept[iteration])
-        found |= kept
+    for kind, class_val in wanted.items():
+        for run_id in _runs(kind, class_val):
+            kept = _kept(run_id)
+            if iteration in kept:
+                return _fetched(run_id, kept[iteration])
+            found |= kept
     listed = f"there are {', '.join(map(str, sorted(found)))}" if found else "there are none at all"
-    raise UserError(
-        f"goodrun_ref: no run of class_val {class_val} has a checkpoint of iteration {iteration}; {listed}."
-    )
+    which = " or of ".join(f"class_val {class_val}" if class_val else kind for kind, class_val in wanted.items())
+    raise UserError(f"goodrun_ref: no run of {which} has a checkpoint of iteration {iteration}; {listed}.")
 
 
 def _from_alias(reference: str) -> Path:
@@ -442,8 +450,9 @@ def _iteration(model) -> int:
 
 
 def _runs(kind: str, class_val: str) -> list[str]:
-    """Ids of all runs of a kind and class, newest first."""
-    found = _search(f"tags.`{_KIND}` = '{kind}' and tags.{_CLASS} = '{class_val}'")
+    """Ids of all runs of a kind and class, newest first; of a kind where the class is ""."""
+    of_class = f" and tags.{_CLASS} = '{class_val}'" if class_val else ""
+    found = _search(f"tags.`{_KIND}` = '{kind}'{of_class}")
     return [run.info.run_id for run in found]
 
 

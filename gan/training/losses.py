@@ -63,3 +63,49 @@ def class_loss(logits, labels):
         float32 scalar, 0 or more; the logarithm of the number of classes for guessing.
     """
     return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+
+
+def binary_loss(logits, real: bool):
+    """How far logits are from calling everything real, or everything generated: mean binary cross-entropy.
+
+    The loss of the first GANs and of pix2pix (Isola et al. 2017, arXiv 1611.07004, section 3.1; the generator is
+    trained to be called real, section 3.3).
+
+    Args:
+        logits: float32 of any shape, higher for what seems real.
+        real: what they should say.
+
+    Returns:
+        float32 scalar, 0 or more; log 2 for logits of 0.
+    """
+    return ops.mean(ops.softplus(-logits if real else logits))
+
+
+def absolute_distance(made, wanted, shares: bool = False):
+    """The mean over pixels of how far a picture is from the one that is wanted (L1).
+
+    Args:
+        made: float32 (N, height, width, channels): photos in [-1, 1], or shares of classes that sum to 1.
+        wanted: the same.
+        shares: whether they are shares: their distances are added over the classes, not averaged.
+
+    Returns:
+        float32 scalar in 0-2.
+    """
+    apart = ops.abs(made - wanted)
+    return ops.mean(ops.sum(apart, axis=-1)) if shares else ops.mean(apart)
+
+
+def pixel_loss(logits, classes, weights):
+    """How far logits are from telling the class of every pixel: cross-entropy, weighed by class.
+
+    Args:
+        logits: float32 (N, height, width, C).
+        classes: int32 (N, height, width), from 0 to C - 1.
+        weights: float32 (C,), what a pixel of each class weighs.
+
+    Returns:
+        float32 scalar, 0 or more: the mean over all pixels.
+    """
+    losses = ops.sparse_categorical_crossentropy(classes, logits, from_logits=True)
+    return ops.mean(losses * ops.take(weights, classes))

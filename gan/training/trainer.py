@@ -1,7 +1,8 @@
 """The loop: compiled blocks of iterations, and what is to be done between them.
 
 It knows nothing of networks or of the archive.  What it trains offers `iterate(iteration)` and `metric_names`
-(see `gan.training.dcgan.SignGan`); what happens between blocks is in the callbacks.
+(see `gan.training.dcgan.SignGan`), and perhaps a `feed` that prepares its data beside the compiled loop (see
+`gan.training.paired.Pairs`); what happens between blocks is in the callbacks.
 """
 
 import signal
@@ -79,7 +80,7 @@ def train(
         every: pairs of an interval in iterations and what to call with the number of updates made, at each
             multiple of the interval and at the end, in this order.
         report: called after each block with the number of updates made and the metrics averaged over the block,
-            "images_per_second" among them; returns whether to stop here.
+            see `run_blocks`; returns whether to stop here.
         stop: looked at between blocks.
 
     Returns:
@@ -90,7 +91,7 @@ def train(
     with progress(end, "training", "iteration", start) as bar:
         for done, metrics in run_blocks(block, trainable, start, end, [interval for interval, _ in every]):
             bar.set_postfix(
-                {name: f"{value:.2f}" for name, value in metrics.items() if name.endswith("loss")},
+                {name: f"{value:.2f}" for name, value in metrics.items() if name.endswith(("loss", "data_wait"))},
                 refresh=False,
             )
             bar.update(done - bar.n)
@@ -123,14 +124,27 @@ def run_blocks(
     """Run compiled blocks one by one from `start` to `end`.
 
     Yields:
-        The number of updates made, and the metrics averaged over the block, "images_per_second" among them.
+        The number of updates made, and the metrics averaged over the block, "images_per_second" among them; with a
+        feed also "data_wait", the share 0-1 of the time that updates waited for data.
+
+    Raises:
+        UserError: the feed met damaged data.
     """
+    feed = getattr(trainable, "feed", None)
     for first, count in blocks(start, end, intervals):
         began = time.perf_counter()
-        averages = block(tf.constant(first), tf.constant(count)).numpy()
+        try:
+            averages = block(tf.constant(first), tf.constant(count)).numpy()
+        except tf.errors.OpError:
+            if feed is not None and feed.trouble is not None:
+                raise feed.trouble from None
+            raise
         elapsed = time.perf_counter() - began
         metrics = dict(zip(trainable.metric_names, map(float, averages), strict=True))
-        yield first + count, metrics | {"images_per_second": count * trainable.batch_size / elapsed}
+        metrics["images_per_second"] = count * trainable.batch_size / elapsed
+        if feed is not None:
+            metrics["data_wait"] = feed.waited() / elapsed
+        yield first + count, metrics
 
 
 def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, int]]:

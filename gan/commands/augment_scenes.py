@@ -1,0 +1,123 @@
+"""New labelled pairs of street scenes from a good run: label maps with more of the rare classes, and photos of them.
+
+uv run python -m gan.commands.augment_scenes --goodrun_ref RUN --count 500
+"""
+
+import dataclasses
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.command_line import option, require, run
+from gan.errors import UserError
+
+PIXEL_BYTES = 4  # of a generated pair on the disk, at most, for each of its pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """Generate labelled pairs of street scenes that show more of the rare classes."""
+
+    goodrun_ref: str = option(
+        "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+    )
+    data: str = option("", "folder of prepared scenes, or drawn; by default the data of the run")
+    count: int = option(500, "pairs to keep")
+    classes: str = option("", "classes to put in, names or ids with commas between; by default the rare ones")
+    seed: int = option(0, "of the label maps, 0 or more; the same run, data and seed give the same bytes")
+    agreement: str = option(
+        "auto", "share of each class, 0-1, that the segmenter has to find; auto: by class, from real photos"
+    )
+    segmenter_iterations: int = option(2_000, "training of the segmenter, if the archive has none yet")
+    with_real: bool = option(False, "the real training pairs too, beside the generated ones")
+    zipped: bool = option(False, "a zip of each part besides")
+    output: str = option("", "folder to write to; by default one under images/augment_scenes, named after the run")
+
+    def __post_init__(self):
+        require(1 <= self.count <= 100_000, "count", "from 1 to 100000", self.count)
+        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        number = re.fullmatch(r"[01]|[01]?\.\d{1,6}", self.agreement)
+        fits = self.agreement == "auto" or (number is not None and float(self.agreement) <= 1)
+        require(fits, "agreement", "auto or a number from 0 to 1", self.agreement)
+        iterations = self.segmenter_iterations
+        require(1 <= iterations <= 1_000_000, "segmenter_iterations", "from 1 to 1000000", iterations)
+
+
+def main(config: AugmentConfig) -> None:
+    """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
+    # Imported here, so that --help and mistakes in parameters are answered at once.
+    from gan import tracking
+    from gan.augment_networks import restore
+    from gan.augmented_folder import made_before
+    from gan.augmenting import parse_classes
+    from gan.storage import require_writable
+
+    good = restore(config.goodrun_ref, config.data)
+    scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size
+    classes = parse_classes(config.classes, scenes.palette)
+    origin = good.origin() | {
+        "classes": list(classes),
+        **{name: getattr(config, name) for name in ("count", "seed", "agreement", "with_real", "zipped")},
+        "segmenter_iterations": config.segmenter_iterations,
+    }
+    name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
+    output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
+    if made_before(output, origin):
+        print(f"{output} holds these very pairs already.")
+        return
+    room = output if output.exists() else output.parent
+    real = len(scenes.validation) + len(scenes.test) + config.with_real * len(scenes.training)
+    twice = 2 if config.zipped else 1
+    require_writable(room, twice * (config.count + real) * width * height * PIXEL_BYTES)
+
+    from gan.augment_report import Gallery, summary, thrown_text
+    from gan.augmented_folder import Shelf, write_manifest
+    from gan.augmenting import FINER, Tally, generate, require_objects
+    from gan.data.cutouts import Pool
+    from gan.scoring.agreeing import filter_for
+    from gan.session import say
+    from gan.storage import fill_folder
+    from gan.training.devices import make_deterministic
+
+    make_deterministic()
+    pool = Pool(scenes.training, classes, config.seed, FINER * height)
+    for lacking in require_objects(pool):
+        say(f"no {lacking} in the training scenes stands whole and in full view: none is put in.")
+    photos, answers = good.photos(config.seed), good.answers(config.segmenter_iterations, say)
+    keep, usual = filter_for(config.agreement, scenes.validation, (width, height), answers)
+    tally, gallery = Tally(), Gallery(pool)
+    with tempfile.TemporaryDirectory(dir=room, prefix=".augmenting-") as folder:
+        shelf = Shelf(Path(folder) / "shelf", scenes, config.seed, good.traits())
+        for pair in generate(pool, config.count, config.seed, (width, height), photos, answers, keep, tally):
+            gallery.add(pair)
+            if pair.verdict.agrees:
+                shelf.add(pair)
+        say(thrown_text(tally, keep))
+        if not tally.kept:
+            raise UserError(
+                f"of {tally.tries} tries no pair agreed with its label map enough to be kept; use a good run that "
+                f"was trained longer, or ask for less with --agreement (it is {config.agreement})."
+            )
+        part = Path(folder) / output.name
+        words = f"Generated from iteration {goodrun.iteration} of run {goodrun.run_id}, seed {config.seed}"
+        shelf.write(part, {"source": words}, (width, height), config.with_real, config.zipped)
+        gallery.write(part, f"{words}; label maps made from the training part of {scenes.name}.", keep, usual, tally)
+        write_manifest(part, origin, keep, usual, tally, shelf.entries)
+        with tracking.archived_run("augment_scenes", f"augment_scenes {name}", config) as opened:
+            opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
+            opened.data(scenes.name, scenes.training.digest(), "augmentation")
+            opened.metrics(tally.numbers() | {"agreement": gallery.agreement, "kept_of_real": usual.kept}, 0)
+            opened.image("samples/contact-sheet", gallery.sheet(), 0)
+            for file in ("contact-sheet.png", "report.html", "manifest.json", "palette.json"):
+                opened.file(part / file)
+            fill_folder(part, output)
+    say(summary(tally, usual))
+    if tally.kept < config.count:
+        say(f"{config.count} were asked for: after {tally.tries} tries, the most there are, it was given up.")
+    print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {tracking.browse_hint(opened.id)}")
+
+
+if __name__ == "__main__":
+    run(AugmentConfig, main)

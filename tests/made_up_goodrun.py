@@ -1,0 +1,26 @@
+"""A generator that has learned nothing, as a checkpoint in a folder: small, quick, and the same each time."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+
+from gan import checkpoints
+from gan.checkpoints import About
+from gan.data.signs import CLASSES
+
+RUN_ID = "0123456789abcdef" * 2
+
+
+def write_goodrun(folder: Path, class_val: str = "all", data: dict | None = None, config: dict | None = None) -> str:
+    """Write the checkpoint of iteration 7 of a run of all classes, or of one; what `goodrun_ref` takes."""
+    from gan.training.dcgan import Network
+
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(3)
+    network = Network(CLASSES if class_val == "all" else 1, 8, 8)
+    config = {"use_test": False, "use_held_out": False} | (config or {})
+    data = {"name": "made up", "digest": "0" * 16, "images": 5} | (data or {})
+    about = About("dcgan", class_val, 7, dataclasses.asdict(network), config, data, RUN_ID)
+    checkpoints.save(folder / checkpoints.file_name(7), about, {"averaged": network.build_generator().variables})
+    return str(folder)

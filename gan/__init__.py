@@ -52,3 +52,12 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # a server that i
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one for every file
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # else a saved model asks for all that this project needs
+
+
+def __getattr__(name):
+    # Loaded when it is asked for: nothing else here needs imbalanced-learn, and importing the package stays quick.
+    if name == "GANOverSampler":
+        from gan.oversampler import GANOverSampler
+
+        return GANOverSampler
+    raise AttributeError("module 'gan' has no attribute " + repr(name))

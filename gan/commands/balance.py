@@ -1,0 +1,149 @@
+"""Fill up the classes that have few images with generated ones, and write the balanced data set."""
+
+import dataclasses
+import os
+import shlex
+import tempfile
+from pathlib import Path
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.balancing import parse_classes, parse_target
+from gan.command_line import option, require, run
+from gan.errors import UserError
+
+PICTURE_BYTES = 20_000_000  # of sheets and report on the disk
+
+
+@dataclasses.dataclass(frozen=True)
+class BalanceConfig:
+    """Fill up the classes of a data set with generated images."""
+
+    goodrun_ref: str = option(
+        "pretrained",
+        "run to generate from: pretrained, run id, run id/iteration, iteration, models:/NAME@ALIAS, folder",
+    )
+    target: str = option(
+        "largest", "images of a class: `largest` (as the largest class has), a number, or a factor like 1.5x"
+    )
+    classes: str = option("all", "classes to fill up: `all` that have too few, or class ids like 0,19,37")
+    source: str = option(
+        "traffic-signs-data", "data to fill up: folder with train.p, one such file, class folders 0-42, or `drawn`"
+    )
+    output: str = option("traffic-signs-balanced", "new folder for the balanced data; `data` understands it")
+    seed: int = option(0, "of the latents, 0 or more; the same seed gives the same bytes")
+    quality: float = option(
+        0.5, "probability, 0 to below 1, that a classifier must give the class of an image; 0 keeps all, copies too"
+    )
+    folders: bool = option(False, "also write all images as PNGs, in a folder for each class")
+    judge_iterations: int = option(2_000, "training of the classifier that sorts, if the archive has none yet")
+
+    def __post_init__(self):
+        parse_target(self.target)
+        parse_classes(self.classes)
+        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
+        require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
+        most = 1_000_000
+        require(1 <= self.judge_iterations <= most, "judge_iterations", f"from 1 to {most}", self.judge_iterations)
+
+
+def main(config: BalanceConfig) -> None:
+    """What is lacking -> generate and sort -> write -> archive."""
+    # Imported here, so that --help and mistakes in parameters are answered at once.
+    from gan import balance_files, tracking
+    from gan.balancing import pickled_size, wanted
+    from gan.data.pickles import MAX_BYTES
+    from gan.storage import fill_folder, require_writable
+
+    goodrun = restored(config)
+    source = balance_files.open_source(config.source)
+    lacking = wanted(source.train.counts(), config.target, parse_classes(config.classes))
+    if not lacking.any():
+        raise UserError(
+            f"there is nothing to add: with target={config.target} and classes={config.classes} no class has too few "
+            "images; give a larger target."
+        )
+    origin = balance_files.origin(source, goodrun, dataclasses.asdict(config))
+    output = Path(os.path.realpath(config.output))
+    if balance_files.made_before(output, origin):
+        print(f"{output / balance_files.BALANCED} is as this command makes it; nothing was changed.\n{after(config)}")
+        return
+    count = len(source.train) + int(lacking.sum())
+    size = pickled_size(source.train.images, count)
+    if size > 0.95 * MAX_BYTES:
+        raise UserError(
+            f"{count:,} images make a file of about {size / 1e6:,.0f} MB, and up to {MAX_BYTES / 1e6:,.0f} MB are "
+            "read again; give a smaller target or fewer classes."
+        )
+    room = output if output.exists() else output.parent
+    require_writable(room, 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
+
+    from gan import balance_report
+    from gan.filling import fill_classes
+
+    filled, features, judge = fill_classes(
+        source, goodrun, lacking, config.seed, config.quality, config.judge_iterations
+    )
+    words = balance_report.words(filled, goodrun, source)
+    with tempfile.TemporaryDirectory(dir=room, prefix=".balance-") as folder:
+        part = Path(folder) / output.name
+        part.mkdir()
+        balance_files.write_data(part, source, features, filled, goodrun.run_id)
+        if config.folders:
+            balance_files.write_by_class(part, source, features, filled)
+        title, command = f"{source.name}, balanced to {config.target}", again(config, goodrun)
+        files = balance_report.write(part, title, source.train, features, filled, words, command)
+        files.append(balance_files.write_manifest(part, origin, command, filled, words))
+        with tracking.archived_run("balance", f"balance {source.name} to {config.target}", config) as opened:
+            opened.data(source.name, source.train.digest(), "balancing")
+            opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": command})
+            opened.tags({"judge": judge.run_id} if judge else {})
+            opened.metrics(balance_report.metrics(filled), 0)
+            for file in files:
+                opened.file(file)
+            fill_folder(part, output)
+    print("\n".join([balance_report.table(filled), *words]))
+    print(f"{output / balance_files.BALANCED}: {len(features):,} images; report: {output / 'report.html'}")
+    print(f"{after(config)}\nbrowse: {tracking.browse_hint(opened.id)}")
+
+
+def restored(config: BalanceConfig):
+    """The good run: of all classes, or of the one class that is to be filled up."""
+    from gan import tracking
+
+    class_ids = parse_classes(config.classes)
+    class_val = str(class_ids[0]) if len(class_ids) == 1 else "all"
+    try:
+        return tracking.resolve(config.goodrun_ref, "dcgan", class_val, one_of_all=True)
+    except UserError as error:  # it speaks of the parameter that trains
+        raise UserError(str(error).replace("give class_val=", "give classes=")) from None
+
+
+def again(config: BalanceConfig, goodrun) -> str:
+    """The command line that makes the same data again, with a reference that will always name the same run."""
+    stays = config.goodrun_ref == BalanceConfig.goodrun_ref or Path(config.goodrun_ref).is_dir()
+    reference = config.goodrun_ref if stays else f"{goodrun.run_id}/{goodrun.iteration}"
+    given = dataclasses.asdict(config) | {"goodrun_ref": reference}
+    default = dataclasses.asdict(BalanceConfig())
+    return " ".join(
+        [module("balance"), *(f"--{k} {shlex.quote(str(v))}" for k, v in given.items() if v != default[k])]
+    )
+
+
+def after(config: BalanceConfig) -> str:
+    """What to do with the balanced data."""
+    from gan.data.sets import is_drawn
+
+    lines = [f"Next: train with `--data {shlex.quote(config.output)}`"]
+    if is_drawn(config.source) or (Path(config.source) / "train.p").is_file():  # what study opens
+        lines[0] += ", or measure whether generated images help:"
+        lines.append(f"  {module('study')} --data {shlex.quote(config.source)}")
+    return "\n".join(lines)
+
+
+def module(name: str) -> str:
+    """How a command is started in the project's folder."""
+    return f"{'uv run ' if 'UV' in os.environ else ''}python -m gan.commands.{name}"
+
+
+if __name__ == "__main__":
+    run(BalanceConfig, main)

@@ -12,9 +12,14 @@ from conftest import ROOT
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 CONFIGS = {
     "main": ("gan.commands.tour", "TourConfig"),
+    "tour_scenes": ("gan.commands.tour_scenes", "TourConfig"),
     "prepare": ("gan.commands.prepare", "PrepareConfig"),
     "train_dcgan": ("train_dcgan", "TrainConfig"),
+    "train_pix2pix": ("train_pix2pix", "TrainConfig"),
     "evaluate": ("evaluate", "EvaluateConfig"),
+    "augment_scenes": ("gan.commands.augment_scenes", "AugmentConfig"),
+    "balance": ("gan.commands.balance", "BalanceConfig"),
+    "study": ("gan.commands.study", "StudyConfig"),
     "promote": ("gan.commands.promote", "PromoteConfig"),
     "export": ("gan.commands.export", "ExportConfig"),
 }

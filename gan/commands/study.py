@@ -1,0 +1,140 @@
+"""Measure whether generated images help, against everything that people do without them."""
+
+import dataclasses
+import importlib
+import importlib.util
+import os
+import shlex
+import signal
+from pathlib import Path
+
+import gan  # noqa: F401  checks Python and the packages before anything else is imported
+from gan.checkpoints import MOST_ITERATIONS
+from gan.command_line import option, require, run, stops
+from gan.errors import UserError
+from gan.signs_arms import parse_arms, parse_regimes
+
+TASKS = {"signs": "gan.signs_study", "scenes": "gan.scene_study"}  # each has a `prepare` as gan.signs_study has it
+STATE_BYTES = 1_000_000_000  # of disk: data, generated images and generators of a study of all regimes, about
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig:
+    """Train the same classifier on many kinds of training data, and compare what it recognises."""
+
+    task: str = option("signs", "signs, or scenes")
+    data: str = option(
+        "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
+    )
+    regimes: str = option("full,5,3,2,1", "full, and numbers of tracks that the rare classes are cut to")
+    arms: str = option(
+        "",
+        "some of real, weights, oversampling, smote, classical, generated, generated-classical, mixed; all if empty",
+    )
+    seeds: int = option(5, "repetitions of every arm in every regime; two or more for intervals")
+    steps: int = option(1_500, "updates of the classifier, the same in every arm")
+    batch_size: int = option(128, "images an update")
+    goodrun_ref: str = option("", "run of all classes that generates in the regime `full`; trained here if empty")
+    gan_iterations: int = option(8_000, "training of a generator, one for every regime that is given none")
+    gan_seeds: int = option(1, "choices of tracks, and generators, in a regime; the seeds take turns")
+    quality: float = option(0.5, "probability of the wanted class from which a generated image is taken; 0: take all")
+    precision: str = option("float32", "of classifiers and generators: float32, or bfloat16 where that is faster")
+    workers: int = option(1, "processes that share the cores")
+    output: str = option("", "folder for results and finished experiments; images/study/<task> if empty")
+
+    def __post_init__(self):
+        require(self.task in TASKS, "task", "signs or scenes", self.task)
+        if self.task == "signs":
+            parse_arms(self.arms)
+            parse_regimes(self.regimes)
+        require(1 <= self.seeds <= 100, "seeds", "from 1 to 100", self.seeds)
+        require(1 <= self.steps <= 1_000_000, "steps", "from 1 to 1000000", self.steps)
+        require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
+        most = MOST_ITERATIONS
+        require(1 <= self.gan_iterations <= most, "gan_iterations", f"from 1 to {most}", self.gan_iterations)
+        require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
+        require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
+        known = self.precision in ("float32", "bfloat16")
+        require(known, "precision", "float32 or bfloat16", self.precision)
+        require(1 <= self.workers <= 64, "workers", "from 1 to 64", self.workers)
+
+
+def main(config: StudyConfig) -> int:
+    """Generators -> experiments -> table, charts, report -> archive; the exit status of the program."""
+    # Imported here, so that --help and mistakes in parameters are answered at once.
+    from gan.storage import require_writable
+    from gan.studying import Stopped, require_own
+
+    if importlib.util.find_spec(TASKS[config.task]) is None:
+        raise UserError(f"task={config.task} is not part of this version; give task=signs.")
+    folder = Path(config.output or f"images/study/{config.task}").resolve()
+    require_own(folder)
+    require_writable(folder, STATE_BYTES)
+    try:
+        study(config, folder)
+    except (KeyboardInterrupt, Stopped) as stop:
+        from gan.session import say
+
+        say(f"finished experiments are kept in {folder}; go on with\n  {again(config)}")
+        return stop.status if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
+    return 0
+
+
+def study(config: StudyConfig, folder: Path) -> None:
+    """Run what is missing of a study and tell its results."""
+    from gan import study_report, study_results, tracking
+    from gan.session import say
+    from gan.studying import Store, conduct, plain
+
+    studied, build = importlib.import_module(TASKS[config.task]).prepare(config, folder, train_generator, say)
+    design, store = studied.design, Store(folder, studied)
+    name = f"study {config.task} {config.data}"
+    say(
+        f"{name}: {len(design.regimes)} regimes x {len(design.arms)} arms x {design.seeds} seeds, "
+        f"{config.steps} steps each"
+    )
+    with tracking.archived_run("study", name, config) as run:
+
+        def told(cell, values):
+            where = f"{plain(cell.regime)}/{plain(cell.arm)}"
+            run.metrics({f"{measure}/{where}": value for measure, value in values.items()}, cell.seed)
+
+        try:
+            results = study_results.Results(design, conduct(studied, build, store, config.workers, told))
+        except KeyboardInterrupt:
+            run.finish("KILLED")
+            raise
+        for path in study_report.write(results, studied, folder, store.notes()):
+            run.file(path)
+        run.metrics(study_results.summary(results), 0)
+        run.tags({f"result.{plain(regime)}": results.sentence(regime) for regime in design.regimes})
+    say(f"report: {folder / 'report.html'}\nbrowse: {tracking.browse_hint(run.id)}\n\n{study_report.text(results)}")
+
+
+def again(config: StudyConfig) -> str:
+    """The command line that starts this study again."""
+    from gan.invocation import ROOT, command, start
+
+    script = "study.py"  # as if it were one: a module differs in how Python is told of it
+    before = start(script).removesuffix(shlex.quote(str(ROOT / script))).removesuffix(script)
+    options = command(script, config).removeprefix(start(script))
+    return f"{before}{'python ' if 'UV' in os.environ else ''}-m gan.commands.study{options}"
+
+
+def train_generator(
+    data: str, iterations: int, seed: int, use_held_out: bool, precision: str, goodrun_ref: str
+) -> tuple[str, int]:
+    """Train a generator of all classes as `train_dcgan.py` does; its run id, and the exit status."""
+    import train_dcgan
+    from gan import tracking
+
+    config = train_dcgan.TrainConfig(
+        class_val="all", data=data, iterations=iterations, seed=seed, use_held_out=use_held_out, precision=precision,
+        goodrun_ref=goodrun_ref, sample_interval=max(1, iterations // 8), keep_checkpoints=0, judge_iterations=0,
+    )  # fmt: skip
+    with tracking._opened_set_aside():  # the run that `mlflow run` has opened is the study's
+        return train_dcgan.train(config)
+
+
+if __name__ == "__main__":
+    run(StudyConfig, main)

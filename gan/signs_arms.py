@@ -1,0 +1,175 @@
+"""Arms and regimes of the study of signs: what a classifier is trained on, and how few tracks rare classes keep."""
+
+import dataclasses
+import re
+
+import numpy as np
+
+from gan.data.signs import NAMES, Signs
+from gan.errors import UserError
+
+FULL = "full"
+MOST_TRACKS = 1_000  # that a regime may name
+MOST_IMAGES = 20_000  # of a class that an arm may be filled up to
+RARE = 10  # classes, at most a quarter of those that there are
+MIX = 0.5  # share of the missing images that the mixed arm draws from generated ones, where none is given
+REAL_LAST = 0.4  # of the steps of the mixed arm that see real images only: the last ones
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """What a classifier is trained on. Every arm makes as many steps, of as many images.
+
+    Attributes:
+        name: as the parameter `arms` says it.
+        words: for tables.
+        even: classes are drawn evenly, and not as often as the data has them.
+        weighted: the loss of an image is weighed by how rare its class is.
+        classical: mirror images that are signs, and changed light and view.
+        source: where further images are from: "", "smote" or "generated".
+        target: images that each class is filled up to; 0: as many as the largest class has.
+        mix: 0, or the share of the missing images that is drawn from the generated ones, in the first steps.
+    """
+
+    name: str
+    words: str
+    even: bool = False
+    weighted: bool = False
+    classical: bool = False
+    source: str = ""
+    target: int = 0
+    mix: float = 0.0
+
+
+_CLASSICAL = "mirrored where that is a sign; turned, moved, zoomed and in other light"
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("real", "real images only, as the data has them"),
+        Arm("weights", "real images only, the loss weighed by class (images / classes / images of the class)",
+            weighted=True),
+        Arm("oversampling", "real images only, classes drawn evenly (random oversampling)", even=True),
+        Arm("smote", "filled up to the largest class by SMOTE on pixels (imbalanced-learn)", source="smote"),
+        Arm("classical", f"real images, classes drawn evenly, {_CLASSICAL}", even=True, classical=True),
+        Arm("generated", "filled up with generated images", source="generated"),
+        Arm("generated-classical", f"filled up with generated images; all {_CLASSICAL}", source="generated",
+            classical=True),
+        Arm("mixed", "as classical; at first a share of what a class lacks is drawn from generated images, at last "
+            "real images only", even=True, classical=True, source="generated", mix=MIX),
+    )
+}  # fmt: skip
+
+
+def parse_arms(text: str) -> tuple[Arm, ...]:
+    """The arms that the parameter `arms` names, in its order; "" for all of `ARMS`.
+
+    `generated` and `generated-classical` take a number of images to fill every class up to (`generated:1000`),
+    `mixed` a share above 0 and up to 1 (`mixed:0.25`).
+
+    Raises:
+        UserError: there is no such arm, one is named twice, or its number is out of range.
+    """
+    names = [name.strip() for name in text.split(",")] if text else list(ARMS)
+    if len(set(names)) < len(names):
+        raise UserError(f"arms names one twice: {text!r}.")
+    return tuple(_arm(name) for name in names)
+
+
+def _arm(name: str) -> Arm:
+    base, colon, number = name.partition(":")
+    arm = ARMS.get(base)
+    if arm is None or (colon and arm.source != "generated"):
+        raise UserError(
+            f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, mixed:SHARE), "
+            f"not {name!r}."
+        )
+    if not colon:
+        return arm
+    if arm.mix:
+        share = float(number) if re.fullmatch(r"\d(\.\d{1,4})?", number) else 0.0
+        if not 0 < share <= 1:
+            raise UserError(f"the arm mixed takes a share above 0 and up to 1, as mixed:0.25, not {number!r}.")
+        return dataclasses.replace(arm, name=name, mix=share, words=f"{arm.words} (share {number})")
+    count = int(number) if re.fullmatch(r"\d{1,6}", number) else 0
+    if not 1 <= count <= MOST_IMAGES:
+        raise UserError(
+            f"the arm {base} takes the images to fill each class up to, from 1 to {MOST_IMAGES}, not {number!r}."
+        )
+    return dataclasses.replace(arm, name=name, target=count, words=f"{arm.words} (up to {count} a class)")
+
+
+def parse_regimes(text: str) -> tuple[str, ...]:
+    """The regimes that the parameter `regimes` names: numbers of tracks, the fewest first, and "full" as the last.
+
+    Raises:
+        UserError: one is no number of tracks, or named twice.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name != FULL and not (re.fullmatch(r"[1-9]\d{0,3}", name) and int(name) <= MOST_TRACKS):
+            raise UserError(
+                f"regimes are {FULL} and numbers of tracks from 1 to {MOST_TRACKS} with commas between them, as "
+                f"full,5,3,2,1, not {name!r}."
+            )
+    if len(set(names)) < len(names):
+        raise UserError(f"regimes names one twice: {text!r}.")
+    return tuple(sorted(names, key=lambda name: MOST_TRACKS + 1 if name == FULL else int(name)))
+
+
+def rare_classes(signs: Signs) -> list[int]:
+    """The ids of the smallest classes, ascending: ten of 43; of two of a size the one with the lower id."""
+    counts = signs.counts()
+    present = np.flatnonzero(counts)
+    wanted = min(RARE, max(1, len(present) // 4))
+    return sorted(present[np.argsort(counts[present], kind="stable")][:wanted].tolist())
+
+
+def cut_tracks(signs: Signs, regime: str, rare: list[int], draw: int) -> Signs:
+    """The training images of a regime: rare classes keep a few tracks, the others all of theirs.
+
+    What a class keeps with one track it keeps with two, so that regimes differ in nothing else.
+
+    Args:
+        signs: training images, nothing held out among them.
+        regime: "full" or a number of tracks.
+        rare: ids of the classes that are cut.
+        draw: of the choice of tracks; another one keeps others.
+
+    Raises:
+        UserError: a rare class has images whose track is not known, or nothing is cut.
+    """
+    if regime == FULL:
+        return signs
+    kept = np.ones(len(signs), bool)
+    for k in rare:
+        of_class = np.flatnonzero(signs.labels == k)
+        tracks = np.unique(signs.tracks[of_class])
+        if len(tracks) and tracks[0] < 0:
+            raise UserError(
+                f"regimes {regime}: the tracks of class {k} ({NAMES[k]}) are not known, so it can't be cut to some "
+                f"of them; give regimes={FULL}."
+            )
+        chosen = np.random.default_rng([draw, k]).permutation(tracks)[: int(regime)]
+        kept[of_class] = np.isin(signs.tracks[of_class], chosen)
+    if kept.all():
+        raise UserError(
+            f"regimes {regime}: the rare classes have {regime} tracks or fewer to train on, so nothing is cut; "
+            f"give a smaller number, or {FULL}."
+        )
+    return signs.take(kept)
+
+
+def missing_images(counts: np.ndarray, target: int) -> np.ndarray:
+    """int64 (C,): how many images each class lacks; a class that has none at all lacks none.
+
+    Args:
+        counts: integers (C,), real images of each class.
+        target: images of a class; 0: as many as the largest has.
+    """
+    return np.where(counts > 0, np.maximum((target or counts.max()) - counts, 0), 0)
+
+
+def class_weights(counts: np.ndarray) -> np.ndarray:
+    """float64 (C,): images / classes / images of the class, as scikit-learn's "balanced"; 0 for absent classes."""
+    present = counts > 0
+    return np.where(present, counts.sum() / present.sum() / np.maximum(counts, 1), 0.0)

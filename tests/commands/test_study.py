@@ -1,0 +1,232 @@
+"""The command from end to end: generators, experiments, results, the archive, and going on after an interruption."""
+
+import dataclasses
+import json
+import signal
+from pathlib import Path
+
+import conftest
+import mlflow
+import numpy as np
+import pytest
+
+from gan import balancing, checkpoints, signs_study
+from gan.checkpoints import About
+from gan.command_line import stops
+from gan.commands import study as command
+from gan.commands.study import StudyConfig, again, main
+from gan.data.gtsrb import read_signs
+from gan.data.sets import open_signs, select
+from gan.data.split import cut
+from gan.studying import Cell, Stopped
+
+QUICK = {"seeds": 2, "steps": 3, "batch_size": 8, "gan_iterations": 2, "output": "out"}
+
+
+def refused(capsys, **changed) -> str:
+    return conftest.refused(capsys, StudyConfig, main, **changed)
+
+
+def run(**changed) -> int:
+    """The exit status of the command."""
+    with pytest.raises(SystemExit) as stopped:
+        conftest.run_script(StudyConfig, main, **changed)
+    return stopped.value.code
+
+
+def newest(kind: str):
+    return mlflow.search_runs(
+        filter_string=f"tags.`gan.kind` = '{kind}'", order_by=["attributes.start_time DESC"], output_format="list"
+    )
+
+
+# --- mistakes
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"task": "faces"}, "task is signs or scenes"),
+        ({"arms": "fake"}, "arms are some of real"),
+        ({"regimes": "0"}, "regimes are full and numbers of tracks"),
+        ({"seeds": 0}, "seeds is from 1 to 100"),
+        ({"steps": 0}, "steps is from 1 to 1000000"),
+        ({"batch_size": 1}, "batch_size is from 2 to 4096"),
+        ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
+        ({"gan_seeds": 6}, "gan_seeds is from 1 to seeds (5)"),
+        ({"quality": 1.0}, "quality is from 0 to below 1"),
+        ({"precision": "half"}, "precision is float32 or bfloat16"),
+        ({"workers": 0}, "workers is from 1 to 64"),
+        ({"steps": "many"}, "steps is a whole number"),
+        ({"data": "nowhere", "arms": "real"}, "data nowhere does not exist"),
+    ],
+)
+def test_wrong_parameters_are_one_sentence(capsys, workplace, changed, words) -> None:
+    assert words in refused(capsys, **changed)
+
+
+def test_a_task_that_is_not_there_yet_is_one_sentence(capsys, workplace, monkeypatch) -> None:
+    monkeypatch.setitem(command.TASKS, "scenes", "gan.no_such_study")
+    assert "task=scenes is not part of this version" in refused(capsys, task="scenes")
+
+
+def test_a_folder_of_somebody_else_is_left_alone(capsys, workplace) -> None:
+    (workplace / "thesis").mkdir()
+    (workplace / "thesis" / "chapter.txt").write_text("mine")
+    assert "holds other files already" in refused(capsys, output="thesis")
+    assert [path.name for path in (workplace / "thesis").iterdir()] == ["chapter.txt"]
+
+
+def good_run(folder: Path, signs_folder: str, **config) -> str:
+    """A folder that passes for a good run of all classes, as far as it is looked at."""
+    signs = open_signs(signs_folder)
+    learned = select(signs, None, config.get("use_test", False), config.get("use_held_out", True))
+    digest = config.pop("digest", learned.digest())
+    data = {"name": signs_folder, "digest": digest, "images": len(learned)}
+    about = About("dcgan", "all", 5, {"classes": 43}, config, data, "f" * 32)
+    folder.mkdir()
+    checkpoints.save(folder / checkpoints.file_name(5), about, {"averaged": [np.zeros(3, np.float32)]})
+    return str(folder)
+
+
+def test_a_good_run_that_knows_the_test_parts_is_refused(capsys, workplace, signs_folder) -> None:
+    chosen = {"data": signs_folder, "arms": "real,generated", "regimes": "full"}
+    knows = {"use_held_out": True, "use_test": False}
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "a", signs_folder, **knows))
+    assert "was trained with use_held_out=true: it has learned signs that the study tests on" in error
+    knows = {"use_held_out": False, "use_test": True}
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "b", signs_folder, **knows))
+    assert "was trained with use_test=true" in error
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "c", signs_folder))  # of an early version
+    assert "was trained with use_held_out=true" in error
+    knows = {"use_held_out": False, "use_test": False, "digest": "0123456789abcdef"}
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "d", signs_folder, **knows))
+    assert "was trained on other images" in error and "may know signs that the study tests on" in error
+    assert "no run id" in refused(capsys, **chosen, goodrun_ref="nonsense")
+
+
+# --- what runs
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Experiments that take no time; a list of those that were run. The fourth can be made to fail."""
+    ran = []
+    monkeypatch.setattr(ran_at := signs_study.SignsStudy, "stop_at", None, raising=False)
+
+    def run_cell(self, cell, tick):
+        if ran_at.stop_at == len(ran):
+            raise KeyboardInterrupt
+        ran.append(cell)
+        tick(self.steps)
+        return dict.fromkeys(self.design.measures, 0.5 + 0.1 * (cell.arm == "weights") + 0.01 * cell.seed)
+
+    monkeypatch.setattr(signs_study.SignsStudy, "run_cell", run_cell)
+    return ran
+
+
+def test_an_interrupted_study_keeps_what_is_finished_and_says_how_to_go_on(
+    workplace, signs_folder, counted, capsys, monkeypatch
+) -> None:
+    chosen = QUICK | {"data": signs_folder, "arms": "real,weights", "regimes": "full,2"}
+    monkeypatch.setattr(signs_study.SignsStudy, "stop_at", 3)
+    assert run(**chosen) == 128 + signal.SIGINT
+    said = capsys.readouterr().out
+    assert "finished experiments are kept in" in said
+    line = said.strip().splitlines()[-1]
+    options = dict(zip(*[iter(line.partition("gan.commands.study ")[2].split())] * 2, strict=True))
+    assert "-m gan.commands.study --" in line
+    assert {name.removeprefix("--"): value for name, value in options.items()} == {
+        k: str(v) for k, v in chosen.items()
+    }
+    assert newest("study")[0].info.status == "KILLED"
+    monkeypatch.setattr(signs_study.SignsStudy, "stop_at", None)
+    assert run(**chosen) == 0
+    assert len(counted) == len(set(counted)) == 8 and newest("study")[0].info.status == "FINISHED"
+    assert run(**chosen) == 0 and len(counted) == 8
+
+
+def test_results_are_in_the_folder_and_in_the_archive(workplace, signs_folder, counted, capsys) -> None:
+    assert run(**QUICK | {"data": signs_folder, "arms": "real,weights", "regimes": "full,2"}) == 0
+    said = capsys.readouterr().out
+    assert said.strip().splitlines()[-1].startswith("Full data: nothing to compare: give arms with and without")
+    archived = newest("study")[0]
+    files = {file.path for file in mlflow.MlflowClient().list_artifacts(archived.info.run_id)}
+    assert {"report.html", "table.md", "results.csv", "cells.csv", "arms.png", "config.json"} <= files
+    assert {"report.html", "table.md", "results.csv", "cells.csv"} <= {path.name for path in Path("out").iterdir()}
+    history = mlflow.MlflowClient().get_metric_history(archived.info.run_id, "test.rare/2/weights")
+    assert [(each.step, each.value) for each in history] == [(0, pytest.approx(0.6)), (1, pytest.approx(0.61))]
+    assert archived.data.params["arms"] == "real,weights"
+    page = Path("out/report.html").read_text()
+    assert "Rare classes cut to 2 tracks" in page and "official test set" in page and "8 experiments" in page
+
+
+def test_a_generator_that_is_stopped_stops_the_study(workplace, signs_folder, counted, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(command, "train_generator", lambda *given: ("f" * 32, 143))
+    assert run(**QUICK | {"data": signs_folder, "arms": "real,generated", "regimes": "2"}) == 143
+    assert "go on with" in capsys.readouterr().out and counted == []
+    assert isinstance(Stopped(143), Exception) and not stops
+
+
+def test_the_command_that_goes_on_is_one_of_a_module(monkeypatch) -> None:
+    monkeypatch.chdir(conftest.ROOT)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("UV", "/usr/bin/uv")
+    assert again(StudyConfig(seeds=3)) == "uv run python -m gan.commands.study --seeds 3"
+    monkeypatch.delenv("UV")
+    assert again(StudyConfig()).endswith(" -m gan.commands.study") and "study.py" not in again(StudyConfig())
+
+
+@pytest.mark.slow
+def test_generators_and_classifiers_from_end_to_end(
+    workplace, signs_folder, small_networks, capsys, monkeypatch
+) -> None:
+    """Two arms, one regime, two seeds, with everything that is trained trained for a moment."""
+    monkeypatch.setattr(balancing, "CHUNK", 64)
+    opened = mlflow.start_run().info.run_id
+    mlflow.end_run()
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)  # as `mlflow run` does
+    chosen = QUICK | {"data": signs_folder, "arms": "classical,mixed", "regimes": "2", "quality": 0.01}
+    assert run(**chosen) == 0
+    said = capsys.readouterr().out
+    assert "over the best other method (classical; mixed is the best" in said.strip().splitlines()[-1]
+
+    (generator,) = newest("dcgan")
+    (archived,) = newest("study")
+    assert archived.info.run_id == opened != generator.info.run_id
+    # The generator has learned the images of the regime and no others.
+    fit, held_out = cut(open_signs(signs_folder).train)
+    learned = read_signs(Path(generator.data.params["data"]) / "train.p")
+    assert set(learned.tracks) <= set(fit.tracks) and not set(learned.tracks) & set(held_out.tracks)
+    assert len(learned) < len(fit) and generator.data.params["use_held_out"] == "true"
+    study = signs_study.SignsStudy(StudyConfig(**chosen), {})
+    assert learned.digest() == study.training("2", 0).digest()
+
+    (pool,) = Path("out/pools").glob("*.npz")
+    kept = np.load(pool)
+    assert (kept["fates"][0] == kept["fates"][1:].sum(axis=0)).all()
+    assert len(kept["images"]) == len(kept["labels"]) == kept["fates"][1].sum() > 0
+    rows = json.loads(next(Path("out/cells/2/mixed").glob("seed-00-*.json")).read_text())
+    assert set(rows["values"]) == set(study.design.measures) and rows["identity"]["generated"]["quality"] == 0.01
+    assert generator.info.run_id in Path("out/report.html").read_text()
+
+    # What is there is not made again; what is missing comes out as it was.
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    lost = next(Path("out/cells/2/mixed").glob("seed-01-*.json"))
+    before = json.loads(lost.read_text())
+    lost.unlink()
+    monkeypatch.setattr(command, "train_generator", None)
+    assert run(**chosen) == 0
+    assert json.loads(lost.read_text())["values"] == before["values"]
+    assert dataclasses.asdict(StudyConfig(**chosen)).keys() == mlflow.get_run(opened).data.params.keys()
+
+
+@pytest.mark.slow
+def test_workers_train_real_classifiers(workplace, signs_folder) -> None:
+    chosen = QUICK | {"data": signs_folder, "regimes": "full", "seeds": 1, "steps": 2}
+    assert run(**chosen, arms="real,classical", workers=2) == 0
+    values = {arm: next(Path("out/cells/full", arm).glob("*.json")) for arm in ("real", "classical")}
+    study = signs_study.SignsStudy(StudyConfig(**chosen, arms="real"), {})
+    kept = json.loads(values["real"].read_text())
+    assert kept["identity"] == json.loads(json.dumps(study.identity(Cell(0, "full", "real"))))
+    assert 0 < kept["values"]["held_out.accuracy"] < 1

@@ -1,0 +1,66 @@
+"""A study without networks, for the tests of what every study shares."""
+
+import dataclasses
+import os
+import signal
+import time
+from pathlib import Path
+
+from gan.errors import UserError
+from gan.studying import Cell, Design
+
+ARMS = {"real": "nothing added", "classical": "turned and moved", "generated": "filled up"}
+REGIMES = {"1": "One track", "full": "Full data"}
+LEVELS = {"real": 0.5, "classical": 0.6, "generated": 0.7}
+MEASURES = {"rare": "recall of the rare classes", "macro": "recall of all classes"}
+
+
+def design(seeds: int = 3, **changed) -> Design:
+    whole = Design("Does it help?", ARMS, ("generated",), REGIMES, "tracks", seeds, MEASURES, "rare", "the recall")
+    return dataclasses.replace(whole, **changed)
+
+
+class MadeUp:
+    """Numbers that anyone can work out: a level for each arm, lower in regime 1, and a step for each seed.
+
+    Args:
+        setting: part of every cell's identity, and of the numbers.
+        trace: a file that takes a line for each cell that is run.
+        trouble: what happens at the cell of seed 1, regime full, arm generated: "interrupt", "mistake", "bug",
+            "killed", "slow", or nothing.
+    """
+
+    steps = 4
+
+    def __init__(self, setting: float = 0.0, trace: str = "", trouble: str = "", seeds: int = 3):
+        self.design = design(seeds)
+        self.setting, self.trace, self.trouble = setting, trace, trouble
+
+    def identity(self, cell: Cell) -> dict:
+        return {"arm": cell.arm, "regime": cell.regime, "seed": cell.seed, "setting": self.setting}
+
+    def run_cell(self, cell: Cell, tick) -> dict[str, float]:
+        if cell == Cell(1, "full", "generated"):
+            self.make_trouble()
+        for _ in range(self.steps):
+            tick(1)
+        if self.trace:
+            with Path(self.trace).open("a") as file:
+                file.write(f"{cell} {os.environ.get('TF_NUM_INTRAOP_THREADS', '-')} {os.getpid()}\n")
+        value = LEVELS[cell.arm] + self.setting - 0.1 * (cell.regime == "1") + 0.01 * cell.seed
+        return {"rare": value, "macro": value + 0.05, "unasked": 1.0}
+
+    def make_trouble(self) -> None:
+        if self.trouble == "interrupt":
+            raise KeyboardInterrupt
+        if self.trouble == "mistake":
+            raise UserError("the data went away; bring it back.")
+        if self.trouble == "bug":
+            raise ZeroDivisionError("of all things")
+        if self.trouble == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.trouble == "slow":
+            time.sleep(600)
+
+    def describe(self, report) -> None:
+        report.text("Made up.")

@@ -12,7 +12,7 @@ from gan.data.cutouts import Pool
 from gan.data.edits import mirrored
 from gan.data.scenes import nearest
 from gan.report import Report
-from gan.scoring.agreeing import Filter, Real
+from gan.scoring.agreeing import SHARE, Filter, Real
 
 SHOWN = 16  # pairs that were kept
 SHOWN_THROWN = 8  # and pairs that were not
@@ -95,20 +95,31 @@ class Gallery:
             report.picture(Image.fromarray(thrown), "pairs that were thrown away")
         report.heading("By class")
         report.text(
-            "Threshold: share of a class that the segmenter has to find in a photo, and of what was put in. Thrown "
-            "away: pairs in which it found less; a pair can be counted in several classes."
+            "Asked for: share of a class that the segmenter has to find where it was put in, and in the scene where "
+            f"it has {SHARE:.0%} of the pixels. Thrown away: pairs in which it found less; a pair can be counted in "
+            "several classes."
         )
         shares = self._pixels / max(1, self._pixels.sum()), self._pool.pixels / max(1, self._pool.pixels.sum())
         rows = []
-        for k, threshold in zip(palette.scored, keep.thresholds, strict=True):
+        for k in palette.scored:
             name = class_name(palette, k)
             rows.append([
-                name, f"{shares[1][k]:.2%}", f"{shares[0][k]:.2%}", tally.put_in.get(name, 0), float(threshold),
-                tally.failed_put_in.get(k, 0), tally.failed.get(k, 0),
+                name, f"{shares[1][k]:.2%}", f"{shares[0][k]:.2%}", tally.put_in.get(name, 0), keep.put_in[k],
+                tally.failed_put_in.get(k, 0), keep.scene[k], tally.failed.get(k, 0),
             ])  # fmt: skip
-        head = ["class", "of real pixels", "of new pixels", "put in", "threshold", "thrown away: not where put in"]
-        report.table([*head, "thrown away: elsewhere"], rows)
+        head = ["class", "of real pixels", "of new pixels", "put in", "asked for where put in", "thrown away"]
+        report.table([*head, "asked for in the scene", "thrown away"], rows)
+        if real.blind:
+            report.text(blind_text(keep, real), warn=True)
         report.write(folder / "report.html")
+
+
+def blind_text(keep: Filter, real: Real) -> str:
+    """Which classes are not judged, and why."""
+    listed = ", ".join(class_name(keep.palette, k) for k in real.blind)
+    return (
+        f"the segmenter finds too little of {listed} in real photos to judge by: train it longer, or look yourself."
+    )
 
 
 def summary(tally: Tally, real: Real) -> str:

@@ -141,19 +141,22 @@ def write_manifest(folder: Path, origin: dict, keep: Filter, real: Real, tally: 
         entries: of the pairs.
     """
     palette = keep.palette
-    scored = zip(palette.scored, keep.thresholds, strict=True)
+
+    def by_name(values: dict[int, float]) -> dict[str, float]:
+        return {class_name(palette, k): round(value, 4) for k, value in sorted(values.items())}
+
     head = {
         "origin": origin,
-        "thresholds": {class_name(palette, k): _rounded(share) for k, share in scored},
+        "thresholds": by_name(keep.scene),
+        "thresholds_put_in": by_name(keep.put_in),
+        "not_judged": [class_name(palette, k) for k in real.blind],
         "real_photos_kept": _rounded(real.kept),
         "tries": tally.tries,
         "kept": tally.kept,
         "no_place": tally.homeless,
         "thrown_away": tally.thrown_away,
-        "thrown_away_by_class": {class_name(palette, k): count for k, count in sorted(tally.failed.items())},
-        "thrown_away_by_class_put_in": {
-            class_name(palette, k): count for k, count in sorted(tally.failed_put_in.items())
-        },
+        "thrown_away_by_class": by_name(tally.failed),
+        "thrown_away_by_class_put_in": by_name(tally.failed_put_in),
         "put_in": tally.put_in,
         "files": digests(folder),
     }

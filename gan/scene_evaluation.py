@@ -20,8 +20,7 @@ HEADS = {
 EXPLAINED = {
     "labels_to_photo": "A segmenter that was trained on real photos looks for the classes of each label map in the "
     "photo that was generated from it, and in the real photo of the scene at the same size: counts of pixels at the "
-    "size of the stored label map. Distances between sets are in its features, beside the distance of the real "
-    "photos to training photos.",
+    "size of the stored label map. Distances between sets are in its features, beside those of the real photos.",
     "photo_to_labels": "Generated label maps are held against the real ones, at their stored size; beside them "
     "stands what a segmenter sees in the same photos.",
 }

@@ -72,7 +72,7 @@ def main(config: AugmentConfig) -> None:
     twice = 2 if config.zipped else 1
     require_writable(room, twice * (config.count + real) * width * height * PIXEL_BYTES)
 
-    from gan.augment_report import Gallery, summary, thrown_text
+    from gan.augment_report import Gallery, blind_text, summary, thrown_text
     from gan.augmented_folder import Shelf, write_manifest
     from gan.augmenting import FINER, Tally, generate, require_objects
     from gan.data.cutouts import Pool
@@ -87,6 +87,8 @@ def main(config: AugmentConfig) -> None:
         say(f"no {lacking} in the training scenes stands whole and in full view: none is put in.")
     photos, answers = good.photos(config.seed), good.answers(config.segmenter_iterations, say)
     keep, usual = filter_for(config.agreement, scenes.validation, (width, height), answers)
+    if usual.blind:
+        say(blind_text(keep, usual))
     tally, gallery = Tally(), Gallery(pool)
     with tempfile.TemporaryDirectory(dir=room, prefix=".augmenting-") as folder:
         shelf = Shelf(Path(folder) / "shelf", scenes, config.seed, good.traits())

@@ -19,10 +19,11 @@ BATCH = 8  # photos at a time
 LEAST = 8  # pixels of a class that something can be said about
 SHARE = 0.01  # of the pixels of a scene, from which on a class counts where nothing was put in
 AUTO = "auto"
-WORST = 10  # percent of the real photos may fall below the threshold of a class
-OF_USUAL = 0.5  # of what is found of a class in the median real photo is asked for at least
-FLOOR = 0.1  # a class of which less is found is not there, whatever is found of it in real photos
-FEW = 5  # real photos with a class, below which its threshold is the floor
+WORST = (10, 5, 2, 1, 0)  # percent of the real photos that fall below the threshold of a class: the first of these
+REAL_KEPT = 0.8  # with which so many real photos are kept, which have ten classes to fail in
+OF_USUAL = 0.5  # of what is found of a class in the median real photo, which is asked for of what was put in
+FLOOR = 0.1  # what is asked for at least, and from which on a class in the median real photo can be judged at all
+FEW = 5  # real photos with a class that tell its threshold
 MOST_REAL = 300  # real photos that thresholds are taken from
 
 # Photos uint8 (N, height, width, 3) to positions among the scored classes, uint8 (N, height, width).
@@ -37,13 +38,15 @@ class Verdict:
     Attributes:
         pixels: share of the scored pixels whose class it finds.
         classes: the same of each class that has some pixels, by id.
-        put_in: the same of the pixels that were put in.
-        failed: ids of classes of which less was found than the thresholds ask for, in the scene.
+        large: ids of classes that have enough pixels to count where nothing was put in.
+        put_in: share found of the pixels that were put in, of each class that has some there.
+        failed: ids of classes of which less was found than is asked for, in the scene.
         failed_put_in: the same of what was put in; `failed` may hold them too.
     """
 
     pixels: float
     classes: dict[int, float]
+    large: tuple[int, ...]
     put_in: dict[int, float]
     failed: tuple[int, ...] = ()
     failed_put_in: tuple[int, ...] = ()
@@ -54,51 +57,65 @@ class Verdict:
         return not (self.failed or self.failed_put_in)
 
 
+def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, answer: np.ndarray) -> Verdict:
+    """Hold an answer against a label map, with nothing asked for yet.
+
+    Args:
+        palette: of the label map.
+        labels: uint8 (height, width), ids.
+        added: (height, width), not 0 where something was put in; None if nothing was.
+        answer: uint8 (height, width), positions among the scored classes.
+    """
+    wanted = palette.scored_indices(labels)
+    scored = wanted != NOT_SCORED
+    total = max(1, int(scored.sum()))
+
+    def found(where) -> tuple[dict[int, int], dict[int, float]]:
+        """Pixels of each class that has some there, and the share of them that is found, by id."""
+        size = len(palette.scored)
+        counts = np.bincount(wanted[where], minlength=size)
+        right = np.bincount(wanted[where & (answer == wanted)], minlength=size)
+        there = np.flatnonzero(counts >= LEAST)
+        ids = [palette.scored[k] for k in there]
+        return dict(zip(ids, counts[there].tolist(), strict=True)), {
+            palette.scored[k]: float(right[k] / counts[k]) for k in there
+        }
+
+    counts, classes = found(scored)
+    large = tuple(k for k, count in counts.items() if count >= SHARE * total)
+    put_in = {} if added is None else found(scored & (added > 0))[1]
+    return Verdict(float((scored & (answer == wanted)).sum() / total), classes, large, put_in)
+
+
+@dataclasses.dataclass(frozen=True)
 class Filter:
     """Keeps what a segmenter agrees with.
 
-    Args:
+    Attributes:
         palette: of the label maps.
-        thresholds: of each scored class the least share that is to be found, 0-1.
+        scene: of each scored class, by id, the share that is asked for in a scene, 0-1.
+        put_in: the same of what was put in.
     """
 
-    def __init__(self, palette: Palette, thresholds: np.ndarray):
-        self.palette, self.thresholds = palette, thresholds
+    palette: Palette
+    scene: dict[int, float]
+    put_in: dict[int, float]
+
+    @classmethod
+    def even(cls, palette: Palette, share: float) -> "Filter":
+        """The same of all classes."""
+        shares = dict.fromkeys(palette.scored, share)
+        return cls(palette, shares, shares)
+
+    def judged(self, verdict: Verdict) -> Verdict:
+        """A verdict with what it fails in."""
+        failed = tuple(k for k in verdict.large if verdict.classes[k] < self.scene[k])
+        failed_put_in = tuple(k for k, share in verdict.put_in.items() if share < self.put_in[k])
+        return dataclasses.replace(verdict, failed=failed, failed_put_in=failed_put_in)
 
     def verdict(self, labels: np.ndarray, added: np.ndarray | None, answer: np.ndarray) -> Verdict:
-        """Hold an answer against a label map.
-
-        Args:
-            labels: uint8 (height, width), ids.
-            added: (height, width), not 0 where something was put in; None if nothing was.
-            answer: uint8 (height, width), positions among the scored classes.
-        """
-        wanted = self.palette.scored_indices(labels)
-        scored = wanted != NOT_SCORED
-        total = max(1, int(scored.sum()))
-        counts, shares = self._shares(wanted, answer, scored)
-        failed = (counts >= max(LEAST, SHARE * total)) & (shares < self.thresholds)
-        put_in, failed_put_in = {}, np.zeros(len(counts), bool)
-        if added is not None:
-            own = scored & (added > 0)
-            own_counts, own_shares = self._shares(wanted, answer, own)
-            put_in = self._by_id(own_counts, own_shares)
-            failed_put_in = (own_counts >= LEAST) & (own_shares < self.thresholds)
-        right = float((answer[scored] == wanted[scored]).sum() / total)
-        return Verdict(right, self._by_id(counts, shares), put_in, self._ids(failed), self._ids(failed_put_in))
-
-    def _shares(self, wanted, answer, where) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels of each scored class, and the share of them that is found, 0 where there are none."""
-        size = len(self.palette.scored)
-        counts = np.bincount(wanted[where], minlength=size)[:size]
-        right = np.bincount(wanted[where & (answer == wanted)], minlength=size)[:size]
-        return counts, right / np.maximum(counts, 1)
-
-    def _by_id(self, counts: np.ndarray, shares: np.ndarray) -> dict[int, float]:
-        return {self.palette.scored[k]: float(shares[k]) for k in np.flatnonzero(counts >= LEAST)}
-
-    def _ids(self, chosen: np.ndarray) -> tuple[int, ...]:
-        return tuple(self.palette.scored[k] for k in np.flatnonzero(chosen))
+        """Hold an answer against a label map; see `measured`."""
+        return self.judged(measured(self.palette, labels, added, answer))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,43 +123,60 @@ class Real:
     """What a segmenter finds in real photos.
 
     Attributes:
-        verdicts: of the photos that were looked at.
-        kept: share of them that the filter would keep.
+        pixels: mean share of the scored pixels whose class it finds.
+        kept: share of the photos that the filter would keep.
+        blind: ids of classes of which it finds so little in real photos that it can't judge them.
     """
 
-    verdicts: list[Verdict]
+    pixels: float
     kept: float
+    blind: tuple[int, ...]
 
 
 def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Answers) -> tuple[Filter, Real]:
     """The filter, and what it would do with real photos.
 
     Args:
-        agreement: one threshold for all classes, 0-1, as text; or "auto": of each class, what the segmenter finds of
-            it in all but the worst tenth of the real photos that show it, but no less than half of what it finds in
-            the median one, and than `FLOOR`.
+        agreement: what is asked for of all classes, 0-1, as text; or "auto": of each class in a scene, what the
+            segmenter finds in all but the worst real photos (see `WORST`), and of what was put in, half of what it
+            finds in the median one and `FLOOR` at least. A class of which it finds less than that in the median real
+            photo is not judged.
         real: scenes that the segmenter did not learn.
         size: working width and height.
         answers: the segmenter.
     """
     palette = real.palette
     chosen = np.unique(np.linspace(0, len(real) - 1, min(len(real), MOST_REAL)).astype(int)).tolist()
-    pairs, found = [], Filter(palette, np.zeros(len(palette.scored)))
-    scenes = in_threads(lambda k: resized(real.scene(k), *size), chosen)
-    for group in groups(scenes, BATCH):
-        for scene, answer in zip(group, answers(np.array([scene.photo for scene in group])), strict=True):
-            pairs.append((scene.labels, answer))
-    thresholds = np.full(len(palette.scored), FLOOR if agreement == AUTO else float(agreement))
+    seen = []
+    for group in groups(in_threads(lambda k: resized(real.scene(k), *size), chosen), BATCH):
+        found = answers(np.array([scene.photo for scene in group]))
+        seen += [measured(palette, scene.labels, None, each) for scene, each in zip(group, found, strict=True)]
+    usual = {}
+    for k in palette.scored:
+        shares = [verdict.classes[k] for verdict in seen if k in verdict.classes]
+        usual[k] = float(np.median(shares)) if len(shares) >= FEW else None
+    blind = tuple(k for k, share in usual.items() if share is not None and share < FLOOR)
+    keep = Filter.even(palette, 0.0 if agreement == AUTO else float(agreement))
     if agreement == AUTO:
-        verdicts = [found.verdict(labels, None, answer) for labels, answer in pairs]
-        for place, k in enumerate(palette.scored):
-            shares = [verdict.classes[k] for verdict in verdicts if k in verdict.classes]
-            if len(shares) >= FEW:
-                worst, usual = np.percentile(shares, (WORST, 50))
-                thresholds[place] = max(FLOOR, OF_USUAL * usual, worst)
-    chosen_filter = Filter(palette, thresholds)
-    verdicts = [chosen_filter.verdict(labels, None, answer) for labels, answer in pairs]
-    return chosen_filter, Real(verdicts, float(np.mean([verdict.agrees for verdict in verdicts])))
+        put_in = {k: 0.0 if k in blind else max(FLOOR, OF_USUAL * (share or 0.0)) for k, share in usual.items()}
+        for worst in WORST:
+            keep = Filter(palette, _all_but(worst, seen, palette, blind), put_in)
+            if _kept(keep, seen) >= REAL_KEPT:
+                break
+    return keep, Real(float(np.mean([verdict.pixels for verdict in seen])), _kept(keep, seen), blind)
+
+
+def _all_but(worst: int, seen: list[Verdict], palette: Palette, blind: tuple[int, ...]) -> dict[int, float]:
+    """What is found of each class in all but so many percent of the photos where it counts; 0 if there are few."""
+    shares = {k: [verdict.classes[k] for verdict in seen if k in verdict.large] for k in palette.scored}
+    return {
+        k: float(np.percentile(found, worst)) if len(found) >= FEW and k not in blind else 0.0
+        for k, found in shares.items()
+    }
+
+
+def _kept(keep: Filter, seen: list[Verdict]) -> float:
+    return float(np.mean([keep.judged(verdict).agrees for verdict in seen]))
 
 
 def groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

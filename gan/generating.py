@@ -48,7 +48,7 @@ class Generator:
         for first in range(0, count, BATCH):
             latents = random.standard_normal((BATCH, LATENT), np.float32)
             inputs = [latents, labels] if self.network.classes > 1 else latents
-            batch = to_uint8(np.asarray(self._model(inputs, training=False)))[: count - first]
+            batch = to_uint8(self._model.predict_on_batch(inputs))[: count - first]
             made[first : first + len(batch)] = batch
             bar.update(len(batch))
         return made

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan.data.class_folders import holds_class_folders, read_signs_by_class
 from gan.data.drawn import draw_signs
 from gan.data.gtsrb import read_signs
 from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, with_mirrored
@@ -39,7 +40,8 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
     """Read or draw a data set.
 
     Args:
-        data: "drawn", "drawn:<training images>", or a folder with train.p and test.p as `prepare` writes them.
+        data: "drawn", "drawn:<training images>", a folder with train.p and test.p as `prepare` writes them, or one of
+            class folders named 0 to 42.
         class_id: only this class, and the one that it is the mirror image of, are needed; None for all.
 
     Raises:
@@ -51,6 +53,8 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
         test = max(CLASSES, round(size * DRAWN_TEST_SHARE))
         return SignSet(data, *draw_signs(size, test, DRAWN_SEED, classes=needed))
     folder = Path(data)
+    if is_folder(folder) and not (folder / "train.p").is_file() and holds_class_folders(folder):
+        return SignSet(data, read_signs_by_class(folder), None)
     if not is_folder(folder) or not (folder / "train.p").is_file():
         raise UserError(
             f"there is no {folder / 'train.p'} (data names a folder); make it from the GTSRB archives with "

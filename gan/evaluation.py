@@ -7,7 +7,7 @@ from PIL import Image
 
 from gan import pictures
 from gan.data.signs import NAMES, Signs
-from gan.report import Flagged, Report
+from gan.report import Flagged, Report, tell_curves
 from gan.scoring.neighbours import nearest
 from gan.scoring.signs import MEANINGS, Scores, SignScorer, out_of_range
 from gan.tracking import GoodRun
@@ -117,15 +117,7 @@ class Evaluation:
                 "apart in the median, and one pair in twenty is nearer than 0.23."
             )
             report.picture(self._closest, "closest pairs")
-        losses = {name: values for name, values in curves.items() if "loss" in name}
-        if losses:
-            report.heading("The run: losses")
-            report.picture(pictures.curves(losses, "iterations", "loss"), "loss curves")
-        others = {name: dict(zip(*values, strict=True)) for name, values in curves.items() if name not in losses}
-        if others:
-            report.heading("The run: scores at its checkpoints")
-            for picture in pictures.score_curves(others):
-                report.picture(picture, "curves of the scores")
+        tell_curves(report, curves)
         report.write(folder / "report.html")
 
     def _tell_scores(self, report: Report) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from gan import pictures
 from gan.storage import replacing
 
 _STYLE = """
@@ -73,3 +74,21 @@ def _cell(value: object) -> str:
 
 def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+
+
+def tell_curves(report: Report, curves: dict[str, tuple[list[int], list[float]]]) -> None:
+    """Show the losses of a run, and the scores at its checkpoints.
+
+    Args:
+        report: takes them.
+        curves: iterations and values by name.
+    """
+    losses = {name: values for name, values in curves.items() if "loss" in name}
+    if losses:
+        report.heading("The run: losses")
+        report.picture(pictures.curves(losses, "iterations", "loss"), "loss curves")
+    others = {name: dict(zip(*values, strict=True)) for name, values in curves.items() if name not in losses}
+    if others:
+        report.heading("The run: scores at its checkpoints")
+        for picture in pictures.score_curves(others):
+            report.picture(picture, "curves of the scores")

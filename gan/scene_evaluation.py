@@ -7,7 +7,7 @@ from PIL import Image
 
 from gan import pictures
 from gan.data.scenes import Loaded, Scenes
-from gan.report import Flagged, Report
+from gan.report import Flagged, Report, tell_curves
 from gan.scene_judging import scored_names, shown, spread_over
 from gan.scene_scored import MEANINGS, SceneScores, out_of_range
 from gan.tracking import GoodRun
@@ -146,21 +146,3 @@ class SceneEvaluation:
         """Name, value and the value of real photos (or None) of each score, in the order of their meanings."""
         known = self.scores()
         return [(name, known[name], known.get(f"{name}_floor")) for name in MEANINGS if name in known]
-
-
-def tell_curves(report: Report, curves: dict[str, tuple[list[int], list[float]]]) -> None:
-    """Show the losses of a run, and the scores at its checkpoints.
-
-    Args:
-        report: takes them.
-        curves: iterations and values by name.
-    """
-    losses = {name: values for name, values in curves.items() if "loss" in name}
-    if losses:
-        report.heading("The run: losses")
-        report.picture(pictures.curves(losses, "iterations", "loss"), "loss curves")
-    others = {name: dict(zip(*values, strict=True)) for name, values in curves.items() if name not in losses}
-    if others:
-        report.heading("The run: scores at its checkpoints")
-        for picture in pictures.score_curves(others):
-            report.picture(picture, "curves of the scores")

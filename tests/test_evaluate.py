@@ -14,7 +14,7 @@ from PIL import Image
 
 import evaluate
 from evaluate import EvaluateConfig
-from gan import checkpoints, tracking
+from gan import checkpoints, evaluated_signs, tracking
 from gan.training.dcgan import Network
 
 QUICK = {"count": 5, "scores": "pixels", "judge_iterations": 2}
@@ -327,8 +327,15 @@ def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, c
     config |= {learned: True}
     signs = select(open_signs(DATA, 17), 17, learned == "use_test", learned != "use_test")
     about = about_of(signs, config)
-    assert set(evaluate.real_images(about, every_class=False).train.labels) == {17}
+    assert set(evaluated_signs.real_images(about, "", every_class=False).train.labels) == {17}
     assert "scores beside them mean little" in capsys.readouterr().out
+
+
+def test_data_that_has_moved_is_named(archive, tmp_path, capsys):
+    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    gone = dataclasses.replace(about, data=about.data | {"name": "gone"})
+    assert evaluated_signs.real_images(gone, "", every_class=False) is None
+    assert evaluated_signs.real_images(gone, about.data["name"], every_class=False) is not None
 
 
 @pytest.mark.parametrize("use_test", [True, False])
@@ -338,7 +345,7 @@ def test_the_training_data_is_known_again_with_and_without_the_other_classes(wor
     # As `train_dcgan` opens it without a judge; with one all classes are there.
     learned = select(open_signs(DATA, 17), 17, use_test, False)
     about = about_of(learned, {"use_test": use_test, "use_held_out": False})
-    assert len(set(evaluate.real_images(about, every_class=True).train.labels)) == 43
+    assert len(set(evaluated_signs.real_images(about, "", every_class=True).train.labels)) == 43
     assert ("mean little" in capsys.readouterr().out) == use_test
 
 

@@ -6,6 +6,7 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.command_line import option, require, run
 
 SEGMENTER = 400  # iterations of the segmenter that gives scores: drawn scenes are easy
+AGREEMENT = "0"  # all pairs are kept: the filter lets few photos pass of a generator that learned for some minutes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,9 @@ def main(config: TourConfig) -> int:
     if status == 0:
         evaluate.main(evaluate.EvaluateConfig(goodrun_ref=run_id, judge_iterations=SEGMENTER))
         augment_scenes.main(
-            augment_scenes.AugmentConfig(goodrun_ref=run_id, count=config.count, segmenter_iterations=SEGMENTER)
+            augment_scenes.AugmentConfig(
+                goodrun_ref=run_id, count=config.count, segmenter_iterations=SEGMENTER, agreement=AGREEMENT
+            )
         )
     return status
 

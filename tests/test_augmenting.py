@@ -23,8 +23,7 @@ def pool():
 
 
 def made(pool, count, photos=None, seed=0, threshold=0.5, tally=None, size=SIZE):
-    keep = Filter(CITYSCAPES, np.full(len(CITYSCAPES.scored), threshold))
-    tally = Tally() if tally is None else tally
+    keep, tally = Filter.even(CITYSCAPES, threshold), Tally() if tally is None else tally
     return list(generate(pool, count, seed, size, photos or painter(), reader(), keep, tally))
 
 

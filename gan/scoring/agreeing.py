@@ -125,7 +125,7 @@ class Real:
     Attributes:
         pixels: mean share of the scored pixels whose class it finds.
         kept: share of the photos that the filter would keep.
-        blind: ids of classes of which it finds so little in real photos that it can't judge them.
+        blind: ids of classes that are not judged, because it finds too little of them in real photos.
     """
 
     pixels: float
@@ -155,9 +155,10 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
     for k in palette.scored:
         shares = [verdict.classes[k] for verdict in seen if k in verdict.classes]
         usual[k] = float(np.median(shares)) if len(shares) >= FEW else None
-    blind = tuple(k for k, share in usual.items() if share is not None and share < FLOOR)
-    keep = Filter.even(palette, 0.0 if agreement == AUTO else float(agreement))
-    if agreement == AUTO:
+    if agreement != AUTO:
+        keep, blind = Filter.even(palette, float(agreement)), ()
+    else:
+        blind = tuple(k for k, share in usual.items() if share is not None and share < FLOOR)
         put_in = {k: 0.0 if k in blind else max(FLOOR, OF_USUAL * (share or 0.0)) for k, share in usual.items()}
         for worst in WORST:
             keep = Filter(palette, _all_but(worst, seen, palette, blind), put_in)

@@ -236,7 +236,7 @@ def test_names_stay_apart_and_short(tmp_path):
     real = Scenes.of([some_streets(1).scene(0)] * 2, CITYSCAPES, [long, f"{long[:90]}_generated_0_000007"])
     shelf = Shelf(tmp_path / "shelf", SceneSet("x", CITYSCAPES, real, real, real), 0, {})
     scene = real.scene(0)
-    verdict = augmenting.Verdict(1.0, {}, {})
+    verdict = augmenting.Verdict(1.0, {}, (), {})
     pair = augmenting.Pair(7, 0, {}, scene.labels, None, scene.photo, scene.labels, verdict)
     name = shelf.add(pair)
     assert name not in real.names and name.startswith("ü" * 90) and len(f"{name}.png".encode()) < 255

@@ -5,7 +5,7 @@ import pytest
 
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scene, Scenes
-from gan.scoring.agreeing import FLOOR, LEAST, Filter, filter_for, groups
+from gan.scoring.agreeing import FLOOR, LEAST, Filter, filter_for, groups, measured
 from tests.made_up_streets import BUILDING, PERSON, ROAD
 
 PLACE = {k: CITYSCAPES.scored.index(k) for k in (ROAD, BUILDING, PERSON)}
@@ -13,7 +13,7 @@ UNSCORED = 4  # "static"
 
 
 def keeper(share: float = 0.5) -> Filter:
-    return Filter(CITYSCAPES, np.full(len(CITYSCAPES.scored), share))
+    return Filter.even(CITYSCAPES, share)
 
 
 def map_of(**pixels: int) -> np.ndarray:
@@ -38,6 +38,8 @@ def test_shares_of_classes_and_of_all_pixels():
     assert verdict.classes == {ROAD: 1.0, BUILDING: 0.8, PERSON: 0.6}
     assert verdict.pixels == 0.9, "what is not scored does not count"
     assert verdict.agrees and verdict.put_in == {}
+    unjudged = measured(CITYSCAPES, labels, None, answer_of(labels, building=30))
+    assert unjudged.classes[BUILDING] == 0 and unjudged.agrees and keeper().judged(unjudged).failed == (BUILDING,)
 
 
 def test_a_class_that_is_found_too_little_fails():
@@ -71,12 +73,14 @@ def test_a_speck_is_not_judged():
     assert verdict.agrees and PERSON not in verdict.classes and verdict.put_in == {}
 
 
-def test_each_class_has_its_own_threshold():
+def test_each_class_has_its_own_share_to_be_found_and_what_was_put_in_another():
     labels = map_of(road=60, building=30, person=10)
-    thresholds = np.zeros(len(CITYSCAPES.scored))
-    thresholds[PLACE[PERSON]] = 0.95
-    verdict = Filter(CITYSCAPES, thresholds).verdict(labels, None, answer_of(labels, building=30, person=1))
-    assert verdict.failed == (PERSON,)
+    nothing = dict.fromkeys(CITYSCAPES.scored, 0.0)
+    answer = answer_of(labels, building=30, person=1)
+    assert Filter(CITYSCAPES, nothing | {PERSON: 0.95}, nothing).verdict(labels, None, answer).failed == (PERSON,)
+    put_in = Filter(CITYSCAPES, nothing, nothing | {PERSON: 0.95})
+    assert put_in.verdict(labels, labels == PERSON, answer).failed_put_in == (PERSON,)
+    assert put_in.verdict(labels, None, answer).agrees
 
 
 def test_a_map_without_a_scored_pixel_agrees_with_everything():
@@ -96,32 +100,53 @@ def real_photos(missed: list[int]):
     return Scenes.of(scenes, CITYSCAPES), answers
 
 
-def test_auto_asks_for_what_is_found_in_all_but_the_worst_tenth_of_real_photos():
+def test_auto_asks_for_what_is_found_in_all_but_the_worst_real_photos():
     real, answers = real_photos([0] * 8 + [10, 12] + [40])
     keep, usual = filter_for("auto", real, (20, 10), answers)
-    assert keep.thresholds[PLACE[PERSON]] == pytest.approx(0.7)
-    assert keep.thresholds[PLACE[ROAD]] == 1
-    assert usual.kept == pytest.approx(10 / 11) and len(usual.verdicts) == 11
+    assert keep.scene[PERSON] == pytest.approx(0.7) and keep.scene[ROAD] == 1
+    assert usual.kept == pytest.approx(10 / 11) and usual.blind == ()
+    assert usual.pixels == pytest.approx(1 - 62 / 2200)
 
 
-def test_auto_asks_for_half_of_what_is_usual_where_the_worst_are_very_bad():
+def test_auto_asks_for_less_where_too_many_real_photos_would_fail():
+    # In every photo one of eight classes is found less, in each by another share.
+    ids = CITYSCAPES.scored[:8]
+    labels = np.repeat(ids, 100).astype(np.uint8).reshape(20, 40)
+    scenes = [Scene(np.full((20, 40, 3), number, np.uint8), labels) for number in range(64)]
+
+    def answers(photos):
+        found = np.repeat(CITYSCAPES.scored_indices(labels)[None], len(photos), axis=0)
+        for answer, number in zip(found, photos[:, 0, 0, 0].tolist(), strict=True):
+            place, missed = number % 8, 10 + number // 8
+            answer.reshape(-1)[100 * place : 100 * place + missed] = PLACE[PERSON]
+        return found
+
+    keep, usual = filter_for("auto", Scenes.of(scenes, CITYSCAPES), (40, 20), answers)
+    assert 0.8 <= usual.kept < 1
+    assert 0.83 < keep.scene[ids[0]] < np.percentile([1] * 56 + [0.9 - 0.01 * n for n in range(8)], 10)
+
+
+def test_of_what_is_put_in_half_of_what_is_usual_is_asked_for():
     real, answers = real_photos([8] * 6 + [40] * 4)
-    assert filter_for("auto", real, (20, 10), answers)[0].thresholds[PLACE[PERSON]] == pytest.approx(0.4)
+    keep = filter_for("auto", real, (20, 10), answers)[0]
+    assert keep.put_in[PERSON] == pytest.approx(0.4) and keep.put_in[ROAD] == 0.5
+    assert keep.put_in[BUILDING] == FLOOR, "no real photo shows it"
 
 
-def test_auto_asks_for_a_little_where_real_photos_say_nothing():
-    real, answers = real_photos([40] * 10)
+def test_what_the_segmenter_does_not_see_in_real_photos_is_not_judged():
+    real, answers = real_photos([40] * 9 + [0])
     keep, usual = filter_for("auto", real, (20, 10), answers)
-    assert keep.thresholds[PLACE[PERSON]] == FLOOR and usual.kept == 0
-    assert keep.thresholds[PLACE[BUILDING]] == FLOOR, "no real photo shows it"
-    few, answers = real_photos([0] * 4)
-    assert filter_for("auto", few, (20, 10), answers)[0].thresholds[PLACE[PERSON]] == FLOOR
+    assert usual.blind == (PERSON,) and keep.scene[PERSON] == keep.put_in[PERSON] == 0 and usual.kept == 1
+    few, answers = real_photos([40] * 4)
+    keep, usual = filter_for("auto", few, (20, 10), answers)
+    assert usual.blind == () and keep.put_in[PERSON] == FLOOR and keep.scene[PERSON] == 0
 
 
 def test_a_number_is_the_threshold_of_all_classes():
     real, answers = real_photos([0, 10, 30])
     keep, usual = filter_for("0.6", real, (20, 10), answers)
-    assert (keep.thresholds == 0.6).all() and usual.kept == pytest.approx(2 / 3)
+    assert set(keep.scene.values()) == set(keep.put_in.values()) == {0.6} and usual.kept == pytest.approx(2 / 3)
+    assert usual.blind == (), "who names a number gets it"
 
 
 def test_groups():

@@ -10,6 +10,7 @@ from gan import study_pictures
 from gan.scoring.intervals import Comparison, Interval, corrected, mean_interval, paired
 from gan.studying import Cell, Design, Values, plain
 
+FEWEST = 3  # seeds for a verdict: two that happen to agree would have an interval without width
 LEVEL = 0.05  # p value below which a difference is called one
 COLUMNS = ("regime", "arm", "generated", "measure", "seeds", "mean", "low", "high", "best_other", "gain", "gain_low",
            "gain_high", "t_p", "wilcoxon_p", "t_p_corrected")  # fmt: skip
@@ -81,10 +82,10 @@ class Results:
         difference = gain.comparison.difference
         points = abs(difference.mean) * 100
         over = f"the best other method ({gain.best_other}; {gain.arm} is the best with generated images)"
-        if math.isnan(difference.low):
+        if difference.count < FEWEST:
             return (
                 f"{where}: {self.design.subject} with generated images is {100 * difference.mean:+.1f} points from "
-                f"{over}; one seed proves nothing: give more."
+                f"{over}; fewer than {FEWEST} seeds prove nothing: give more."
             )
         between = f"95 % interval {difference.low * 100:.1f} to {difference.high * 100:.1f}"
         if difference.low > 0:

@@ -76,6 +76,7 @@ class Study(Protocol):
 
     design: Design
     steps: int  # ticks that a cell makes while it runs
+    lifetime: int  # cells that a process may run before its memory has to be given back; 0: any number
 
     def identity(self, cell: Cell) -> dict[str, Any]:
         """All that decides the numbers of a cell, as JSON: data, steps, generator. Equal identity, equal numbers."""
@@ -176,9 +177,9 @@ def conduct(
 
     Args:
         study: what is studied.
-        build: makes the same study in a worker; can be pickled. Not called with one worker.
+        build: makes the same study in a worker; can be pickled.
         store: where cells are kept.
-        workers: processes; 1 runs the cells in this one.
+        workers: processes that work side by side; the cells of one are run in this process where they are few.
         told: called with every cell, those that were finished before first.
 
     Returns:
@@ -196,7 +197,9 @@ def conduct(
     words = f"{len(cells)} experiments"
     with progress(len(cells) * study.steps, words, "step", len(done) * study.steps) as bar:
         bar.set_postfix_str(f"{len(done)} done")
-        runner = _each(study, missing, bar.update) if workers == 1 else _side_by_side(build, missing, workers, bar)
+        here = workers == 1 and (not study.lifetime or len(missing) <= study.lifetime)
+        crew = workers, study.lifetime
+        runner = _each(study, missing, bar.update) if here else _side_by_side(build, missing, *crew, bar.update)
         with contextlib.closing(runner):
             for cell, values, seconds in runner:
                 done[cell] = store.write(cell, values, seconds)
@@ -212,10 +215,10 @@ def _each(study: Study, cells: list[Cell], tick: Tick) -> Iterator[tuple[Cell, V
 
 
 def _side_by_side(
-    build: Callable[[], Study], cells: list[Cell], workers: int, bar: Any
+    build: Callable[[], Study], cells: list[Cell], workers: int, lifetime: int, tick: Tick
 ) -> Iterator[tuple[Cell, Values, float]]:
-    with Workers(build, min(workers, len(cells)), workers) as crew:
-        yield from crew.run(cells, bar.update)
+    with Workers(build, min(workers, len(cells)), workers, lifetime) as crew:
+        yield from crew.run(cells, tick)
 
 
 def require_own(folder: Path) -> None:

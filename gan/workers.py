@@ -8,6 +8,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from gan.data.parallel import cores
@@ -31,35 +32,31 @@ class Workers:
 
     Args:
         build: makes what a worker works with, in the worker; can be pickled.
-        count: processes to start.
+        count: processes at a time.
         sharing: how many processes share the cores.
+        lifetime: tasks after which a process gives way to a fresh one, and its memory is given back; 0: never.
     """
 
-    def __init__(self, build: Callable[[], Work], count: int, sharing: int):
-        self._build, self._count, self._threads = build, count, max(1, cores() // sharing)
-        self._crew: dict[multiprocessing.connection.Connection, Any] = {}
+    def __init__(self, build: Callable[[], Work], count: int, sharing: int, lifetime: int = 0):
+        self._build, self._count, self._lifetime = build, count, lifetime
+        self._threads = max(1, cores() // sharing)
+        self._crew: dict[Connection, Any] = {}
+        self._leaving: list[Any] = []  # processes that have nothing more to do
 
     def __enter__(self) -> "Workers":
-        context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow can hang
         try:
-            threads = {name: str(self._threads) for name in THREADS}
-            with _environment(threads | {GPU_MEMORY: "true"}), _ctrl_c_put_off():
-                for _ in range(self._count):
-                    ours, theirs = context.Pipe()
-                    process = context.Process(target=_work, args=(self._build, theirs), daemon=True)
-                    process.start()
-                    theirs.close()
-                    self._crew[ours] = process
+            for _ in range(self._count):
+                self._start()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for connection in self._crew:
-            connection.close()
+        for connection in list(self._crew):
+            self._dismiss(connection)
         until = time.monotonic() + (0 if any(exception) else POLITE)
-        for process in self._crew.values():
+        for process in self._leaving:
             process.join(max(0.0, until - time.monotonic()))
             if process.is_alive():
                 process.terminate()
@@ -67,7 +64,7 @@ class Workers:
             if process.is_alive():
                 process.kill()
                 process.join()
-        self._crew.clear()
+        self._leaving.clear()
 
     def run(self, cells: Iterable[Any], tick: Callable[[int], None]) -> Iterator[tuple[Any, dict[str, float], float]]:
         """Give out the tasks one by one.
@@ -79,9 +76,18 @@ class Workers:
             UserError: a worker raised one, or ended without an answer.
         """
         waiting = list(cells)[::-1]
-        busy: dict[multiprocessing.connection.Connection, tuple[Any, float]] = {}
+        busy: dict[Connection, tuple[Any, float]] = {}
+        served = dict.fromkeys(self._crew, 0)
+
+        def give(connection: Connection) -> None:
+            if waiting:
+                cell = waiting.pop()
+                busy[connection] = cell, time.perf_counter()
+                with contextlib.suppress(OSError):  # it has ended; the answer that is missing will tell
+                    connection.send(cell)
+
         for connection in self._crew:
-            self._give(connection, waiting, busy)
+            give(connection)
         while busy:
             for connection in multiprocessing.connection.wait(list(busy)):
                 try:
@@ -93,18 +99,33 @@ class Workers:
                 elif kind == "done":
                     cell, began = busy.pop(connection)
                     yield cell, content, time.perf_counter() - began
-                    self._give(connection, waiting, busy)
+                    served[connection] += 1
+                    if waiting and served[connection] == self._lifetime:
+                        self._dismiss(connection)
+                        connection = self._start()
+                        served[connection] = 0
+                    give(connection)
                 elif kind == "mistake":
                     raise UserError(content)
                 else:
                     raise RuntimeError(f"a worker failed at {busy[connection][0]}\n{content}")
 
-    def _give(self, connection: Any, waiting: list[Any], busy: dict) -> None:
-        if waiting:
-            cell = waiting.pop()
-            busy[connection] = cell, time.perf_counter()
-            with contextlib.suppress(OSError):  # it has ended; the answer that is missing will tell
-                connection.send(cell)
+    def _start(self) -> Connection:
+        context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow can hang
+        ours, theirs = context.Pipe()
+        threads = {name: str(self._threads) for name in THREADS}
+        with _environment(threads | {GPU_MEMORY: "true"}), _ctrl_c_put_off():
+            process = context.Process(target=_work, args=(self._build, theirs), daemon=True)
+            process.start()
+        theirs.close()
+        self._crew[ours] = process
+        return ours
+
+    def _dismiss(self, connection: Connection) -> None:
+        """A worker whose connection is closed ends by itself."""
+        connection.close()
+        self._leaving = [process for process in self._leaving if process.is_alive()]
+        self._leaving.append(self._crew.pop(connection))
 
 
 def _work(build: Callable[[], Work], connection: Any) -> None:

@@ -31,6 +31,7 @@ class MadeUp:
     """
 
     steps = 4
+    lifetime = 0
 
     def __init__(self, setting: float = 0.0, trace: str = "", trouble: str = "", seeds: int = 3):
         self.design = design(seeds)

@@ -96,11 +96,13 @@ def test_the_best_of_many_arms_must_be_surer() -> None:
     assert "certain" not in results_of({"real": base, "a": arms["a"]}, ("a",)).sentence("full")
 
 
-def test_one_seed_and_missing_arms_prove_nothing() -> None:
+def test_few_seeds_and_missing_arms_prove_nothing() -> None:
     assert results_of({"real": [0.5], "generated": [0.52]}).sentence("full") == (
         "Full data: the recall with generated images is +2.0 points from the best other method (real; generated is "
-        "the best with generated images); one seed proves nothing: give more."
+        "the best with generated images); fewer than 3 seeds prove nothing: give more."
     )
+    two = results_of({"real": [0.5, 0.5], "generated": [0.52, 0.52]})  # an interval without width
+    assert "+2.0 points" in two.sentence("full") and two.sentence("full").endswith("prove nothing: give more.")
     for arms in ({"real": [0.5, 0.6]}, {"generated": [0.5, 0.6]}):
         results = results_of(arms)
         assert results.sentence("full") == (

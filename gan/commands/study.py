@@ -31,7 +31,7 @@ class StudyConfig:
         "",
         "some of real, weights, oversampling, smote, classical, generated, generated-classical, mixed; all if empty",
     )
-    seeds: int = option(5, "repetitions of every arm in every regime; two or more for intervals")
+    seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something")
     steps: int = option(1_500, "updates of the classifier, the same in every arm")
     batch_size: int = option(128, "images an update")
     goodrun_ref: str = option("", "run of all classes that generates in the regime `full`; trained here if empty")

@@ -190,7 +190,7 @@ def test_generators_and_classifiers_from_end_to_end(
     chosen = QUICK | {"data": signs_folder, "arms": "classical,mixed", "regimes": "2", "quality": 0.01}
     assert run(**chosen) == 0
     said = capsys.readouterr().out
-    assert "over the best other method (classical; mixed is the best" in said.strip().splitlines()[-1]
+    assert "the best other method (classical; mixed is the best" in said.strip().splitlines()[-1]
 
     (generator,) = newest("dcgan")
     (archived,) = newest("study")

@@ -1,6 +1,8 @@
 """Three parts of a set of scenes that share no sequence: frames of one drive show the same street."""
 
+import itertools
 import re
+import statistics
 from collections.abc import Sequence
 
 from gan.data.scene_folders import TEST, TRAINING, VALIDATION
@@ -8,6 +10,7 @@ from gan.errors import UserError
 
 SHARES = {TRAINING: 0.70, VALIDATION: 0.15, TEST: 0.15}
 MOST = 0.80  # a sequence that holds more of all scenes is cut into pieces
+PAUSE = 50  # a jump of more than so many usual steps of the frame numbers ends a sequence: another street follows
 SLACK = 0.05  # how far, in parts of a sequence, a cut may move to a gap
 
 
@@ -21,7 +24,8 @@ def sequence(name: str) -> str:
 def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[str, str]:
     """The part that each scene goes to.
 
-    Sequences (see `sequence`) stay whole. The largest comes first, and each goes to the part that lacks the most
+    Sequences (see `sequence`; where its frame numbers jump by far more than usual, another begins) stay whole. The
+    largest comes first, and each goes to the part that lacks the most
     scenes of its share (70 % training, 15 % validation, 15 % test); no part stays empty.
 
     Where that can't be, because there are fewer sequences than parts or one of them holds more than 80 % of the
@@ -50,7 +54,8 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
         groups.setdefault(sequence(name), []).append(name)
     if 2 * len(groups) > len(names):
         groups = {"": sorted(names)}
-    waiting = sorted(groups.values(), key=lambda group: (-len(group), group[0]))
+    stretches = [stretch for group in groups.values() for stretch in _stretches(group)]
+    waiting = sorted(stretches, key=lambda group: (-len(group), group[0]))
     chosen: dict[str, str] = {}
     held = dict.fromkeys(shares, 0)
 
@@ -69,6 +74,16 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
         # Of parts that lack as much, the last: the test part is the one that scores are taken of.
         put(max(reversed(open_to), key=lambda part: shares[part] * len(names) - held[part]), group)
     return chosen
+
+
+def _stretches(names: Sequence[str]) -> list[Sequence[str]]:
+    """Names of one sequence, parted where the recording was interrupted for long."""
+    steps = [_gap(*pair) for pair in itertools.pairwise(names)]
+    forward = [step for step in steps if step > 0]
+    if not forward:
+        return [names]
+    ends = [k + 1 for k, step in enumerate(steps) if step > PAUSE * statistics.median(forward)]
+    return [names[first:last] for first, last in itertools.pairwise([0, *ends, len(names)])]
 
 
 def _blocks(names: Sequence[str], shares: Sequence[float]) -> list[Sequence[str]]:

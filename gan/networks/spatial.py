@@ -62,21 +62,16 @@ def build_spatial_generator(
         all_over = layers.Dense(4 * channels, use_bias=False, dtype=precision, name=f"noise_{level}")(noise)
         all_over = layers.Reshape((1, 1, 4 * channels), dtype=precision, name=f"noise_map_{level}")(all_over)
         led = ops.split(layers.Add(dtype=precision, name=f"led_{level}")([here, all_over]), 4, axis=-1)
-        x = layers.Conv2DTranspose(
-            channels, 4, strides=2, padding="same", use_bias=False, dtype=precision, name=f"up_{level}"
-        )(x)
+        # Enlarged first and then convolved: transposed convolutions draw grids over flat areas (Odena et al. 2016,
+        # https://distill.pub/2016/deconv-checkerboard), and here they did even with one kernel for all four pixels.
+        x = layers.UpSampling2D(2, dtype=precision, name=f"larger_{level}")(x)
+        x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=f"up_{level}")(x)
         x = _led(x, *led[:2], f"{level}_1", precision)
         x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{level}")(x)
         x = _led(x, *led[2:], f"{level}_2", precision)
     x = layers.Conv2D(channels_out, 3, padding="same", dtype=precision, name="last")(x)
     made = layers.Activation(activation, dtype="float32", name="made")(x)
-    model = keras.Model([condition, noise], made, name="generator")
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2DTranspose):
-            # One kernel for all four pixels that a pixel becomes: four draw a checkerboard (arXiv 1707.02937).
-            kernel = ops.convert_to_numpy(layer.kernel)
-            layer.kernel.assign(kernel[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
-    return model
+    return keras.Model([condition, noise], made, name="generator")
 
 
 def build_pixel_discriminator(
@@ -110,7 +105,11 @@ def build_pixel_discriminator(
         x = layers.Concatenate(dtype=precision, name=f"join_{level}")([x, skips[level - 1]])
         x = SpectralConv2D(sizes[level - 1], 3, padding="same", dtype=precision, name=f"conv_up_{level}")(x)
         x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_up_{level}")(x)
-    x = layers.Conv2DTranspose(classes + 1, 4, strides=2, padding="same", dtype=precision, name="logits")(x)
+    x = layers.UpSampling2D(2, dtype=precision, name="up_0")(x)
+    x = layers.Concatenate(dtype=precision, name="join_0")([x, photo])
+    x = SpectralConv2D(base, 3, padding="same", dtype=precision, name="conv_up_0")(x)
+    x = layers.LeakyReLU(SLOPE, dtype=precision, name="leaky_up_0")(x)
+    x = layers.Conv2D(classes + 1, 1, dtype=precision, name="logits")(x)
     logits = layers.Activation("linear", dtype="float32", name="as_float32")(x)
     return keras.Model(photo, logits, name="discriminator")
 
@@ -149,10 +148,10 @@ def _unit(vector):
 
 
 def _led(x, gain, bias, name: str, precision: str):
-    """Instance normalisation, then at each place x * (1 + gain) + bias, then LeakyReLU."""
-    x = layers.GroupNormalization(
-        groups=-1, epsilon=EPSILON, center=False, scale=False, dtype=precision, name=f"normal_{name}"
-    )(x)
+    """Layer normalisation, then at each place x * (1 + gain) + bias, then LeakyReLU."""
+    x = layers.LayerNormalization(epsilon=EPSILON, center=False, scale=False, dtype=precision, name=f"normal_{name}")(
+        x
+    )
     changed = layers.Multiply(dtype=precision, name=f"scaled_{name}")([x, gain])
     x = layers.Add(dtype=precision, name=f"shifted_{name}")([x, changed, bias])
     return layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{name}")(x)

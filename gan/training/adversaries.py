@@ -61,9 +61,11 @@ class PixelAdversary:
         return losses.pixel_loss(on_generated, classes, self._weights)
 
     def accuracies(self, on_real, on_generated):
-        """Shares 0-1 of the pixels that are rightly told to be real or generated, whatever their class."""
-        real, generated = (tf.argmax(each, axis=3, output_type=tf.int32) for each in (on_real, on_generated))
-        return _share(real != self._generated), _share(generated == self._generated)
+        """Shares 0-1 of the pixels that are rightly told to be real (of any class) or generated."""
+        real, generated = (
+            tf.reduce_logsumexp(each[..., :-1], axis=3) > each[..., -1] for each in (on_real, on_generated)
+        )
+        return _share(real), _share(~generated)
 
 
 def class_weights(labels: np.ndarray, palette: Palette) -> np.ndarray:

@@ -54,6 +54,20 @@ def test_a_cut_goes_to_the_largest_gap_nearby() -> None:
     ]
 
 
+def test_a_long_pause_ends_a_sequence() -> None:
+    frames = [*range(390, 2430, 30), *range(4380, 8460, 30)]  # 68 and 136: one drive with a break of a minute
+    parts = split([f"a_{k:05d}" for k in frames] + [f"b_{k:03d}" for k in range(60)])
+    assert {parts[f"a_{k:05d}"] for k in frames[:68]} == {TEST}
+    assert {parts[f"a_{k:05d}"] for k in frames[68:]} == {TRAINING}
+    assert {parts[f"b_{k:03d}"] for k in range(60)} == {VALIDATION}
+
+
+def test_a_short_pause_ends_none() -> None:
+    frames = [*range(0, 2040, 30), *range(2300, 6380, 30)]
+    parts = split([f"a_{k:05d}" for k in frames] + [f"{s}_{k:03d}" for s in "bc" for k in range(40)])
+    assert {parts[f"a_{k:05d}"] for k in frames} == {TRAINING}
+
+
 def test_a_sequence_with_nearly_all_scenes_is_cut_and_the_others_stay_whole() -> None:
     names = [f"a_{k:03d}" for k in range(90)] + [f"b_{k:03d}" for k in range(5)] + [f"c_{k:03d}" for k in range(5)]
     parts = split(names)

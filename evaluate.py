@@ -94,10 +94,10 @@ def main(config: EvaluateConfig) -> None:
 def subject_of(goodrun, config: EvaluateConfig):
     """What to generate, and beside what: of signs or of street scenes, as the run says."""
     if goodrun.about.kind == "pix2pix":
-        from gan.evaluated_scenes import Streets
+        from gan.evaluation.scenes import Streets
 
         return Streets.of(goodrun, config)
-    from gan.evaluated_signs import Signs
+    from gan.evaluation.signs import Signs
 
     return Signs.of(goodrun, config)
 

@@ -76,8 +76,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
     folder = Path("images/train").resolve()
     require_writable(folder)
 
+    from gan.evaluation.signs_judge import judge_of
     from gan.invocation import command, start
-    from gan.judging import judge_of
     from gan.scoring.signs import RANKED_BY, checkpoint_scores
     from gan.session import Schedule, Session, say
     from gan.training import devices

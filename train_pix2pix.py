@@ -89,10 +89,10 @@ def train(config: TrainConfig) -> tuple[str, int]:
     folder = Path("images/train").resolve()
     require_writable(folder)
 
+    from gan.evaluation.scenes_judge import segmenter_of, spread_over
+    from gan.evaluation.scenes_scores import RANKED_BY, CheckpointScorer
+    from gan.evaluation.scenes_sheets import SHOWN, real_pictures, real_sheet, sample_sheet
     from gan.invocation import command
-    from gan.scene_judging import segmenter_of, spread_over
-    from gan.scene_scored import RANKED_BY, CheckpointScorer
-    from gan.scene_sheets import SHOWN, real_pictures, real_sheet, sample_sheet
     from gan.session import Schedule, Session, say
     from gan.training import devices, presets
     from gan.training.paired import Pairs

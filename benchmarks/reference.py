@@ -50,7 +50,7 @@ def make_score(signs: SignSet, real: Signs, judge_iterations: int) -> Score:
     Raises:
         UserError: the data has no images of some class, so that there can be no classifier.
     """
-    from gan.judging import judge_of
+    from gan.evaluation.signs_judge import judge_of
 
     judge = judge_of(signs, judge_iterations, print)
     if judge is None:

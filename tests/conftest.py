@@ -64,12 +64,12 @@ def small_networks(monkeypatch):
 
 
 def narrow(patch):
-    from gan import judging
+    from gan.evaluation import signs_judge
     from gan.networks.classifier import build_classifier
     from gan.training import classifier, dcgan
 
     small = functools.partial(build_classifier, width=4)
-    patch.setattr(judging, "build_classifier", small)
+    patch.setattr(signs_judge, "build_classifier", small)
     patch.setattr(classifier, "build_classifier", small)
 
     class Narrow(dcgan.Network):

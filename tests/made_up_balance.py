@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan import balancing, filling
+from gan.balance import balancing, filling
 from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, select

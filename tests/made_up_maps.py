@@ -5,7 +5,7 @@ import numpy as np
 
 from gan.data.palettes import Palette
 from gan.data.scene import Scene, Scenes, SceneSet
-from gan.scene_judging import Segmenter
+from gan.evaluation.scenes_judge import Segmenter
 
 GROUND, BOX, SKY, VOID = 2, 5, 7, 200
 PALETTE = Palette(

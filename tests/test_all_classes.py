@@ -12,7 +12,8 @@ from PIL import Image
 
 import evaluate
 import train_dcgan
-from gan import checkpoints, inception, scored, tracking
+from gan import checkpoints, tracking
+from gan.evaluation import inception, signs_scores
 
 CLASSES = [f"{k:02d}" for k in range(43)]
 QUICK = {"class_val": "all", "iterations": 4, "checkpoint_interval": 2, "sample_interval": 4, "judge_iterations": 2}
@@ -27,7 +28,7 @@ def finished(tmp_path_factory, signs_folder):
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         conftest.narrow(patch)
-        patch.setattr(scored, "TAUGHT", 2)
+        patch.setattr(signs_scores, "TAUGHT", 2)
         run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**QUICK, data=signs_folder, batch_size=8))
         assert status == 0
         evaluate.main(evaluate.EvaluateConfig(**OF_ALL, goodrun_ref=f"{run_id}/4", output="made"))
@@ -40,7 +41,7 @@ def run(finished, small_networks, monkeypatch):
     monkeypatch.chdir(finished.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    monkeypatch.setattr(scored, "TAUGHT", 2)
+    monkeypatch.setattr(signs_scores, "TAUGHT", 2)
     return finished
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 import evaluate
 from evaluate import EvaluateConfig
-from gan import checkpoints, evaluated_signs, tracking
+from gan import checkpoints, tracking
+from gan.evaluation import signs as evaluated_signs
 from gan.training.dcgan import Network
 
 QUICK = {"count": 5, "scores": "pixels", "judge_iterations": 2}
@@ -84,7 +85,7 @@ def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names
 
 
 def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_networks, tmp_path, monkeypatch):
-    from gan import judging
+    from gan.evaluation import signs_judge
 
     out = tmp_path / "out"
     run(archive.run_id, str(out), scores="full")
@@ -95,7 +96,7 @@ def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_netw
     def trained_again(*_):
         raise AssertionError
 
-    monkeypatch.setattr(judging, "train_judge", trained_again)
+    monkeypatch.setattr(signs_judge, "train_judge", trained_again)
     run(archive.run_id, str(out), scores="full")
     assert contents(out) == before
     with pytest.raises(AssertionError):

@@ -21,13 +21,13 @@ def test_the_sampler_is_offered_by_the_package():
     pytest.importorskip("imblearn", reason="imbalanced-learn is not installed")
     from gan import GANOverSampler
 
-    assert GANOverSampler is importlib.import_module("gan.oversampler").GANOverSampler
+    assert GANOverSampler is importlib.import_module("gan.balance.oversampler").GANOverSampler
 
 
 def test_without_imbalanced_learn_there_is_one_sentence(monkeypatch):
     for name in ("imblearn", "imblearn.over_sampling", "imblearn.over_sampling.base"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "gan.oversampler", raising=False)
+    monkeypatch.delitem(sys.modules, "gan.balance.oversampler", raising=False)
     with pytest.raises(ImportError, match=r"^GANOverSampler needs imbalanced-learn.*`uv sync .*--extra sampling`\.$"):
         gan.GANOverSampler  # noqa: B018  reading it loads it
 

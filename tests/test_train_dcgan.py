@@ -156,14 +156,14 @@ def test_held_out_tracks_are_learned_only_when_that_is_wanted(workplace, monkeyp
 
 
 def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, monkeypatch):
-    from gan import judging
     from gan.data.sets import open_signs
     from gan.data.split import cut
+    from gan.evaluation import signs_judge
 
     def stop(signs, *_):
         raise Seen(signs)
 
-    monkeypatch.setattr(judging, "train_judge", stop)
+    monkeypatch.setattr(signs_judge, "train_judge", stop)
     for use_held_out in (False, True):
         with pytest.raises(Seen) as seen:
             train_dcgan.train(quick(judge_iterations=1, use_held_out=use_held_out))
@@ -244,10 +244,10 @@ def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks,
 
 @pytest.mark.slow
 def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, signs_folder, monkeypatch):
-    from gan import judging
+    from gan.evaluation import signs_judge
 
-    trained_judges, train_judge = [], judging.train_judge
-    monkeypatch.setattr(judging, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))
+    trained_judges, train_judge = [], signs_judge.train_judge
+    monkeypatch.setattr(signs_judge, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))
     config = quick(data=signs_folder, judge_iterations=2, iterations=400)
     config = dataclasses.replace(config, checkpoint_interval=200, sample_interval=100)
     whole, _ = train_dcgan.train(config)

@@ -49,9 +49,9 @@ def main(config: AugmentConfig) -> None:
     """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import tracking
-    from gan.augment_networks import restore
-    from gan.augmented_folder import made_before
-    from gan.augmenting import parse_classes
+    from gan.augmentation.folder import made_before
+    from gan.augmentation.networks import restore
+    from gan.augmentation.pairs import parse_classes
     from gan.storage import require_writable
 
     good = restore(config.goodrun_ref, config.data)
@@ -72,9 +72,9 @@ def main(config: AugmentConfig) -> None:
     twice = 2 if config.zipped else 1
     require_writable(room, twice * (config.count + real) * width * height * PIXEL_BYTES)
 
-    from gan.augment_report import Gallery, blind_text, summary, thrown_text
-    from gan.augmented_folder import Shelf, write_manifest
-    from gan.augmenting import FINER, Tally, generate, require_objects
+    from gan.augmentation.folder import Shelf, write_manifest
+    from gan.augmentation.pairs import FINER, Tally, generate, require_objects
+    from gan.augmentation.report import Gallery, blind_text, summary, thrown_text
     from gan.data.cutouts import Pool
     from gan.scoring.agreeing import filter_for
     from gan.session import say

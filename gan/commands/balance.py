@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.balancing import parse_classes, parse_target
+from gan.balance.balancing import parse_classes, parse_target
 from gan.command_line import option, require, run
 from gan.errors import UserError
 
@@ -49,8 +49,9 @@ class BalanceConfig:
 def main(config: BalanceConfig) -> None:
     """What is lacking -> generate and sort -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan import balance_files, tracking
-    from gan.balancing import pickled_size, wanted
+    from gan import tracking
+    from gan.balance import files as balance_files
+    from gan.balance.balancing import pickled_size, wanted
     from gan.data.pickles import MAX_BYTES
     from gan.storage import fill_folder, require_writable
 
@@ -77,8 +78,8 @@ def main(config: BalanceConfig) -> None:
     room = output if output.exists() else output.parent
     require_writable(room, 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
 
-    from gan import balance_report
-    from gan.filling import fill_classes
+    from gan.balance import report as balance_report
+    from gan.balance.filling import fill_classes
 
     filled, features, judge = fill_classes(
         source, goodrun, lacking, config.seed, config.quality, config.judge_iterations

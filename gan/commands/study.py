@@ -12,9 +12,9 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run, stops
 from gan.errors import UserError
-from gan.signs_arms import parse_arms, parse_regimes
+from gan.study.signs_arms import parse_arms, parse_regimes
 
-TASKS = {"signs": "gan.signs_study", "scenes": "gan.scene_study"}  # each has a `prepare` as gan.signs_study has it
+TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # each has a `prepare` as gan.study.signs has it
 STATE_BYTES = 1_000_000_000  # of disk: data, generated images and generators of a study of all regimes, about
 
 
@@ -63,7 +63,7 @@ def main(config: StudyConfig) -> int:
     """Generators -> experiments -> table, charts, report -> archive; the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan.storage import require_writable
-    from gan.studying import Stopped, require_own
+    from gan.study.cells import Stopped, require_own
 
     if importlib.util.find_spec(TASKS[config.task]) is None:
         raise UserError(f"task={config.task} is not part of this version; give task=signs.")
@@ -82,9 +82,11 @@ def main(config: StudyConfig) -> int:
 
 def study(config: StudyConfig, folder: Path) -> None:
     """Run what is missing of a study and tell its results."""
-    from gan import study_report, study_results, tracking
+    from gan import tracking
     from gan.session import say
-    from gan.studying import Store, conduct, plain
+    from gan.study import report as study_report
+    from gan.study import results as study_results
+    from gan.study.cells import Store, conduct, plain
 
     studied, build = importlib.import_module(TASKS[config.task]).prepare(config, folder, train_generator, say)
     design, store = studied.design, Store(folder, studied)

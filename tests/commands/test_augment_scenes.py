@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import augment_networks, augmenting, tracking
-from gan.augmented_folder import MANIFEST, Shelf, digests
+from gan import tracking
+from gan.augmentation import networks as augment_networks
+from gan.augmentation import pairs as augmenting
+from gan.augmentation.folder import MANIFEST, Shelf, digests
 from gan.commands.augment_scenes import AugmentConfig, main
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scenes, SceneSet
@@ -252,10 +254,10 @@ def test_without_a_good_run_the_newest_is_named(place, capsys, monkeypatch):
 
 
 def test_no_segmenter_is_an_error_of_one_sentence(monkeypatch):
-    from gan import scene_judging
+    from gan.evaluation import scenes_judge
 
     streets = SceneSet("streets", CITYSCAPES, *[some_streets(1)] * 3)
     network = types.SimpleNamespace(width=64, height=32)
-    monkeypatch.setattr(scene_judging, "segmenter_of", lambda *_: None)
+    monkeypatch.setattr(scenes_judge, "segmenter_of", lambda *_: None)
     with pytest.raises(UserError, match="no segmenter can be trained on streets"):
         augment_networks.Restored(None, network, streets).answers(10, print)

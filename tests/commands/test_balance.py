@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import balance_files, command_line, filling
-from gan.balance_files import BALANCED, MANIFEST
+from gan import command_line
+from gan.balance import files as balance_files
+from gan.balance import filling
+from gan.balance.files import BALANCED, MANIFEST
 from gan.commands.balance import BalanceConfig, main
 from gan.data.class_folders import read_signs_by_class
 from gan.data.sets import open_signs
@@ -128,7 +130,7 @@ def test_images_by_class(place):
 
 def test_a_class_that_stays_short_is_told(place, capsys, monkeypatch):
     monkeypatch.setattr(
-        "gan.balancing.Sieve", lambda *_: lambda images, k: (np.full(len(images), 1), [""] * len(images))
+        "gan.balance.balancing.Sieve", lambda *_: lambda images, k: (np.full(len(images), 1), [""] * len(images))
     )
     run(classes="0", output="short")
     said = capsys.readouterr().out

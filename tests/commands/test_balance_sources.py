@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import balance_files, balancing, filling
-from gan.balance_files import MANIFEST
+from gan.balance import balancing, filling
+from gan.balance import files as balance_files
+from gan.balance.files import MANIFEST
 from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
 from gan.data.sets import open_signs

@@ -10,7 +10,8 @@ import mlflow
 import numpy as np
 import pytest
 
-from gan import balancing, checkpoints, signs_study
+from gan import checkpoints
+from gan.balance import balancing
 from gan.checkpoints import About
 from gan.command_line import stops
 from gan.commands import study as command
@@ -18,7 +19,8 @@ from gan.commands.study import StudyConfig, again, main
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
 from gan.data.split import cut
-from gan.studying import Cell, Stopped
+from gan.study import signs as signs_study
+from gan.study.cells import Cell, Stopped
 
 QUICK = {"seeds": 2, "steps": 3, "batch_size": 8, "gan_iterations": 2, "output": "out"}
 

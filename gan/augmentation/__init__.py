@@ -1,0 +1,1 @@
+"""New labelled pairs of street scenes from a good run."""

@@ -1,0 +1,1 @@
+"""Classes filled up with generated images."""

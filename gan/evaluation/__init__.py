@@ -1,0 +1,1 @@
+"""Judges trained on real images, and what they and other scores say of generated ones."""

@@ -1,0 +1,118 @@
+"""An evaluation of a generator of street scenes: what is generated, beside what, and how it is scored."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan import checkpoints
+from gan.data.scenes import Scenes, SceneSet, load, open_scenes
+from gan.errors import UserError
+from gan.tracking import GoodRun
+from gan.training.presets import SceneNetwork
+
+PIXEL_BYTES = 8  # of a pixel of a generated picture on the disk, written and logged, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class Streets:
+    """What evaluate makes of a good run of street scenes.
+
+    Attributes:
+        goodrun: what is restored.
+        network: what its networks are.
+        scenes: the data set.
+        part: the scenes that are generated.
+        seed: of the noise.
+        scores: "full", "pixels" or "none".
+        segmenter_iterations: training of the segmenter that gives scores.
+    """
+
+    goodrun: GoodRun
+    network: SceneNetwork
+    scenes: SceneSet
+    part: Scenes
+    seed: int
+    scores: str
+    segmenter_iterations: int
+
+    @classmethod
+    def of(cls, goodrun: GoodRun, config) -> "Streets":
+        """What a configuration of evaluate asks for.
+
+        Raises:
+            UserError: the scenes are not there, have no other part than what was learned, or another palette.
+        """
+        from gan.evaluation.scenes_judge import spread_over
+
+        if config.inception:
+            raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")
+        network = SceneNetwork.restored(goodrun.about.network)
+        scenes = open_scenes(config.data or goodrun.about.data["name"])
+        if scenes.palette.ids != network.palette.ids:
+            raise UserError(
+                f"the good run was trained with the palette {network.palette.name} ({len(network.palette)} classes), "
+                f"and {scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same ids."
+            )
+        if network.edges and not scenes.training.has_instances:
+            raise UserError(f"the good run was trained with instances, and {scenes.name} has none; give other data.")
+        if scenes.training.digest() != goodrun.about.data["digest"]:
+            print(
+                f"{scenes.name} holds other scenes than the run was trained on: it may have learned those it shows."
+            )
+        part = scenes.test if len(scenes.test) else scenes.validation
+        if not len(part):
+            raise UserError(f"{scenes.name} has no test and no validation scenes to generate; prepare it again.")
+        part = part.take(spread_over(len(part), config.count))
+        return cls(goodrun, network, scenes, part, config.seed, config.scores, config.judge_iterations)
+
+    @property
+    def name(self) -> str:
+        """What the folder is called."""
+        goodrun, network = self.goodrun, self.network
+        start = f"scenes-{network.width}x{network.height}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}"
+        end = "" if self.scores == "full" else f"-{self.scores}"
+        return f"{start}-seed{self.seed}-n{len(self.part)}{end}"
+
+    @property
+    def bytes(self) -> int:
+        """Room that it needs on the disk."""
+        return len(self.part) * self.network.width * self.network.height * PIXEL_BYTES
+
+    def origin(self) -> dict:
+        """What the pictures and scores depend on."""
+        return {"seed": self.seed, "scores": self.scores, "data": self.scenes.name, "scenes": self.part.digest()}
+
+    def make(self, folder: Path):
+        """Generate into a folder, and score; the `gan.evaluation.scenes_report.SceneEvaluation`."""
+        from gan.evaluation.scenes_judge import segmenter_of
+        from gan.evaluation.scenes_report import SceneEvaluation
+        from gan.evaluation.scenes_scores import SceneScorer
+        from gan.session import say
+        from gan.training.pix2pix import pictures, weights
+
+        network, size = self.network, (self.network.width, self.network.height)
+        model = network.build_generator()
+        checkpoints.load(self.goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
+        loaded = load(self.part, *size, edges=network.edges)
+        given = loaded.labels if network.to_photos else loaded.photos
+        made = pictures(model, network, given, loaded.edges, self.seed, "evaluate")
+        shown = made if network.to_photos else np.array(network.palette.colours, np.uint8)[made]
+        self._write(folder, made)
+        evaluation = SceneEvaluation(self.goodrun, self.part, loaded, network.direction)
+        evaluation.add(shown)
+        if self.scores != "none":
+            wanted = self.scores == "full"
+            segmenter = segmenter_of(self.scenes, *size, self.segmenter_iterations, say) if wanted else None
+            scorer = SceneScorer(segmenter, self.scenes, self.part, *size)
+            evaluation.take(scorer.photos(made) if network.to_photos else scorer.label_maps(made))
+        return evaluation
+
+    def _write(self, folder: Path, made: np.ndarray) -> None:
+        """One PNG for each scene: a photo, or a label map of the palette's ids."""
+        place = folder / ("photos" if self.network.to_photos else "labels")
+        place.mkdir()
+        ids = np.array(self.network.palette.ids, np.uint8)
+        for name, picture in zip(self.part.names, made, strict=True):
+            Image.fromarray(picture if self.network.to_photos else ids[picture]).save(place / f"{name}.png")

@@ -1,0 +1,1 @@
+"""Studies: whether generated images help, against everything that people do without them."""

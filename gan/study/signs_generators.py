@@ -1,0 +1,300 @@
+"""Generated images for the study of signs.
+
+A generator for each regime, trained on that regime's images only, and a pool of what it makes, sorted by a classifier
+that has seen no others either.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from gan import tracking
+from gan.balance import balancing
+from gan.data.gtsrb import write_signs
+from gan.data.sets import SignSet, is_drawn, select
+from gan.data.signs import NAMES, SIZE, Signs
+from gan.errors import UserError
+from gan.evaluation.signs_judge import train_judge
+from gan.generating import Generator
+from gan.progress import progress
+from gan.storage import replacing
+from gan.study.cells import Stopped, digest
+from gan.study.signs_arms import FULL, missing_images
+from gan.tracking import GoodRun
+
+RECORDS = "generators.json"  # minutes of training
+POOL_SEED = 0
+SHAPE = SIZE, SIZE, 3
+FATES = ("drawn", "kept", *balancing.REASONS.values())  # what becomes of generated images
+
+Train = Callable[[str, int, int, bool, str, str], tuple[str, int]]
+"""Trains a generator of all classes: data, iterations, seed, use_held_out, precision, goodrun_ref -> run, status."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A generator of a regime.
+
+    Attributes:
+        run_id: of the archive.
+        iteration: updates made.
+        minutes: of training; NaN where it was not trained here.
+        weights: digest of its checkpoint.
+    """
+
+    run_id: str
+    iteration: int
+    minutes: float
+    weights: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """Generated images of a regime, and how many were thrown away.
+
+    Attributes:
+        path: its file.
+        identity: what decides which images are accepted, in order; how many of them the file holds is no part of it.
+    """
+
+    path: Path
+    identity: dict
+
+    def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The images uint8 (M, 32, 32, 3), their class ids (M,) ascending, and integers (5, C): `FATES` by class."""
+        with np.load(self.path, allow_pickle=False) as kept:
+            return kept["images"], kept["labels"], kept["fates"]
+
+    def fill(self, counts: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
+        """The first images of each class, as many as it lacks: uint8 (M', 32, 32, 3) and their class ids.
+
+        Args:
+            counts: integers (C,), real images of each class.
+            target: see `gan.study.signs_arms.missing_images`.
+        """
+        images, labels, _ = self.read()
+        wanted = missing_images(counts, target)
+        place = np.arange(len(labels)) - np.searchsorted(labels, labels)  # labels ascend: the place within the class
+        chosen = place < wanted[labels]
+        return images[chosen], labels[chosen]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where the generated images of a regime and draw are from."""
+
+    made: Made
+    pool: Pool
+
+
+class Generators:
+    """Finds, or trains, the generators of a study.
+
+    Args:
+        folder: the study's folder.
+        signs: the data set.
+        iterations: of a generator that is trained here.
+        precision: of its training.
+        goodrun_ref: the generator of the full regime; "" to train one.
+        train: trains one.
+        say: prints a line for the user.
+    """
+
+    def __init__(
+        self, folder: Path, signs: SignSet, iterations: int, precision: str, goodrun_ref: str, train: Train, say
+    ):
+        self._folder, self._signs, self._iterations, self._precision = folder, signs, iterations, precision
+        self._train, self._say = train, say
+        self._given = self._checked(goodrun_ref) if goodrun_ref else None
+
+    def sources(
+        self,
+        regimes: dict[str, str],
+        draws: int,
+        training: Callable[[str, int], Signs],
+        target: int,
+        quality: float,
+        steps: int,
+    ) -> dict[tuple[str, int], Source]:
+        """Generated images for every regime and draw.
+
+        Args:
+            regimes: in words, by name.
+            draws: choices of tracks in each.
+            training: gives the images of a regime and draw.
+            target: see `pool`, as the rest.
+            quality: see `pool`.
+            steps: see `pool`.
+
+        Raises:
+            UserError: a generator can't be trained.
+            Stopped: the training of one was stopped.
+        """
+        found: dict[tuple[str, int], Source] = {}
+        for regime, draw in itertools.product(regimes, range(draws)):
+            signs = training(regime, draw)
+            goodrun, made = self.of(regime, draw, signs)
+            words = regimes[regime] + (f", draw {draw}" if draws > 1 else "")
+            kept = pool(self._folder, (goodrun, made), signs, target, quality, steps, words)
+            found[regime, draw] = Source(made, kept)
+            short = np.maximum(missing_images(signs.counts(), 0) - kept.read()[2][1], 0)
+            if short.any():
+                k = int(short.argmax())
+                self._say(
+                    f"warning: {words}: {np.count_nonzero(short)} classes could not be filled up with images that "
+                    f"pass quality={quality}; class {k} ({NAMES[k]}) lacks most: {short[k]}"
+                )
+        return found
+
+    def of(self, regime: str, draw: int, training: Signs) -> tuple[GoodRun, Made]:
+        """The generator of a regime.
+
+        Args:
+            regime: its name.
+            draw: which choice of tracks, and the seed of the generator.
+            training: the images of the regime, all that it may learn from.
+
+        Raises:
+            UserError: it can't be trained.
+            Stopped: its training was stopped.
+        """
+        if regime == FULL and self._given:
+            return self._given, self._made(self._given, float("nan"))
+        as_is = regime == FULL and (is_drawn(self._signs.name) or (Path(self._signs.name) / "train.p").is_file())
+        data, whole = (self._signs.name, False) if as_is else (self._write(regime, draw, training), True)
+        learned = select(SignSet(data, training, None), None, False, True).digest()
+        traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
+        traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
+        found, key = tracking.newest_of("dcgan", traits), f"{regime}-{draw}"
+        if found is None or found.iteration < self._iterations:
+            before = f"{found.run_id}/{found.iteration}" if found else ""
+            done = f", going on from {found.iteration}" if found else ""
+            self._say(f"training the generator of regime {regime}: {self._iterations} iterations{done}")
+            began = time.perf_counter()
+            run_id, status = self._train(data, self._iterations, draw, whole, self._precision, before)
+            # The time of a part that was stopped counts too.
+            self._record(key, self._minutes(key, before != "") + (time.perf_counter() - began) / 60)
+            if status:
+                raise Stopped(status)
+            found = tracking.resolve(f"{run_id}/{self._iterations}", "dcgan", "all")
+        return found, self._made(found, self._minutes(key, True))
+
+    def _checked(self, reference: str) -> GoodRun:
+        """A good run that has seen nothing of the test parts."""
+        goodrun = tracking.resolve(reference, "dcgan", "all")
+        about = goodrun.about
+        # Runs of the time before there were held-out tracks have learned them all.
+        for name, absent in (("use_held_out", True), ("use_test", False)):
+            if about.config.get(name, absent) is not False:
+                raise UserError(
+                    f"goodrun_ref {reference} was trained with {name}=true: it has learned signs that the study "
+                    f"tests on; give a run with {name}=false, or none to have one trained."
+                )
+        if about.data.get("digest") != select(self._signs, None, False, False).digest():
+            raise UserError(
+                f"goodrun_ref {reference} was trained on other images ({about.data.get('name')}) than the training "
+                f"part of {self._signs.name}, and may know signs that the study tests on; give a run of this data, "
+                "or none to have one trained."
+            )
+        return goodrun
+
+    def _write(self, regime: str, draw: int, training: Signs) -> str:
+        """A data set that holds the images of a regime and no others, for the training of its generator."""
+        folder = self._folder / "data" / f"{regime}-tracks-{draw}-{training.digest()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "train.p").exists():
+            write_signs(folder / "train.p", training)
+        return str(folder)
+
+    def _made(self, goodrun: GoodRun, minutes: float) -> Made:
+        with goodrun.checkpoint.open("rb") as file:
+            weights = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return Made(goodrun.run_id, goodrun.iteration, minutes, weights)
+
+    def _minutes(self, key: str, known: bool) -> float:
+        """Minutes of training so far, NaN where that is not known; 0 for a training that begins."""
+        return float(self._records().get(key, "nan")) if known else 0.0
+
+    def _record(self, key: str, minutes: float) -> None:
+        with replacing(self._folder / RECORDS) as file:
+            file.write(json.dumps(self._records() | {key: minutes}, indent=1).encode())
+
+    def _records(self) -> dict[str, float]:
+        try:
+            found = json.loads((self._folder / RECORDS).read_text())
+            return {key: float(value) for key, value in found.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+
+def pool(
+    folder: Path, source: tuple[GoodRun, Made], training: Signs, target: int, quality: float, steps: int, words: str
+) -> Pool:
+    """The pool of a regime: read if it is there, else made. What is kept is what `balance` keeps.
+
+    The classifier that sorts learns all images of the regime: held-out ones would leave too few of the rare classes.
+
+    Args:
+        folder: the study's folder.
+        source: the generator, and what is known of it.
+        training: the images of the regime.
+        target: images that every class can be filled up to, if the largest class has fewer.
+        quality: see `gan.balance.balancing.Sieve`; 0 keeps all.
+        steps: updates of the classifier that sorts.
+        words: what progress bars say.
+    """
+    goodrun, made = source
+    identity = {"weights": made.weights, "quality": quality, "seed": POOL_SEED}
+    if quality:
+        identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balancing.COPY}
+    counts = training.counts()
+    wanted = np.maximum(missing_images(counts, target), missing_images(counts, 0))
+    path = folder / "pools" / f"{digest([identity, wanted.tolist()])}.npz"
+    if not _whole(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        judge = (
+            train_judge(training, steps, POOL_SEED, f"training the classifier that sorts: {words}")
+            if quality
+            else None
+        )
+        sieve = balancing.Sieve(judge, quality, training)
+        images, labels, fates = _generate(goodrun, wanted, sieve, POOL_SEED, words)
+        with replacing(path) as file:
+            np.savez(file, images=images, labels=labels, fates=fates)
+    return Pool(path, identity)
+
+
+def _whole(path: Path) -> bool:
+    try:
+        Pool(path, {}).read()
+    except Exception:  # whatever a damaged zip ends in: it is made again
+        return False
+    return True
+
+
+def _generate(goodrun: GoodRun, wanted: np.ndarray, sieve: balancing.Sieve, seed: int, words: str):
+    """Accepted images in order of class, their labels, and what became of all that were generated (`Pool.read`)."""
+    generator = Generator(goodrun)
+    uncounted = types.SimpleNamespace(update=lambda count: None)  # what is kept is counted, not what is drawn
+
+    def draw(class_id: int, chunk: int) -> np.ndarray:
+        return generator.images(balancing.CHUNK, balancing.chunk_seed(seed, chunk), class_id, uncounted)
+
+    images = np.empty((int(wanted.sum()), *SHAPE), np.uint8)
+    fates, place, labels = np.zeros((len(FATES), len(wanted)), np.int64), 0, []
+    with progress(len(images), f"generating: {words}", "kept image") as bar:
+        for k in np.flatnonzero(wanted):
+            each = balancing.Filled(int(k), 0, int(wanted[k]))
+            balancing.fill(each, draw, sieve, images[place : place + each.wanted], bar.update)
+            bar.update(each.short)  # what does not come is not waited for
+            place += each.kept
+            labels += [int(k)] * each.kept
+            fates[:, k] = each.drawn, each.kept, *each.thrown.values()
+    return images[:place], np.array(labels, np.int64), fates

@@ -1,0 +1,208 @@
+"""Means, gains over the best other arm, and the sentences, of numbers that are known."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from made_up_study import MadeUp, design
+
+from gan.study import report as study_report
+from gan.study.results import COLUMNS, Results, shown, signed, summary
+
+
+def cells_of(study: MadeUp) -> dict:
+    run = {cell: study.run_cell(cell, lambda count: None) for cell in study.design.cells()}
+    return {cell: {name: values[name] for name in study.design.measures} for cell, values in run.items()}
+
+
+def results_of(values: dict[str, list[float]], generated=("generated",), regime="full") -> Results:
+    """Results of one regime; the same values in both measures."""
+    arms = dict.fromkeys(values, "")
+    seeds = len(next(iter(values.values())))
+    made = design(seeds, arms=arms, generated=generated, regimes={regime: "Full data"})
+    cells = {cell: dict.fromkeys(made.measures, values[cell.arm][cell.seed]) for cell in made.cells()}
+    return Results(made, cells)
+
+
+def test_the_gain_is_over_the_best_other_arm_seed_by_seed() -> None:
+    results = results_of({"real": [0.5, 0.5, 0.5], "classical": [0.6, 0.7, 0.8], "generated": [0.62, 0.73, 0.82]})
+    gain = results.best_gain("full")
+    assert (gain.arm, gain.best_other) == ("generated", "classical")
+    # 0.02, 0.03, 0.02: standard error 0.00333, t of 2 degrees of freedom 4.30265
+    assert gain.comparison.difference.mean == pytest.approx(0.07 / 3)
+    assert gain.comparison.difference.low == pytest.approx(0.07 / 3 - 4.302653 / 300, abs=1e-6)
+    assert gain.corrected_p == gain.comparison.t_p  # a single comparison
+
+
+def test_the_best_other_arm_is_that_of_each_measure_and_regime() -> None:
+    made = design(2)
+    levels = {"rare": {"real": 0.1, "classical": 0.2}, "macro": {"real": 0.4, "classical": 0.3}}
+    cells = {
+        cell: {name: levels[name].get(cell.arm, 0.5) + 0.5 * (cell.regime == "1" and cell.arm == "real")
+               for name in made.measures}
+        for cell in made.cells()
+    }  # fmt: skip
+    results = Results(made, cells)
+    best = {(regime, name): results.best_gain(regime, name).best_other for regime in ["1", "full"] for name in levels}
+    assert best == {
+        ("1", "rare"): "real",
+        ("1", "macro"): "real",
+        ("full", "rare"): "classical",
+        ("full", "macro"): "real",
+    }
+
+
+def test_arms_that_are_compared_side_by_side_are_corrected_for() -> None:
+    base = np.array([0.50, 0.52, 0.54, 0.56])
+    steady, shaky = base + np.array([0.010, 0.012, 0.011, 0.010]), base + np.array([0.01, -0.01, 0.02, 0.01])
+    results = results_of({"real": base, "mixed": steady, "generated": shaky}, ("mixed", "generated"))
+    by_arm = {gain.arm: gain for gain in results.gains("full", "rare")}
+    assert by_arm["mixed"].corrected_p == pytest.approx(2 * by_arm["mixed"].comparison.t_p)
+    assert by_arm["generated"].corrected_p == pytest.approx(by_arm["generated"].comparison.t_p)
+    assert results.best_gain("full").arm == "mixed"
+
+
+@pytest.mark.parametrize(
+    ("generated", "sentence"),
+    [
+        (
+            [0.62, 0.73, 0.82],
+            "Full data: Generated images raised the recall by 2.3 points (95 % interval 0.9 to 3.8) over the best "
+            "other method (classical; generated is the best with generated images).",
+        ),
+        (
+            [0.58, 0.67, 0.78],
+            "Full data: Generated images lowered the recall by 2.3 points (95 % interval -3.8 to -0.9) against the "
+            "best other method (classical; generated is the best with generated images).",
+        ),
+        (
+            [0.60, 0.75, 0.79],
+            "Full data: Generated images did not raise the recall over the best other method (classical; generated "
+            "is the best with generated images): the difference is +1.3 points (95 % interval -6.7 to 9.3).",
+        ),
+    ],
+)
+def test_the_sentence_says_what_was_found(generated, sentence) -> None:
+    results = results_of({"real": [0.5] * 3, "classical": [0.6, 0.7, 0.8], "generated": generated})
+    assert results.sentence("full") == sentence
+
+
+def test_the_best_of_many_arms_must_be_surer() -> None:
+    base = [0.5, 0.6, 0.7]
+    arms = {"real": base, "a": [0.51, 0.62, 0.715], "b": base, "c": base, "d": base}
+    assert "raised the recall by 1.5 points" in (said := results_of(arms, tuple("abcd")).sentence("full"))
+    assert said.endswith("(real; a is the best with generated images); not certain for the best of 4 arms.")
+    assert "certain" not in results_of({"real": base, "a": arms["a"]}, ("a",)).sentence("full")
+
+
+def test_few_seeds_and_missing_arms_prove_nothing() -> None:
+    assert results_of({"real": [0.5], "generated": [0.52]}).sentence("full") == (
+        "Full data: the recall with generated images is +2.0 points from the best other method (real; generated is "
+        "the best with generated images); fewer than 3 seeds prove nothing: give more."
+    )
+    two = results_of({"real": [0.5, 0.5], "generated": [0.52, 0.52]})  # an interval without width
+    assert "+2.0 points" in two.sentence("full") and two.sentence("full").endswith("prove nothing: give more.")
+    for arms in ({"real": [0.5, 0.6]}, {"generated": [0.5, 0.6]}):
+        results = results_of(arms)
+        assert results.sentence("full") == (
+            "Full data: nothing to compare: give arms with and without generated images."
+        )
+        assert results.gains("full", "rare") == [] and summary(results) == {}
+
+
+def test_numbers_for_people() -> None:
+    results = results_of({"real": [0.5, 0.6], "generated": [0.55, 0.66]})
+    assert shown(results.interval("full", "real", "rare")) == "55.0 ± 63.5"
+    assert signed(results.best_gain("full").comparison.difference) == "+5.5 (-0.9 to 11.9)"
+    alone = results_of({"real": [0.5], "generated": [0.45]})
+    assert shown(alone.interval("full", "real", "rare")) == "50.0"
+    assert signed(alone.best_gain("full").comparison.difference) == "-5.0"
+
+
+def test_the_headline_as_metrics() -> None:
+    values = summary(results_of({"real": [0.5, 0.6], "generated": [0.55, 0.66]}, regime="two words"))
+    assert values["gain/two-words"] == pytest.approx(0.055) and set(values) == {
+        "gain/two-words", "gain_low/two-words", "gain_high/two-words"
+    }  # fmt: skip
+    assert set(summary(results_of({"real": [0.5], "generated": [0.45]}))) == {"gain/full"}
+
+
+@pytest.fixture
+def made_up():
+    study = MadeUp()
+    return study, Results(study.design, cells_of(study))
+
+
+def test_the_console_ends_with_the_sentences(made_up) -> None:
+    _, results = made_up
+    said = study_report.text(results).splitlines()
+    assert said[-2:] == [results.sentence("1"), results.sentence("full")]
+    assert "Full data: percent, mean over 3 seeds ± 95 % interval" in said
+    rows = [line.split("  ") for line in said if line.strip().startswith("classical")]
+    assert len(rows) == 2 and rows[1][-2:] == ["61.0 ± 2.5", "66.0 ± 2.5"]
+
+
+def test_files_hold_every_number(made_up, tmp_path) -> None:
+    study, results = made_up
+    paths = study_report.write(results, study, tmp_path, ["It took a while."])
+    assert [path.name for path in paths] == [
+        "table.md", "results.csv", "cells.csv", "arms.png", "gain.png", "report.html"
+    ]  # fmt: skip
+    with (tmp_path / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS and len(rows) == 2 * 2 * 3
+    row = next(r for r in rows if (r["regime"], r["arm"], r["measure"]) == ("full", "generated", "rare"))
+    assert (
+        float(row["mean"]) == pytest.approx(0.71) and row["best_other"] == "classical" and row["generated"] == "true"
+    )
+    assert float(row["gain"]) == pytest.approx(0.1) and float(row["gain_low"]) == pytest.approx(0.1)
+    assert next(r for r in rows if r["arm"] == "real")["gain"] == ""
+    with (tmp_path / "cells.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    assert len(cells) == 18 and cells[-1]["arm"] == "generated" and float(cells[-1]["rare"]) == pytest.approx(0.72)
+    table = (tmp_path / "table.md").read_text()
+    assert results.sentence("full") in table and "| classical | 61.0 ± 2.5 | 66.0 ± 2.5 |" in table
+    page = (tmp_path / "report.html").read_text()
+    for wanted in (results.sentence("1"), "Made up.", "It took a while.", "71.0 ± 2.5 (best)", "turned and moved"):
+        assert wanted in page
+    assert page.count("<img") == 2
+
+
+def test_a_study_without_a_comparison_has_no_chart_of_gains(tmp_path) -> None:
+    results = results_of({"real": [0.5, 0.6]})
+    names = [path.name for path in study_report.write(results, MadeUp(), tmp_path, [])]
+    assert "arms.png" in names and "gain.png" not in names
+
+
+def test_a_study_of_one_seed_has_tables_without_intervals(tmp_path) -> None:
+    study = MadeUp(seeds=1)
+    cells = cells_of(study)
+    study_report.write(Results(study.design, cells), study, tmp_path, [])
+    assert "| generated | 70.0 | 75.0 |" in (tmp_path / "table.md").read_text()
+    row = next(csv.DictReader((tmp_path / "results.csv").open()))
+    assert math.isnan(float(row["low"]))
+
+
+def test_the_charts_show_means_and_intervals_where_they_are(monkeypatch) -> None:
+    """Every mean is a mark at its height, and the gains stand around the line of zero."""
+    from gan.study import pictures as study_pictures
+
+    drawn = []
+    line = study_pictures._line
+
+    def spy(axes, x, intervals, name, *rest):
+        drawn.append((name, [round(interval.mean * 100, 6) for interval in intervals], axes))
+        line(axes, x, intervals, name, *rest)
+
+    monkeypatch.setattr(study_pictures, "_line", spy)
+    study = MadeUp()
+    results = Results(study.design, cells_of(study))
+    pictures = dict(results.charts())
+    assert set(pictures) == {"arms", "gain"} and all(picture.size[0] > 600 for picture in pictures.values())
+    assert [(name, means) for name, means, *_ in drawn] == [
+        ("real", [41.0, 51.0]), ("classical", [51.0, 61.0]), ("generated", [61.0, 71.0]), ("generated", [10.0, 10.0])
+    ]  # fmt: skip
+    axes = drawn[-1][-1]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "full"]
+    assert axes.get_ylim()[0] < 0 < axes.get_ylim()[1] and axes.get_xlabel() == "tracks"

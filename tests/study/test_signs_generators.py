@@ -1,0 +1,235 @@
+"""Which generator a regime gets, what it may learn, and which of its images are kept."""
+
+import dataclasses
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan.balance import balancing
+from gan.data.gtsrb import read_signs
+from gan.data.sets import SignSet, open_signs, select
+from gan.data.signs import CLASSES, Signs
+from gan.data.split import cut
+from gan.errors import UserError
+from gan.evaluation.signs_judge import Judge
+from gan.study import signs_generators
+from gan.study.cells import Stopped
+from gan.study.signs import opened
+from gan.study.signs_arms import cut_tracks, rare_classes
+from gan.study.signs_generators import Generators, Made, pool
+from gan.tracking import GoodRun
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, signs_folder):
+    """Generators whose training is a line in a list, with an archive that is a variable."""
+    checkpoint = tmp_path / "checkpoint-00000005.npz"
+    checkpoint.write_bytes(b"weights")
+    signs = open_signs(signs_folder)
+    fit = cut(signs.train)[0]
+    made = types.SimpleNamespace(calls=[], status=0, archive=None, asked=[], said=[], fit=fit, folder=tmp_path)
+    made.cut = cut_tracks(fit, "2", rare_classes(signs.train), 0)
+
+    def train(*given):
+        made.calls.append(given)
+        return "f" * 32, made.status
+
+    def newest_of(kind, traits):
+        made.asked.append(traits)
+        return made.archive
+
+    def good_run(iteration):
+        return GoodRun("f" * 32, iteration, checkpoint, None)
+
+    monkeypatch.setattr(signs_generators.tracking, "newest_of", newest_of)
+    monkeypatch.setattr(signs_generators.tracking, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
+    made.good_run = good_run
+    made.generators = Generators(tmp_path, signs, 5, "float32", "", train, made.said.append)
+    return made
+
+
+def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> None:
+    goodrun, made = world.generators.of("2", 1, world.cut)
+    ((data, iterations, seed, whole, precision, before),) = world.calls
+    assert (iterations, seed, whole, precision, before) == (5, 1, True, "float32", "")
+    assert read_signs(Path(data) / "train.p").digest() == world.cut.digest()
+    assert [path.name for path in Path(data).iterdir()] == ["train.p"]
+    assert (goodrun.iteration, made.iteration) == (5, 5) and made.minutes >= 0 and len(made.weights) == 16
+    # What the run will say of its data is what is looked for next time.
+    learned = select(SignSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
+    assert world.asked[0] == {
+        "data_digest": learned.digest(), "class_val": "all", "seed": "1", "iterations": "5", "judge_iterations": "0"
+    }  # fmt: skip
+
+
+def test_the_generator_of_all_data_leaves_the_held_out_tracks_out(world, signs_folder) -> None:
+    world.generators.of("full", 0, world.fit)
+    data, _, _, whole, *_ = world.calls[0]
+    assert (data, whole) == (signs_folder, False)
+    assert world.asked[0]["data_digest"] == select(open_signs(signs_folder), None, False, False).digest()
+
+
+def test_a_trained_generator_is_found_again(world) -> None:
+    world.archive = world.good_run(5)
+    _, made = world.generators.of("2", 0, world.cut)
+    assert world.calls == [] and np.isnan(made.minutes)
+
+
+def test_a_generator_that_was_stopped_goes_on_and_its_minutes_add_up(world, monkeypatch) -> None:
+    clock = iter([0.0, 120.0, 500.0, 560.0])
+    monkeypatch.setattr(signs_generators.time, "perf_counter", lambda: next(clock))
+    world.status = 130
+    with pytest.raises(Stopped) as stopped:
+        world.generators.of("2", 0, world.cut)
+    assert stopped.value.status == 130
+    world.status, world.archive = 0, world.good_run(3)
+    _, made = world.generators.of("2", 0, world.cut)
+    assert world.calls[1][-1] == f"{'f' * 32}/3" and made.minutes == pytest.approx(3)
+    assert "going on from 3" in world.said[1]
+    world.archive = world.good_run(5)
+    assert world.generators.of("2", 0, world.cut)[1].minutes == pytest.approx(3)
+    (world.folder / "generators.json").write_text("[")
+    assert np.isnan(world.generators.of("2", 0, world.cut)[1].minutes)
+
+
+# --- class folders of the user's own
+
+
+@pytest.fixture
+def class_folders(tmp_path):
+    random = np.random.default_rng(0)
+    for k in range(CLASSES):
+        folder = tmp_path / "mine" / str(k)
+        folder.mkdir(parents=True)
+        for number in range(3 if k else 2):
+            Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / f"{number}.png")
+    return str(tmp_path / "mine")
+
+
+def test_class_folders_are_understood_and_written_for_the_generator(world, class_folders) -> None:
+    signs = opened(class_folders)
+    assert len(signs.train) == 3 * CLASSES - 1 and signs.test is None
+    fit = cut(signs.train)[0]
+    world.generators._signs = signs
+    world.generators.of("full", 0, fit)
+    data, _, _, whole, *_ = world.calls[0]
+    assert whole and read_signs(Path(data) / "train.p").digest() == fit.digest()
+
+
+def test_data_with_generated_images_in_it_is_refused(tmp_path, signs_folder) -> None:
+    from gan.balance.files import MANIFEST
+
+    (tmp_path / MANIFEST).write_text("{}")
+    with pytest.raises(UserError, match=f"^data {tmp_path} was balanced before; give the data"):
+        opened(str(tmp_path))
+
+
+# --- what is kept
+
+
+class Draws:
+    """A generator whose images show their class, but for every other one; those of class 2 never do."""
+
+    def __init__(self, goodrun):
+        pass
+
+    def images(self, count, seed, class_id, bar):
+        random = np.random.default_rng([seed, class_id])
+        made = random.integers(0, 200, (count, 32, 32, 3), np.uint8)
+        made[:, 0, 0, 0] = np.where(random.random(count) < (0.5 if class_id != 2 else 0), class_id, 99)
+        return made
+
+
+class Sees:
+    """A classifier that reads the first pixel."""
+
+    outputs = (None, np.zeros((1, CLASSES)))
+
+    def __call__(self, images, training):
+        shown = np.rint((images[:, 0, 0, 0] + 1) * 127.5).astype(int)
+        logits = np.zeros((len(images), CLASSES), np.float32)
+        logits[np.arange(len(images)), np.minimum(shown, CLASSES - 1)] = 9
+        return np.zeros((len(images), 128), np.float32), logits
+
+
+@pytest.fixture
+def sorting(monkeypatch):
+    trained = []
+
+    def train_judge(signs, steps, seed, words):
+        trained.append((signs, steps))
+        return Judge(Sees())
+
+    monkeypatch.setattr(signs_generators, "Generator", Draws)
+    monkeypatch.setattr(signs_generators, "train_judge", train_judge)
+    monkeypatch.setattr(balancing, "CHUNK", 16)
+    return trained
+
+
+MADE = Made("f" * 32, 5, 1.0, "abc")
+TRAINING = Signs.of(
+    np.random.default_rng(5).integers(0, 256, (36, 32, 32, 3), np.uint8), np.repeat([0, 1, 2], [30, 4, 2])
+)
+
+
+def make(folder: Path, **changed):
+    given = {"source": (None, MADE), "training": TRAINING, "target": 0, "quality": 0.5, "steps": 7, "words": "x"}
+    return pool(folder, **given | changed)
+
+
+def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tmp_path, sorting) -> None:
+    images, labels, fates = make(tmp_path).read()
+    assert labels.tolist() == [1] * 26 and (images[:, 0, 0, 0] == 1).all()
+    assert len({image.tobytes() for image in images}) == 26
+    assert sorting == [(TRAINING, 7)]
+    drawn, kept, *thrown = fates
+    assert kept[:3].tolist() == [0, 26, 0] and drawn[1] > 26 and drawn[2] >= balancing.LIMIT * 16
+    np.testing.assert_array_equal(drawn, kept + np.sum(thrown, axis=0))
+
+
+def test_quality_0_keeps_all_and_asks_nobody(tmp_path, sorting) -> None:
+    images, labels, fates = make(tmp_path, quality=0.0).read()
+    assert np.bincount(labels).tolist() == [0, 26, 28] and sorting == []
+    assert (fates[0] == fates[1]).all() and 99 in images[:, 0, 0, 0]
+
+
+def test_a_pool_is_made_once_and_again_where_it_is_damaged(tmp_path, sorting) -> None:
+    first = make(tmp_path)
+    assert make(tmp_path) == first and len(sorting) == 1
+    before = first.path.read_bytes()
+    first.path.write_bytes(before[:1000])
+    make(tmp_path)
+    assert len(sorting) == 2 and first.path.read_bytes() == before
+
+
+def test_whatever_decides_the_images_is_in_the_identity(tmp_path, sorting) -> None:
+    first = make(tmp_path)
+    other = dataclasses.replace(TRAINING, images=TRAINING.images[::-1].copy())
+    for changed in (
+        {"quality": 0.4}, {"quality": 0.0}, {"steps": 8}, {"training": other},
+        {"source": (None, dataclasses.replace(MADE, weights="def"))},
+    ):  # fmt: skip
+        assert make(tmp_path, **changed).identity != first.identity, changed
+    assert make(tmp_path, source=(None, dataclasses.replace(MADE, minutes=9.0))) == first
+
+
+def test_a_larger_pool_begins_as_the_smaller_one(tmp_path, sorting) -> None:
+    small, large = make(tmp_path), make(tmp_path, target=50)
+    assert small.identity == large.identity and small.path != large.path
+    images, labels, _ = large.read()
+    assert np.bincount(labels).tolist() == [20, 46]
+    np.testing.assert_array_equal(images[labels == 1][:26], small.read()[0])
+    counts = TRAINING.counts()
+    np.testing.assert_array_equal(large.fill(counts, 0)[0], small.fill(counts, 0)[0])
+
+
+def test_a_class_that_stays_short_is_told(world, sorting, monkeypatch) -> None:
+    monkeypatch.setattr(world.generators, "of", lambda *given: (world.good_run(5), MADE))
+    words = {"full": "Full data"}
+    found = world.generators.sources(words, 1, lambda regime, draw: TRAINING, 0, 0.5, 7)
+    assert list(found) == [("full", 0)]
+    assert world.said[-1].startswith("warning: Full data: 1 classes could not be filled up with images that pass")
+    assert "class 2 (Speed limit 50) lacks most: 28" in world.said[-1]

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from gan import checkpoints, pictures
 from gan.checkpoints import About
 from gan.command_line import stops
+from gan.data.spread import spread_over
 from gan.report import Report
 from gan.tracking import Run, checkpoint_names
 from gan.training.trainer import StopRequested, Trainable, train
@@ -88,7 +89,7 @@ class Session:
         self.folder = folder
         self._run, self._trained, self._about, self._schedule = run, trained, about, schedule
         self._score, self._ranked_by, self._again = score, ranked_by, again
-        self._shown = real[_spread_over(len(real), SHOWN)]
+        self._shown = real[spread_over(len(real), SHOWN)]
         self._sheet = sheet
         self._real_sheet = pictures.grid(self._shown) if real_sheet is None else real_sheet
         self._scores: dict[str, dict[int, float]] = {}
@@ -219,11 +220,6 @@ class Session:
         report.heading("Data and parameters")
         report.table(["name", "value"], [*map(list, about.data.items()), *map(list, about.config.items())])
         self._run.report(report)
-
-
-def _spread_over(count: int, wanted: int) -> np.ndarray:
-    """Indices of at most `wanted` of `count` things, evenly spaced."""
-    return np.unique(np.linspace(0, count - 1, wanted).astype(int))
 
 
 def say(text: str) -> None:

@@ -178,7 +178,7 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
     _prepare_store()
     with contextlib.ExitStack() as aside:
         if own:
-            aside.enter_context(_opened_set_aside())
+            aside.enter_context(opened_set_aside())
         try:
             opened = mlflow.start_run(run_name=name)
         except (MlflowException, OSError) as error:
@@ -492,7 +492,7 @@ def _prepare_store(create: bool = True) -> None:
 
 
 @contextlib.contextmanager
-def _opened_set_aside() -> Iterator[None]:
+def opened_set_aside() -> Iterator[None]:
     """Hide the run that `mlflow run` has opened; MLflow forgets it at the end of any run, so it is put back after."""
     waiting = os.environ.pop(_OPENED, None)
     try:

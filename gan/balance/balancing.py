@@ -212,14 +212,14 @@ def arrays(real: Signs, features: np.ndarray, filled: list[Filled], run_id: str)
         run_id: of the run that generated, 32 hexadecimal digits.
 
     Returns:
-        What `gan.data.gtsrb.write_signs` writes, and besides, for every image: `generated`, uint8, 1 or 0; and
+        What `gan.data.gtsrb.write_signs` writes, and besides, for every image: `generated`, bool; and
         `source_run`, uint8 (N, 16), the bytes of the run id (`row.tobytes().hex()`), zeros for real images. The size
         of a generated image is 32x32 and its box the whole image; its track is that of `generated_track`.
     """
     ids, kept = [each.class_id for each in filled], [each.kept for each in filled]
     made = Signs.of(features[len(real) :], np.repeat(ids, kept))
     tracks = np.repeat([generated_track(real, k) for k in ids], kept).astype(np.int32)
-    generated = np.repeat(np.array([0, 1], np.uint8), [len(real), len(made)])
+    generated = np.repeat(np.array([False, True]), [len(real), len(made)])
     return {
         "features": features,
         "labels": np.concatenate([real.labels, made.labels]),
@@ -227,7 +227,7 @@ def arrays(real: Signs, features: np.ndarray, filled: list[Filled], run_id: str)
         "coords": np.concatenate([real.coords, made.coords]),
         "tracks": np.concatenate([real.tracks, tracks]).astype(np.int32),
         "generated": generated,
-        "source_run": generated[:, None] * np.frombuffer(bytes.fromhex(run_id), np.uint8),
+        "source_run": generated[:, None].astype(np.uint8) * np.frombuffer(bytes.fromhex(run_id), np.uint8),
     }
 
 

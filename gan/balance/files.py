@@ -27,7 +27,7 @@ DEPENDS_ON = ("target", "classes", "seed", "quality", "judge_iterations", "folde
 PNG_BYTES = 8_000  # of a PNG of 32x32 on the disk, at most
 KEYS = {
     "features, labels, sizes, coords, tracks": "as in train.p: first the real images in their order, then the others",
-    "generated": "uint8, 1 for a generated image and 0 for a real one; as a mask: data['generated'] == 1",
+    "generated": "bool, whether the image is generated: data['features'][data['generated']] are those",
     "source_run": "uint8 (N, 16), the run that generated it: data['source_run'][k].tobytes().hex(); zeros if real",
 }
 

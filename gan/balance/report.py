@@ -13,6 +13,7 @@ from gan.checkpoints import About
 from gan.data.sets import SignSet, select
 from gan.data.signs import CLASSES, NAMES, Signs, parse_class
 from gan.data.split import cut
+from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.report import Flagged, Report
 from gan.scoring.neighbours import nearest
@@ -70,7 +71,7 @@ def samples(real: Signs, features: np.ndarray, filled: list[Filled]) -> Image.Im
 
 def _some(images: np.ndarray) -> np.ndarray:
     """Images spread evenly over all of them."""
-    return images[np.linspace(0, len(images) - 1, min(len(images), SHOWN)).astype(int)]
+    return images[spread_over(len(images), SHOWN)]
 
 
 def thrown_away(real: Signs, filled: list[Filled]) -> Image.Image | None:

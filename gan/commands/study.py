@@ -134,7 +134,7 @@ def train_generator(
         class_val="all", data=data, iterations=iterations, seed=seed, use_held_out=use_held_out, precision=precision,
         goodrun_ref=goodrun_ref, sample_interval=max(1, iterations // 8), keep_checkpoints=0, judge_iterations=0,
     )  # fmt: skip
-    with tracking._opened_set_aside():  # the run that `mlflow run` has opened is the study's
+    with tracking.opened_set_aside():  # the run that `mlflow run` has opened is the study's
         return train_dcgan.train(config)
 
 

@@ -36,7 +36,7 @@ _LENGTHS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: "<I",
     pickletools.TAKEN_FROM_ARGUMENT8U: "<Q",
 }
-NUMBERS = re.compile(r"[ui][1248]|f[248]")  # types of elements, as NumPy writes them
+NUMBERS = re.compile(r"[ui][1248]|f[248]|b1")  # types of elements, as NumPy writes them
 
 
 def read_pickle(path: str | Path) -> dict[str, np.ndarray]:
@@ -49,7 +49,7 @@ def read_pickle(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         UserError: the file is missing, longer than `MAX_BYTES`, damaged, or holds anything but arrays of
-            integers and floating-point numbers and plain values.
+            integers, floating-point numbers and truth values, and plain values.
     """
     path = Path(path)
     try:
@@ -179,7 +179,7 @@ class _Call:
 
 
 class _Type:
-    """The type of an array's elements: integers and floating-point numbers only."""
+    """The type of an array's elements: integers, floating-point numbers and truth values only."""
 
     __slots__ = ("code", "name", "order")
 
@@ -217,6 +217,8 @@ class _Array:
     def array(self) -> np.ndarray:
         shape, dtype, order, raw = self._state
         array = np.ndarray(shape, dtype, raw, order=order)
+        if array.dtype == bool:  # a stranger's bytes may be others than 0 and 1
+            array = array.view(np.uint8) != 0
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(shape)
         array.flags.writeable = False
         return array

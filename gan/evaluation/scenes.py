@@ -8,6 +8,7 @@ from PIL import Image
 
 from gan import checkpoints
 from gan.data.scenes import Scenes, SceneSet, load, open_scenes
+from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.tracking import GoodRun
 from gan.training.presets import SceneNetwork
@@ -44,7 +45,6 @@ class Streets:
         Raises:
             UserError: the scenes are not there, have no other part than what was learned, or another palette.
         """
-        from gan.evaluation.scenes_judge import spread_over
 
         if config.inception:
             raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")

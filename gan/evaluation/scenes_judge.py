@@ -11,6 +11,7 @@ from gan import checkpoints, pictures, tracking
 from gan.checkpoints import About
 from gan.data.palettes import Palette
 from gan.data.scenes import Loaded, Scenes, SceneSet, load
+from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.networks.segmenter import build_segmenter
 from gan.progress import progress
@@ -246,11 +247,6 @@ def _seen(part: Scenes, segmenter: Segmenter):
         answer = np.array(part.palette.scored, np.uint8)[label_map(logits, height, width)]
         rows.append((photo, part.palette.colour(ids[labels]), part.palette.colour(answer)))
     return pictures.side_by_side(rows, ("photo", "label map", "what it sees"), chosen.names)
-
-
-def spread_over(count: int, wanted: int) -> np.ndarray:
-    """Indices of at most `wanted` of `count` things, evenly spaced."""
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(int))
 
 
 def shown(value: float) -> float | str:

@@ -7,7 +7,8 @@ from PIL import Image
 
 from gan import pictures
 from gan.data.scenes import Loaded, Scenes
-from gan.evaluation.scenes_judge import scored_names, shown, spread_over
+from gan.data.spread import spread_over
+from gan.evaluation.scenes_judge import scored_names, shown
 from gan.evaluation.scenes_scores import MEANINGS, SceneScores, out_of_range
 from gan.report import Flagged, Report, tell_curves
 from gan.tracking import GoodRun

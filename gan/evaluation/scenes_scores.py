@@ -15,7 +15,8 @@ from PIL import Image
 from gan.data.palettes import Palette
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, resized
-from gan.evaluation.scenes_judge import Segmenter, scored, scored_maps, spread_over
+from gan.data.spread import spread_over
+from gan.evaluation.scenes_judge import Segmenter, scored, scored_maps
 from gan.progress import progress
 from gan.scoring.copying import closest_pairs, distances_to_nearest
 from gan.scoring.fidelity import frechet_distance, kernel_distance

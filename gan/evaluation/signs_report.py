@@ -7,6 +7,7 @@ from PIL import Image
 
 from gan import pictures
 from gan.data.signs import NAMES, Signs
+from gan.data.spread import spread_over
 from gan.report import Flagged, Report, tell_curves
 from gan.scoring.neighbours import nearest
 from gan.scoring.signs import MEANINGS, Scores, SignScorer, out_of_range
@@ -59,7 +60,7 @@ class Evaluation:
             rows = []
             for k, images in self._made:
                 real = self._real_of(k)
-                beside = real[np.linspace(0, len(real) - 1, min(len(real), SHOWN_OF_EACH)).astype(int)]
+                beside = real[spread_over(len(real), SHOWN_OF_EACH)]
                 rows.append((f"{k}  {NAMES[k]}", images[:SHOWN_OF_EACH], beside))
             return np.asarray(pictures.class_strips(rows))
         k, images = self._made[0]

@@ -62,10 +62,9 @@ def build_spatial_generator(
         all_over = layers.Dense(4 * channels, use_bias=False, dtype=precision, name=f"noise_{level}")(noise)
         all_over = layers.Reshape((1, 1, 4 * channels), dtype=precision, name=f"noise_map_{level}")(all_over)
         led = ops.split(layers.Add(dtype=precision, name=f"led_{level}")([here, all_over]), 4, axis=-1)
-        # Enlarged first and then convolved: transposed convolutions draw grids over flat areas (Odena et al. 2016,
-        # https://distill.pub/2016/deconv-checkerboard), and here they did even with one kernel for all four pixels.
-        x = layers.UpSampling2D(2, dtype=precision, name=f"larger_{level}")(x)
+        # Convolved before it is enlarged: a quarter of the work.
         x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=f"up_{level}")(x)
+        x = _enlarged(x, f"larger_{level}", precision)
         x = _led(x, *led[:2], f"{level}_1", precision)
         x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{level}")(x)
         x = _led(x, *led[2:], f"{level}_2", precision)
@@ -77,7 +76,9 @@ def build_spatial_generator(
 def build_pixel_discriminator(
     width: int, height: int, classes: int, base: int = 32, precision: str = "float32"
 ) -> keras.Model:
-    """A discriminator that tells the class of every pixel, or that it was generated.
+    """A discriminator that tells the class of every other pixel in both directions, or that it was generated.
+
+    Logits of all pixels, as published, cost as much as all the rest of the network and drew grids.
 
     Args:
         width: of the photos, a multiple of 32.
@@ -87,8 +88,8 @@ def build_pixel_discriminator(
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
 
     Returns:
-        A model of input float32 (N, height, width, 3) in [-1, 1], output float32 (N, height, width, classes + 1): the
-        last logit is that of generated pixels.
+        A model of input float32 (N, height, width, 3) in [-1, 1], output float32 (N, height / 2, width / 2, classes +
+        1): the last logit is that of generated pixels.
     """
     depth = levels(width, height, DEEPEST)
     sizes = [base * min(2**level, WIDEST) for level in range(depth)]
@@ -101,14 +102,10 @@ def build_pixel_discriminator(
         x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_conv_{level}")(x)
         skips.append(x)
     for level in reversed(range(1, depth)):
-        x = layers.UpSampling2D(2, dtype=precision, name=f"up_{level}")(x)
+        x = _enlarged(x, f"up_{level}", precision)
         x = layers.Concatenate(dtype=precision, name=f"join_{level}")([x, skips[level - 1]])
         x = SpectralConv2D(sizes[level - 1], 3, padding="same", dtype=precision, name=f"conv_up_{level}")(x)
         x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_up_{level}")(x)
-    x = layers.UpSampling2D(2, dtype=precision, name="up_0")(x)
-    x = layers.Concatenate(dtype=precision, name="join_0")([x, photo])
-    x = SpectralConv2D(base, 3, padding="same", dtype=precision, name="conv_up_0")(x)
-    x = layers.LeakyReLU(SLOPE, dtype=precision, name="leaky_up_0")(x)
     x = layers.Conv2D(classes + 1, 1, dtype=precision, name="logits")(x)
     logits = layers.Activation("linear", dtype="float32", name="as_float32")(x)
     return keras.Model(photo, logits, name="discriminator")
@@ -143,15 +140,24 @@ class SpectralConv2D(layers.Conv2D):
         return kernel / sigma
 
 
+def _enlarged(x, name: str, precision: str):
+    """Twice the width and height, between pixels on a line.
+
+    Transposed convolutions, and copies of pixels, draw grids over flat areas (Odena et al. 2016,
+    https://distill.pub/2016/deconv-checkerboard): here both did, in the generator and through the discriminator.
+    """
+    return layers.UpSampling2D(2, interpolation="bilinear", dtype=precision, name=name)(x)
+
+
 def _unit(vector):
     return vector / (ops.sqrt(ops.sum(ops.square(vector))) + 1e-12)
 
 
 def _led(x, gain, bias, name: str, precision: str):
-    """Layer normalisation, then at each place x * (1 + gain) + bias, then LeakyReLU."""
-    x = layers.LayerNormalization(epsilon=EPSILON, center=False, scale=False, dtype=precision, name=f"normal_{name}")(
-        x
-    )
+    """Instance normalisation, then at each place x * (1 + gain) + bias, then LeakyReLU."""
+    x = layers.GroupNormalization(
+        groups=-1, epsilon=EPSILON, center=False, scale=False, dtype=precision, name=f"normal_{name}"
+    )(x)
     changed = layers.Multiply(dtype=precision, name=f"scaled_{name}")([x, gain])
     x = layers.Add(dtype=precision, name=f"shifted_{name}")([x, changed, bias])
     return layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{name}")(x)

@@ -14,6 +14,7 @@ import numpy as np
 from gan.data.palettes import NOT_SCORED, Palette
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, resized
+from gan.data.spread import spread_over
 
 BATCH = 8  # photos at a time
 LEAST = 8  # pixels of a class that something can be said about
@@ -146,7 +147,7 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
         answers: the segmenter.
     """
     palette = real.palette
-    chosen = np.unique(np.linspace(0, len(real) - 1, min(len(real), MOST_REAL)).astype(int)).tolist()
+    chosen = spread_over(len(real), MOST_REAL).tolist()
     seen = []
     for group in groups(in_threads(lambda k: resized(real.scene(k), *size), chosen), BATCH):
         found = answers(np.array([scene.photo for scene in group]))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan.data.signs import CLASSES, Signs
+from gan.data.spread import spread_over
 from gan.scoring import neighbours
 from gan.scoring.copying import closest_pairs, copying_statistic
 from gan.scoring.fidelity import frechet_distance, kernel_distance, manifold_scores
@@ -287,7 +288,7 @@ def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
     for k in np.flatnonzero(sizes):
         of_class = np.flatnonzero(signs.labels == k)
         size = min(sizes[k], len(of_class))
-        chosen.append(of_class[np.linspace(0, len(of_class) - 1, size).astype(int)])
+        chosen.append(of_class[spread_over(len(of_class), size)])
     return np.concatenate(chosen) if chosen else np.empty(0, int)
 
 

@@ -20,6 +20,7 @@ from gan.balance.smote import require_imblearn, smote
 from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
 from gan.data.split import cut
+from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.evaluation.signs_judge import Judge
 from gan.report import Report
@@ -216,7 +217,7 @@ class SignsStudy:
         rows = []
         for k in self.rare:
             known = real.images[real.labels == k]
-            spread = np.unique(np.linspace(0, len(known) - 1, min(SHOWN, len(known))).astype(int))
+            spread = spread_over(len(known), SHOWN)
             rows.append((f"{k}  {NAMES[k]}", images[labels == k][:SHOWN], known[spread]))
         return pictures.class_strips(rows)
 

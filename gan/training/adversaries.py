@@ -52,13 +52,14 @@ class PixelAdversary:
 
     def discriminator_loss(self, on_real, on_generated, classes):
         """The discriminator's loss: real pixels are of their class, generated ones are generated."""
+        classes = _thinned(classes, on_real)
         generated = tf.fill(tf.shape(classes), self._generated)
         on_real = losses.pixel_loss(on_real, classes, self._weights)
         return on_real + losses.pixel_loss(on_generated, generated, self._weights)
 
     def generator_loss(self, on_generated, classes):
         """The generator's loss: its pixels are taken for real ones of their class."""
-        return losses.pixel_loss(on_generated, classes, self._weights)
+        return losses.pixel_loss(on_generated, _thinned(classes, on_generated), self._weights)
 
     def accuracies(self, on_real, on_generated):
         """Shares 0-1 of the pixels that are rightly told to be real (of any class) or generated."""
@@ -86,6 +87,12 @@ def class_weights(labels: np.ndarray, palette: Palette) -> np.ndarray:
     idle = ~np.isin(palette.ids, palette.scored)
     weights[idle] = np.minimum(weights[idle], 1)
     return weights.astype(np.float32)
+
+
+def _thinned(classes, logits):
+    """The classes of the pixels that logits are about: of every n-th row and column."""
+    step = classes.shape[1] // logits.shape[1]
+    return classes[:, ::step, ::step]
 
 
 def _share(said):

@@ -30,10 +30,11 @@ def augment(images, drawn_with):
         would stop the gradient.
     """
     keys = tf.unstack(tf.random.split(drawn_with, 2))
-    return _change_view(_change_light(images, keys[0]), keys[1])
+    return _change_view(change_light(images, keys[0]), keys[1])
 
 
-def _change_light(images, drawn_with):
+def change_light(images, drawn_with):
+    """Images in another light, each with its own draw; see `augment`."""
     brightness, contrast, saturation = _draw_between(drawn_with, len(images), 3)
     images += BRIGHTNESS * brightness[:, None, None, None]
     grey = tf.reduce_mean(images, axis=3, keepdims=True)

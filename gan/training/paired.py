@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan.data.scenes import Loaded, Scenes, boundaries, load, resized
+from gan.data.spread import spread_over
 from gan.errors import UserError
 
 ENLARGED = 286 / 256  # scenes are prepared this much larger, and cut to size at a random place (section 6.2)
@@ -73,7 +74,7 @@ class Pairs:
 
     def sample(self, most: int) -> Loaded:
         """At most so many scenes, evenly spread over the part, at about the working size."""
-        chosen = np.unique(np.linspace(0, len(self._scenes) - 1, most).astype(int))
+        chosen = spread_over(len(self._scenes), most)
         if self._loaded is None:
             return load(self._scenes.take(chosen), *self._size, edges=self._edges)
         edges = self._loaded.edges

@@ -9,6 +9,7 @@ from gan.data.signs import to_uint8
 from gan.training import draws, losses
 from gan.training.adam import Adam
 from gan.training.adversaries import PatchAdversary, PixelAdversary, class_weights
+from gan.training.augment import change_light
 from gan.training.paired import Pairs
 from gan.training.presets import SceneNetwork
 
@@ -33,8 +34,6 @@ class SceneGan:
         shown: the scenes that samples are made of.
     """
 
-    metric_names = METRICS
-
     def __init__(
         self,
         network: SceneNetwork,
@@ -48,12 +47,16 @@ class SceneGan:
     ):
         self.network, self.feed, self.batch_size, self.seed = network, feed, feed.batch_size, seed
         self._l1_weight, self._shown = l1_weight, shown
+        self._lit = network.preset.light and network.to_photos
+        matching = network.preset.matching
+        self.metric_names = (*METRICS, "matching_training") if matching else METRICS
         self._adversary: PatchAdversary | PixelAdversary = PatchAdversary()
         if network.by_pixels:
             self._adversary = PixelAdversary(class_weights(feed.sample(WEIGHED).labels, network.palette))
         keras.utils.set_random_seed(seed)
         self.generator = network.build_generator(precision)
         self.discriminator = network.build_discriminator(precision)
+        self._inner = _inner_answers(self.discriminator) if matching else None
         self.averaged = network.build_generator()
         self._follow()
         self.generator_optimizer, self.discriminator_optimizer = (
@@ -122,24 +125,40 @@ class SceneGan:
             self.batch_size, self.network.preset.latent, draws.key(self.seed, iteration, "latents")
         )
         ask, discriminator = self._adversary, self.discriminator
+        light = draws.key(self.seed, iteration, "light")
+
+        def shown(picture):
+            # The same light for both pictures of a pair: what the layers find in them is compared.
+            return ask.shown(condition, change_light(picture, light) if self._lit else picture)
+
         with tf.GradientTape() as tape:
             made = self.generator(_inputs(self.generator, condition, latents), training=True)
             # The discriminator's turn: real and generated in one pass.
-            both = tf.concat([ask.shown(condition, wanted), ask.shown(condition, tf.stop_gradient(made))], axis=0)
+            real, generated = shown(wanted), shown(made)
+            both = tf.concat([real, tf.stop_gradient(generated)], axis=0)
             with tape.stop_recording(), tf.GradientTape() as own:
                 answers = tf.split(discriminator(both, training=True), 2)
                 discriminator_loss = ask.discriminator_loss(*answers, classes)
             gradients = own.gradient(discriminator_loss, discriminator.trainable_variables)
             self.discriminator_optimizer.apply(gradients, discriminator.trainable_variables)
             # The generator's turn.
-            generator_loss = ask.generator_loss(discriminator(ask.shown(condition, made), training=False), classes)
             l1 = losses.absolute_distance(made, wanted, shares=not self.network.to_photos)
-            total = generator_loss + self._l1_weight * l1
+            more = []
+            if self._inner is None:
+                answer = discriminator(generated, training=False)
+            else:
+                with tape.stop_recording():
+                    *aims, _ = self._inner(real, training=False)
+                *found, answer = self._inner(generated, training=False)
+                apart = [losses.absolute_distance(*map(_float32, pair)) for pair in zip(found, aims, strict=True)]
+                more = [tf.add_n(apart) / len(apart)]
+            generator_loss = ask.generator_loss(answer, classes)
+            total = generator_loss + self._l1_weight * l1 + sum(self.network.preset.matching * each for each in more)
         gradients = tape.gradient(total, self.generator.trainable_variables)
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
         if self.network.preset.half_life:
             self._average(iteration)
-        return tf.stack([generator_loss, discriminator_loss, l1, *ask.accuracies(*answers)])
+        return tf.stack([generator_loss, discriminator_loss, l1, *ask.accuracies(*answers), *more])
 
     def _generating(self) -> keras.Model:
         """The model that makes pictures, up to date."""
@@ -158,6 +177,12 @@ class SceneGan:
         step = 1 - tf.pow(0.5, self.batch_size / half_life)
         for averaged, current in zip(weights(self.averaged), weights(self.generator), strict=True):
             averaged.assign_add(step * (current - averaged))
+
+
+def _inner_answers(discriminator: keras.Model) -> keras.Model:
+    """The discriminator with what its layers find before its logits."""
+    found = [layer.output for layer in discriminator.layers if isinstance(layer, keras.layers.LeakyReLU)]
+    return keras.Model(discriminator.inputs, [*found, discriminator.output])
 
 
 def weights(model: keras.Model) -> list:
@@ -206,6 +231,10 @@ def _condition(network: SceneNetwork, given, edges):
         return _as_float(given)
     classes = tf.one_hot(given, len(network.palette))
     return tf.concat([classes, tf.cast(edges, tf.float32)[..., None]], axis=3) if network.edges else classes
+
+
+def _float32(values):
+    return tf.cast(values, tf.float32)
 
 
 def _as_float(photos):

@@ -37,6 +37,10 @@ class Preset:
         discriminator_lr: the same for the discriminator.
         beta_1: decay of Adam's mean of gradients.
         l1_weight: of the distance to the real picture in the generator's loss.
+        matching: weight of the distance between what the discriminator's layers find in a generated and in the real
+            picture, in the generator's loss (pix2pixHD, Wang et al. 2018, arXiv 1711.11585, section 3.2).
+        light: whether the discriminator sees photos in another light each time, generated ones like the real ones of
+            their pairs, so that it can't learn a few real photos by heart (arXiv 2006.10738).
         half_life: images in which half of the averaged generator is renewed; 0: it is the generator itself.
     """
 
@@ -52,6 +56,8 @@ class Preset:
     discriminator_lr: float = 2e-4
     beta_1: float = 0.5
     l1_weight: float = 100.0
+    matching: float = 0.0
+    light: bool = False
     half_life: int = 0
 
     def __post_init__(self):
@@ -64,9 +70,17 @@ class Preset:
             and max(counts[:4]) <= 4096
             and all(
                 type(value) in (int, float) and 0 <= value <= 1e6
-                for value in (self.dropout, self.generator_lr, self.discriminator_lr, self.beta_1, self.l1_weight)
+                for value in (
+                    self.dropout,
+                    self.generator_lr,
+                    self.discriminator_lr,
+                    self.beta_1,
+                    self.l1_weight,
+                    self.matching,
+                )
             )
             and self.dropout < 1
+            and type(self.light) is bool
         )
         if not fits:
             raise ValueError(f"no network can be built of {self}")
@@ -84,7 +98,7 @@ PRESETS = {
         Preset(
             "spatial", "spatial", generator_base=32, dropout=0.0, latent=64, discriminator="pixels",
             discriminator_base=32, batch_size=4, generator_lr=2e-4, discriminator_lr=4e-4, beta_1=0.0, l1_weight=10.0,
-            half_life=5_000,
+            matching=10.0, light=True, half_life=5_000,
         ),
     )
 }  # fmt: skip

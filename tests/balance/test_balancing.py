@@ -205,7 +205,7 @@ def test_arrays_are_those_of_train_p_and_tell_generated_images_apart(tmp_path):
         "features": "|u1", "labels": "|u1", "sizes": "|u1", "coords": "|u1", "tracks": "<i4", "generated": "|u1",
         "source_run": "|u1",
     }  # fmt: skip
-    assert made["labels"].tolist() == [4, 2, 4, 2, 2, 4] and made["generated"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert made["labels"].tolist() == [4, 2, 4, 2, 2, 4] and made["generated"].tolist() == 3 * [False] + 3 * [True]
     assert made["source_run"][4].tobytes().hex() == RUN_ID and not made["source_run"][:3].any()
     write_pickle(tmp_path / "train.p", made)
     read = read_signs(tmp_path / "train.p")

@@ -70,7 +70,8 @@ def test_what_it_writes(place, capsys):
     assert balanced.train.counts().tolist() == np.maximum(CLASS_SIZES, 8).tolist()
     with (out / BALANCED).open("rb") as file:
         plain = pickle.load(file)
-    generated = plain["generated"] == 1
+    generated = plain["generated"]
+    assert generated.dtype == bool
     assert generated.tolist() == [False] * len(real) + [True] * (len(generated) - len(real))
     assert {row.tobytes().hex() for row in plain["source_run"][generated]} == {RUN_ID}
     assert (plain["features"][generated][:, 3, 3, 0].astype(int) % 6 <= 2).all()

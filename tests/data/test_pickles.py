@@ -20,6 +20,7 @@ from gan.errors import UserError
 ARRAYS = {
     "features": np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8),
     "labels": np.arange(5, dtype=np.int64) - 2,
+    "generated": np.array([True, False, True]),
     "scores": np.linspace(0, 1, 7, dtype=np.float32).reshape(7, 1),
     "empty": np.zeros((0, 3), np.uint16),
     "one": np.array(3.5),

@@ -123,3 +123,19 @@ def test_adam_in_one_pass_is_keras_adam():
     assert int(ours[2]) == 20
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_logits_of_every_other_pixel_are_held_against_its_class():
+    ask = PixelAdversary(np.ones(3, np.float32))
+    classes = tf.constant(np.random.default_rng(0).integers(0, 3, (2, 6, 8)), tf.int32)
+    sure = 40 * tf.one_hot(classes[:, ::2, ::2], 4)
+    assert float(ask.generator_loss(sure, classes)) == pytest.approx(0, abs=1e-5)
+    assert float(ask.generator_loss(sure[:, ::-1], classes)) > 1
+
+
+def test_a_pixel_is_called_real_when_all_classes_together_are_likelier_than_generated():
+    ask = PixelAdversary(np.ones(3, np.float32))
+    unsure = tf.constant([[[[0.0, 0.0, 0.0, 0.5]]]])  # three times 1 against e to the power of 0.5
+    assert [float(share) for share in ask.accuracies(unsure, unsure)] == [1, 0]
+    surer = tf.constant([[[[0.0, 0.0, 0.0, 1.5]]]])
+    assert [float(share) for share in ask.accuracies(*2 * [surer])] == [0, 1]

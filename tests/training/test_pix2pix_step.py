@@ -61,10 +61,26 @@ def changed(before, after) -> list[bool]:
     return [not np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
 
 
+def test_the_generator_learns_what_the_discriminator_finds_in_real_pictures():
+    apart = []
+    learned, other = (build("spatial", lr=(3e-3, 0.0), l1_weight=0.0, matching=weight) for weight in (100.0, 1e-9))
+    for trained in (learned, other):
+        for _ in range(8):
+            last = step(trained)["matching_training"]
+        apart.append(last)
+    assert apart[0] < 0.9 * apart[1]
+
+
+def test_light_changes_what_the_discriminator_sees_and_not_what_is_wanted():
+    with_light, without = (step(build("spatial", light=light)) for light in (True, False))
+    assert with_light["l1_training"] == without["l1_training"]
+    assert with_light["discriminator_loss"] != without["discriminator_loss"]
+
+
 @pytest.mark.parametrize(("preset", "direction"), DESIGNS)
 def test_an_update_moves_every_weight_of_everything(preset, direction):
     trained = build(preset, direction)
-    assert trained.metric_names == METRICS
+    assert trained.metric_names == (METRICS if preset == "paper" else (*METRICS, "matching_training"))
     before, metrics = values(trained), step(trained)
     assert np.isfinite(list(metrics.values())).all() and 0 <= metrics["l1_training"] <= 2
     assert 0 <= metrics["accuracy_real"] <= 1 and 0 <= metrics["accuracy_generated"] <= 1

@@ -1,5 +1,6 @@
 """What augment_scenes works with: the generator of a good run, the data set that goes with it, and its segmenter."""
 
+import contextlib
 import dataclasses
 import hashlib
 
@@ -99,7 +100,9 @@ def restore(reference: str, data: str, asked_by: str = "augment_scenes") -> Rest
     """
     goodrun = tracking.resolve(reference, KIND, "")
     if goodrun is None:
-        newest = tracking.newest_run(KIND, "")
+        newest = None
+        with contextlib.suppress(UserError):  # no archive here: there is no run either
+            newest = tracking.newest_run(KIND, "")
         hint = f"the newest is {newest}" if newest else "train one with train_pix2pix.py"
         raise UserError(f"{asked_by} needs goodrun_ref, the run to generate from; {hint}.")
     network = SceneNetwork.restored(goodrun.about.network)

@@ -65,8 +65,7 @@ class SceneStudy:
             present = ids_in(scenes)
             rare = [k for k in palette.scored if k in palette.rare and k in present]
             if rare:
-                words = f"mean IoU of the rare classes ({', '.join(_names(palette, rare))})"
-                measures[f"{part}.rare"] = f"{words}, {PARTS[part]}"
+                measures[f"{part}.rare"] = f"mean IoU of the rare classes that the {PARTS[part]} has"
             if present.intersection(palette.scored):
                 measures[f"{part}.mean_iou"] = f"mean IoU of all scored classes, {PARTS[part]}"
                 measures[f"{part}.pixel_accuracy"] = f"share of all pixels whose class is found, {PARTS[part]}"

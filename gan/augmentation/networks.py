@@ -1,5 +1,6 @@
 """What augment_scenes works with: the generator of a good run, the data set that goes with it, and its segmenter."""
 
+import contextlib
 import dataclasses
 import hashlib
 
@@ -86,21 +87,24 @@ class Restored:
         return answers
 
 
-def restore(reference: str, data: str) -> Restored:
+def restore(reference: str, data: str, asked_by: str = "augment_scenes") -> Restored:
     """Find a good run and its data.
 
     Args:
         reference: see `gan.tracking.resolve`.
         data: of `gan.data.scenes.open_scenes`; "" for the data that the run was trained on.
+        asked_by: what needs the run, for messages.
 
     Raises:
         UserError: there is no such run or data, it makes label maps and not photos, or they do not go together.
     """
     goodrun = tracking.resolve(reference, KIND, "")
     if goodrun is None:
-        newest = tracking.newest_run(KIND, "")
+        newest = None
+        with contextlib.suppress(UserError):  # no archive here: there is no run either
+            newest = tracking.newest_run(KIND, "")
         hint = f"the newest is {newest}" if newest else "train one with train_pix2pix.py"
-        raise UserError(f"augment_scenes needs goodrun_ref, the run to generate from; {hint}.")
+        raise UserError(f"{asked_by} needs goodrun_ref, the run to generate from; {hint}.")
     network = SceneNetwork.restored(goodrun.about.network)
     if not network.to_photos:
         raise UserError(

@@ -73,30 +73,19 @@ def main(config: AugmentConfig) -> None:
     require_writable(room, twice * (config.count + real) * width * height * PIXEL_BYTES)
 
     from gan.augmentation.folder import Shelf, write_manifest
-    from gan.augmentation.pairs import FINER, Tally, generate, require_objects
-    from gan.augmentation.report import Gallery, blind_text, summary, thrown_text
-    from gan.data.cutouts import Pool
-    from gan.scoring.agreeing import filter_for
+    from gan.augmentation.making import make
+    from gan.augmentation.report import summary
     from gan.session import say
     from gan.storage import fill_folder
     from gan.training.devices import make_deterministic
 
     make_deterministic()
-    pool = Pool(scenes.training, classes, config.seed, FINER * height)
-    for lacking in require_objects(pool):
-        say(f"no {lacking} in the training scenes stands whole and in full view: none is put in.")
-    photos, answers = good.photos(config.seed), good.answers(config.segmenter_iterations, say)
-    keep, usual = filter_for(config.agreement, scenes.validation, (width, height), answers)
-    if usual.blind:
-        say(blind_text(keep, usual))
-    tally, gallery = Tally(), Gallery(pool)
     with tempfile.TemporaryDirectory(dir=room, prefix=".augmenting-") as folder:
         shelf = Shelf(Path(folder) / "shelf", scenes, config.seed, good.traits())
-        for pair in generate(pool, config.count, config.seed, (width, height), photos, answers, keep, tally):
-            gallery.add(pair)
-            if pair.verdict.agrees:
-                shelf.add(pair)
-        say(thrown_text(tally, keep))
+        made = make(
+            good, classes, config.count, config.seed, config.agreement, config.segmenter_iterations, say, shelf.add
+        )
+        keep, usual, tally, gallery = made.keep, made.usual, made.tally, made.gallery
         if not tally.kept:
             raise UserError(
                 f"of {tally.tries} tries no pair agreed with its label map enough to be kept; use a good run that "

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import importlib.util
 import os
 import shlex
 import signal
@@ -12,48 +11,69 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run, stops
 from gan.errors import UserError
-from gan.study.signs_arms import parse_arms, parse_regimes
+from gan.study import scenes_arms, signs_arms
 
 TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # each has a `prepare` as gan.study.signs has it
+ARMS = {"signs": signs_arms, "scenes": scenes_arms}
+# What is meant where an option is left open, and which options are of one task only.
+LEFT_OPEN = {
+    "signs": {"data": "traffic-signs-data", "regimes": "full,5,3,2,1", "steps": 1_500},
+    "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
+}
+OWN = {"signs": ("batch_size", "gan_iterations", "gan_seeds", "quality"), "scenes": ("count",)}
 STATE_BYTES = 1_000_000_000  # of disk: data, generated images and generators of a study of all regimes, about
 
 
 @dataclasses.dataclass(frozen=True)
 class StudyConfig:
-    """Train the same classifier on many kinds of training data, and compare what it recognises."""
+    """Train the same network on many kinds of training data, and compare what it recognises."""
 
-    task: str = option("signs", "signs, or scenes")
+    task: str = option("signs", "signs: a classifier of traffic signs; scenes: a segmenter of streets")
     data: str = option(
-        "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
+        "",
+        "signs: folder with train.p and test.p, traffic-signs-data if empty; scenes: folder of scenes that `prepare` "
+        "wrote, dataset if empty; either: `drawn` (`drawn:20000`) for what is drawn here",
     )
-    regimes: str = option("full,5,3,2,1", "full, and numbers of tracks that the rare classes are cut to")
+    regimes: str = option(
+        "", "signs: full, and numbers of tracks that the rare classes are cut to, full,5,3,2,1 if empty; scenes: full"
+    )
     arms: str = option(
         "",
-        "some of real, weights, oversampling, smote, classical, generated, generated-classical, mixed; all if empty",
+        "signs: some of real, weights, oversampling, smote, classical, generated, generated-classical, mixed; "
+        "scenes: some of real, classical, generated-25, both-25 (any percentage of generated pairs); all if empty",
     )
     seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something")
-    steps: int = option(1_500, "updates of the classifier, the same in every arm")
-    batch_size: int = option(128, "images an update")
-    goodrun_ref: str = option("", "run of all classes that generates in the regime `full`; trained here if empty")
-    gan_iterations: int = option(8_000, "training of a generator, one for every regime that is given none")
-    gan_seeds: int = option(1, "choices of tracks, and generators, in a regime; the seeds take turns")
-    quality: float = option(0.5, "probability of the wanted class from which a generated image is taken; 0: take all")
-    precision: str = option("float32", "of classifiers and generators: float32, or bfloat16 where that is faster")
+    steps: int = option(0, "updates of the network, the same in every arm; 0: 1500 of signs, 2000 of scenes")
+    batch_size: int = option(128, "signs: images an update; of scenes it is always 8")
+    goodrun_ref: str = option(
+        "", "signs: run of all classes that generates in the regime `full`, trained here if empty; scenes: the run"
+    )
+    gan_iterations: int = option(8_000, "signs: training of a generator, one for every regime that is given none")
+    gan_seeds: int = option(1, "signs: choices of tracks, and generators, in a regime; the seeds take turns")
+    quality: float = option(
+        0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all"
+    )
+    count: int = option(600, "scenes: generated pairs to choose from, made once")
+    precision: str = option("float32", "of all that is trained: float32, or bfloat16 where that is faster")
     workers: int = option(1, "processes that share the cores")
     output: str = option("", "folder for results and finished experiments; images/study/<task> if empty")
 
     def __post_init__(self):
         require(self.task in TASKS, "task", "signs or scenes", self.task)
-        if self.task == "signs":
-            parse_arms(self.arms)
-            parse_regimes(self.regimes)
+        for field in dataclasses.fields(self):
+            owner = next((task for task, names in OWN.items() if field.name in names), self.task)
+            if owner != self.task and getattr(self, field.name) != field.default:
+                raise UserError(f"{field.name} is an option of task={owner}; leave it out of task={self.task}.")
+        ARMS[self.task].parse_arms(self.arms)
+        ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
         require(1 <= self.seeds <= 100, "seeds", "from 1 to 100", self.seeds)
-        require(1 <= self.steps <= 1_000_000, "steps", "from 1 to 1000000", self.steps)
+        require(0 <= self.steps <= 1_000_000, "steps", "from 1 to 1000000, or 0", self.steps)
         require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
         most = MOST_ITERATIONS
         require(1 <= self.gan_iterations <= most, "gan_iterations", f"from 1 to {most}", self.gan_iterations)
         require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
         require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
+        require(1 <= self.count <= 10_000, "count", "from 1 to 10000", self.count)
         known = self.precision in ("float32", "bfloat16")
         require(known, "precision", "float32 or bfloat16", self.precision)
         require(1 <= self.workers <= 64, "workers", "from 1 to 64", self.workers)
@@ -64,9 +84,9 @@ def main(config: StudyConfig) -> int:
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan.storage import require_writable
     from gan.study.cells import Stopped, require_own
+    from gan.study.workers import GPU_MEMORY
 
-    if importlib.util.find_spec(TASKS[config.task]) is None:
-        raise UserError(f"task={config.task} is not part of this version; give task=signs.")
+    os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
     folder = Path(config.output or f"images/study/{config.task}").resolve()
     require_own(folder)
     require_writable(folder, STATE_BYTES)
@@ -80,6 +100,12 @@ def main(config: StudyConfig) -> int:
     return 0
 
 
+def settled(config: StudyConfig) -> StudyConfig:
+    """The same with what is left open as the task means it."""
+    meant = LEFT_OPEN[config.task].items()
+    return dataclasses.replace(config, **{name: value for name, value in meant if not getattr(config, name)})
+
+
 def study(config: StudyConfig, folder: Path) -> None:
     """Run what is missing of a study and tell its results."""
     from gan import tracking
@@ -88,6 +114,7 @@ def study(config: StudyConfig, folder: Path) -> None:
     from gan.study import results as study_results
     from gan.study.cells import Store, conduct, plain
 
+    config = settled(config)
     studied, build = importlib.import_module(TASKS[config.task]).prepare(config, folder, train_generator, say)
     design, store = studied.design, Store(folder, studied)
     name = f"study {config.task} {config.data}"

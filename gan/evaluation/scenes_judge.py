@@ -194,6 +194,15 @@ def scored_names(palette: Palette) -> list[str]:
     return [palette.names[palette.ids.index(k)] for k in palette.scored]
 
 
+def iou_names(palette: Palette) -> list[str]:
+    """What the archive calls the intersection over union of each scored class, in their order."""
+    # The archive takes letters, digits and a few signs; names of a palette hold what its owner likes.
+    return [
+        f"iou_{k:02d}_{re.sub(r'[^A-Za-z0-9_-]', '_', name)}"
+        for k, name in zip(palette.scored, scored_names(palette), strict=True)
+    ]
+
+
 def scored_maps(part: Scenes) -> Iterator[np.ndarray]:
     """The label maps of a part, one by one at the size they are stored in, as positions among the scored classes."""
     return (part.palette.scored_indices(part.scene(k).labels) for k in range(len(part)))
@@ -204,9 +213,8 @@ def _numbers(verdicts: dict[str, Overlap], palette: Palette) -> dict[str, float]
     for part, verdict in verdicts.items():
         for name in ("pixel_accuracy", "class_accuracy", "mean_iou"):
             numbers[f"{part}.{name}"] = getattr(verdict, name)
-        for k, name, iou in zip(palette.scored, scored_names(palette), verdict.ious, strict=True):
-            # The archive takes letters, digits and a few signs; names of a palette hold what its owner likes.
-            numbers[f"{part}.iou_{k:02d}_{re.sub(r'[^A-Za-z0-9_-]', '_', name)}"] = float(iou)
+        for name, iou in zip(iou_names(palette), verdict.ious, strict=True):
+            numbers[f"{part}.{name}"] = float(iou)
     return {name: value for name, value in numbers.items() if np.isfinite(value)}
 
 

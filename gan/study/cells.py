@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from gan.errors import UserError
 from gan.invocation import code_version
 from gan.progress import progress
@@ -237,6 +239,23 @@ def require_own(folder: Path) -> None:
             file.write(b"{}")
 
 
+def kept_arrays(folder: Path, identity: Any, make: Callable[[], dict[str, np.ndarray]]) -> Path:
+    """The file of arrays that an identity decides: made now, unless it is there and whole.
+
+    Args:
+        folder: where such files lie.
+        identity: JSON; names the file.
+        make: makes the arrays, by name.
+    """
+    path = folder / f"{digest(identity)}.npz"
+    if not _whole(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = make()
+        with replacing(path) as file:
+            np.savez(file, **arrays)
+    return path
+
+
 def digest(identity: Any) -> str:
     """Ten hexadecimal digits that name an identity."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
@@ -245,6 +264,16 @@ def digest(identity: Any) -> str:
 def plain(name: str) -> str:
     """A name as every file system and MLflow take it."""
     return re.sub(r"[^\w.-]", "-", name)
+
+
+def _whole(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for name in arrays.files:
+                _ = arrays[name]  # reads it all, and compares its checksum
+    except Exception:  # whatever a damaged zip ends in: it is made again
+        return False
+    return True
 
 
 def _as_json(identity: Any) -> Any:

@@ -40,7 +40,7 @@ from gan.study.signs_generators import FATES, Generators, Source, Train
 from gan.training.classifier import ClassifierTrainer
 from gan.training.devices import make_deterministic
 from gan.training.mixture import Mixture, Shares
-from gan.training.trainer import compile_block, run_blocks
+from gan.training.trainer import train_quietly
 
 RECIPE = 1  # count up when a cell would come out differently: cells of another recipe are not taken for this one's
 PARTS = {"test": "official test set", "held_out": "held-out tracks"}
@@ -148,10 +148,7 @@ class SignsStudy:
             Mixture(real.images, real.labels, images, labels, shares), arm.classical,
             class_weights(signs.counts()) if arm.weighted else None,
         )  # fmt: skip
-        before = 0
-        for done, _ in run_blocks(compile_block(trainer), trainer, 0, config.steps, []):
-            tick(done - before)
-            before = done
+        train_quietly(trainer, config.steps, tick)
         judge, values = Judge(trainer.model), {}
         for part, shown in self.parts.items():
             values |= {f"{part}.{kind}": value for kind, value in measured(judge, shown, self.rare).items()}

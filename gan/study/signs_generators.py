@@ -25,7 +25,7 @@ from gan.evaluation.signs_judge import train_judge
 from gan.generating import Generator
 from gan.progress import progress
 from gan.storage import replacing
-from gan.study.cells import Stopped, digest
+from gan.study.cells import Stopped, kept_arrays
 from gan.study.signs_arms import FULL, missing_images
 from gan.tracking import GoodRun
 
@@ -256,9 +256,8 @@ def pool(
         identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balancing.COPY}
     counts = training.counts()
     wanted = np.maximum(missing_images(counts, target), missing_images(counts, 0))
-    path = folder / "pools" / f"{digest([identity, wanted.tolist()])}.npz"
-    if not _whole(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def make() -> dict[str, np.ndarray]:
         judge = (
             train_judge(training, steps, POOL_SEED, f"training the classifier that sorts: {words}")
             if quality
@@ -266,17 +265,9 @@ def pool(
         )
         sieve = balancing.Sieve(judge, quality, training)
         images, labels, fates = _generate(goodrun, wanted, sieve, POOL_SEED, words)
-        with replacing(path) as file:
-            np.savez(file, images=images, labels=labels, fates=fates)
-    return Pool(path, identity)
+        return {"images": images, "labels": labels, "fates": fates}
 
-
-def _whole(path: Path) -> bool:
-    try:
-        Pool(path, {}).read()
-    except Exception:  # whatever a damaged zip ends in: it is made again
-        return False
-    return True
+    return Pool(kept_arrays(folder / "pools", [identity, wanted.tolist()], make), identity)
 
 
 def _generate(goodrun: GoodRun, wanted: np.ndarray, sieve: balancing.Sieve, seed: int, words: str):

@@ -33,6 +33,8 @@ class SegmenterTrainer:
         precision: "float32" or "bfloat16".
         augmented: whether scenes are mirrored, zoomed, shifted and shown in another light.
         odds: float (N,), how often each scene is drawn, in proportion; None draws all alike.
+        weights: float32 (classes,), what a pixel of each class weighs in the loss; None: as `class_weights` has it
+            of the label maps.
     """
 
     metric_names = ("loss", "accuracy")
@@ -48,6 +50,7 @@ class SegmenterTrainer:
         precision: str = "float32",
         augmented: bool = True,
         odds: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
     ):
         self.seed = seed
         keras.utils.set_random_seed(seed)
@@ -59,7 +62,7 @@ class SegmenterTrainer:
         self._photos, self._labels = tf.constant(photos), tf.constant(labels)
         odds = np.ones(len(photos)) if odds is None else np.asarray(odds, float)
         self._bounds = tf.constant(np.cumsum(odds / odds.sum())[:-1], tf.float32)
-        self._weights = tf.constant(class_weights(labels, classes))
+        self._weights = tf.constant(class_weights(labels, classes) if weights is None else weights)
 
     def iterate(self, iteration):
         """One update; float32 (2,): loss and per-pixel accuracy of the batch before it."""

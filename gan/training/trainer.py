@@ -147,6 +147,14 @@ def run_blocks(
         yield first + count, metrics
 
 
+def train_quietly(trainable: Trainable, end: int, tick: Callable[[int], None]) -> None:
+    """Make all updates, from the first to number `end`; `tick` is called with how many more are made."""
+    before = 0
+    for done, _ in run_blocks(compile_block(trainable), trainable, 0, end, []):
+        tick(done - before)
+        before = done
+
+
 def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, int]]:
     """Cut iterations into (first, count), ending at every multiple of every interval and after `BLOCK` at most."""
     first = start

@@ -15,7 +15,7 @@ from gan.balance import balancing
 from gan.checkpoints import About
 from gan.command_line import stops
 from gan.commands import study as command
-from gan.commands.study import StudyConfig, again, main
+from gan.commands.study import StudyConfig, again, main, settled
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
 from gan.data.split import cut
@@ -52,7 +52,7 @@ def newest(kind: str):
         ({"arms": "fake"}, "arms are some of real"),
         ({"regimes": "0"}, "regimes are full and numbers of tracks"),
         ({"seeds": 0}, "seeds is from 1 to 100"),
-        ({"steps": 0}, "steps is from 1 to 1000000"),
+        ({"steps": -1}, "steps is from 1 to 1000000, or 0"),
         ({"batch_size": 1}, "batch_size is from 2 to 4096"),
         ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
         ({"gan_seeds": 6}, "gan_seeds is from 1 to seeds (5)"),
@@ -67,9 +67,12 @@ def test_wrong_parameters_are_one_sentence(capsys, workplace, changed, words) ->
     assert words in refused(capsys, **changed)
 
 
-def test_a_task_that_is_not_there_yet_is_one_sentence(capsys, workplace, monkeypatch) -> None:
-    monkeypatch.setitem(command.TASKS, "scenes", "gan.no_such_study")
-    assert "task=scenes is not part of this version" in refused(capsys, task="scenes")
+@pytest.mark.parametrize("task", command.TASKS)
+def test_what_is_left_open_is_what_the_task_means(task) -> None:
+    config = settled(StudyConfig(task=task))
+    assert {name: getattr(config, name) for name in command.LEFT_OPEN[task]} == command.LEFT_OPEN[task]
+    given = StudyConfig(task=task, data="mine", regimes="full", steps=7)
+    assert settled(given) == given
 
 
 def test_a_folder_of_somebody_else_is_left_alone(capsys, workplace) -> None:

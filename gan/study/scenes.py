@@ -1,0 +1,242 @@
+"""The study of scenes: does a segmenter that has seen generated pairs find more in scenes that nobody has seen?
+
+Segmenters and the generator learn the training part. The study is decided by the test part, of other sequences; the
+validation part is looked at too, but checkpoints and the filter of generated pairs were chosen by it.
+"""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from gan import pictures
+from gan.augmentation.networks import restore
+from gan.data.palettes import Palette, histogram
+from gan.data.parallel import in_threads
+from gan.data.scenes import Scenes, SceneSet, load, open_scenes
+from gan.errors import UserError
+from gan.evaluation.scenes_judge import Segmenter, iou_names, scored, scored_maps, scored_names
+from gan.report import Report
+from gan.scoring.segmentation import mean, overlap
+from gan.study.cells import Cell, Design, Tick, Values
+from gan.study.scenes_arms import FULL, odds, parse_arms
+from gan.study.scenes_pools import Pairs, Source, generated
+from gan.training.devices import make_deterministic
+from gan.training.segmenter import BATCH, SegmenterTrainer, class_weights
+from gan.training.trainer import train_quietly
+
+RECIPE = 1  # count up when a cell would come out differently: cells of another recipe are not taken for this one's
+PARTS = {"test": "test part", "validation": "validation part"}
+LIFETIME = 4  # cells in one process: TensorFlow keeps the graphs of loops, and the photos in them, to its end
+
+
+class SceneStudy:
+    """Arms of street scenes (see `gan.study.cells.Study`).
+
+    Args:
+        config: of the command (`gan.commands.study.StudyConfig`).
+        source: the working size, and the generated pairs; without those while they are not made yet.
+        scenes: the data set that `config.data` names, where it is open already.
+    """
+
+    def __init__(self, config, source: Source, scenes: SceneSet | None = None):
+        make_deterministic()
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every cell compiles a new network
+        self._config, self.source = config, source
+        self.scenes = scenes or open_scenes(config.data)
+        self.parts = {part: scenes for part in PARTS if len(scenes := getattr(self.scenes, part))}
+        self._arms = {arm.name: arm for arm in parse_arms(config.arms)}
+        self.steps, self.lifetime = config.steps, LIFETIME
+
+    @functools.cached_property
+    def design(self) -> Design:
+        """What is compared.
+
+        Raises:
+            UserError: no pixel of the part that decides is of a scored class.
+        """
+        palette, first, measures = self.scenes.palette, next(iter(self.parts)), {}
+        for part, scenes in self.parts.items():
+            present = ids_in(scenes)
+            rare = [k for k in palette.scored if k in palette.rare and k in present]
+            if rare:
+                measures[f"{part}.rare"] = f"mean IoU of the rare classes that the {PARTS[part]} has"
+            if present.intersection(palette.scored):
+                measures[f"{part}.mean_iou"] = f"mean IoU of all scored classes, {PARTS[part]}"
+                measures[f"{part}.pixel_accuracy"] = f"share of all pixels whose class is found, {PARTS[part]}"
+            for k, name in zip(palette.scored, iou_names(palette), strict=True):
+                if part == first and k in rare:
+                    measures[f"{part}.{name}"] = f"IoU of {_names(palette, [k])[0]}, {PARTS[part]}"
+        headline = next(iter(measures), "")
+        if not headline.startswith(first):
+            raise UserError(f"no pixel of the {PARTS[first]} of {self.scenes.name} is of a class that is scored.")
+        return Design(
+            f"Do generated pairs help a segmenter? {self.scenes.name}",
+            {arm.name: arm.words for arm in self._arms.values()},
+            tuple(arm.name for arm in self._arms.values() if arm.share),
+            {FULL: "Full data"},
+            "real training scenes",
+            self._config.seeds,
+            measures,
+            headline,
+            "the mean IoU of the rare classes" if headline.endswith(".rare") else "the mean IoU",
+        )
+
+    @functools.cached_property
+    def pairs(self) -> Pairs:
+        """The generated pairs, once they are made."""
+        return self.source.read()
+
+    @functools.cached_property
+    def _digests(self) -> dict[str, Any]:
+        tests = {part: scenes.digest() for part, scenes in self.parts.items()}
+        return {"training": self.scenes.training.digest(), "tests": tests}
+
+    @functools.cached_property
+    def _real(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Photos and scored classes of the training scenes at the working size, and what each class weighs."""
+        palette = self.scenes.palette
+        loaded = load(self.scenes.training, *self.source.size, edges=False)
+        labels = scored(palette)[loaded.labels]
+        return loaded.photos, labels, class_weights(labels, len(palette.scored))
+
+    @functools.cached_property
+    def _shown(self) -> dict[str, np.ndarray]:
+        """The photos of the parts that are tested on, at the working size."""
+        return {part: load(scenes, *self.source.size, edges=False).photos for part, scenes in self.parts.items()}
+
+    def identity(self, cell: Cell) -> dict[str, Any]:
+        """All that decides the numbers of a cell."""
+        arm, config = self._arms[cell.arm], self._config
+        identity = {
+            "task": "scenes", "recipe": RECIPE, "arm": dataclasses.asdict(arm) | {"words": ""}, "seed": cell.seed,
+            "size": list(self.source.size), "steps": config.steps, "batch_size": BATCH, "precision": config.precision,
+        }  # fmt: skip
+        return identity | self._digests | ({"generated": self.pairs.digest} if arm.share else {})
+
+    def run_cell(self, cell: Cell, tick: Tick) -> Values:
+        """Train one segmenter and test it."""
+        trainer = self.trainer(cell)
+        train_quietly(trainer, self.steps, tick)
+        segmenter, values = Segmenter(trainer.model), {}
+        for part, scenes in self.parts.items():
+            table, _ = segmenter.judge(self._shown[part], scored_maps(scenes))
+            values |= {f"{part}.{kind}": value for kind, value in measured(table, self.scenes.palette).items()}
+        return values
+
+    def trainer(self, cell: Cell) -> SegmenterTrainer:
+        """What a cell trains, on what its arm says."""
+        arm, config, palette = self._arms[cell.arm], self._config, self.scenes.palette
+        photos, labels, weights = self._real
+        drawn = None
+        if arm.share:
+            pairs = self.pairs
+            drawn = odds(arm.share, len(photos), len(pairs))
+            photos = np.concatenate([photos, pairs.photos])
+            labels = np.concatenate([labels, palette.scored_indices(pairs.labels)])
+        # Classes weigh the same in all arms, so that these differ in what is drawn and in nothing else.
+        return SegmenterTrainer(
+            photos, labels, len(palette.scored), config.steps, cell.seed, config.precision, arm.classical, drawn,
+            weights,
+        )  # fmt: skip
+
+    def describe(self, report: Report) -> None:
+        """Add data, the generator and what it made to the report."""
+        palette, (width, height) = self.scenes.palette, self.source.size
+        report.heading("Data")
+        named = {"training": self.scenes.training} | self.parts
+        report.table(["part", "scenes"], [[PARTS.get(part, f"{part} part"), len(s)] for part, s in named.items()])
+        rare = ", ".join(_names(palette, [k for k in palette.scored if k in palette.rare])) or "none"
+        report.text(
+            f"Rare classes: {rare}. Segmenters see photos of {width}x{height} pixels and are tested at the size of "
+            "the label maps; classes weigh in their loss what the real training scenes say, the same in all arms."
+        )
+        if "test" not in self.parts:
+            report.text("There is no test part: checkpoints and the filter were chosen by what decides here.", True)
+        report.text(
+            "Intervals are over seeds of the segmenters: they do not hold what other test scenes, another training "
+            "of the generator or other generated pairs would change."
+        )
+        if self.source.path is None:
+            return
+        pairs, told = self.pairs, self.pairs.told
+        report.heading("Generated pairs")
+        report.text(
+            f"From iteration {self.source.iteration} of run {self.source.run_id}: {told['kept']} pairs kept, "
+            f"{told['thrown_away']} thrown away by the filter (it would keep {told['kept_of_real']:.0%} of real "
+            f"photos), {told['no_place']} tries in which nothing found a place."
+        )
+        if told["blind"]:
+            blind = ", ".join(told["blind"])
+            report.text(f"The filter does not judge {blind}: its segmenter finds too little of that.", True)
+        made, real = np.bincount(pairs.labels.ravel(), minlength=256), pairs.real_pixels
+        shares = {k: (f"{real[k] / real.sum():.2%}", f"{made[k] / made.sum():.2%}") for k in palette.scored}
+        rows = [
+            [name, *shares[k], told["put_in"].get(name, 0)]
+            for k, name in zip(palette.scored, scored_names(palette), strict=True)
+        ]
+        report.table(["class", "of real pixels", "of generated pixels", "objects put in"], rows)
+        report.picture(Image.fromarray(pairs.sheet), "some generated pairs")
+        report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
+
+
+def measured(table: np.ndarray, palette: Palette) -> Values:
+    """What a segmenter is worth.
+
+    Args:
+        table: int64 (C, C), pixels by scored class and what they are taken for.
+        palette: of the scored classes.
+
+    Returns:
+        Shares 0-1: "mean_iou", "pixel_accuracy", and of the rare classes that label maps have the IoU of each (see
+        `gan.evaluation.scenes_judge.iou_names`) and "rare", their mean; what there is nothing to take of is left out.
+    """
+    found = overlap(table)
+    there = [n for n, k in enumerate(palette.scored) if k in palette.rare and table[n].any()]
+    values = {"rare": mean(found.ious[there]), "mean_iou": found.mean_iou, "pixel_accuracy": found.pixel_accuracy}
+    values |= {iou_names(palette)[n]: found.ious[n] for n in there}
+    return {name: float(value) for name, value in values.items() if np.isfinite(value)}
+
+
+def ids_in(part: Scenes) -> set[int]:
+    """The ids that the label maps of a part hold."""
+    found = in_threads(lambda k: np.flatnonzero(histogram(part.scene(k).labels)).tolist(), range(len(part)))
+    return {k for ids in found for k in ids}
+
+
+def _names(palette: Palette, ids: list[int]) -> list[str]:
+    return [palette.names[palette.ids.index(k)] for k in ids]
+
+
+def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], SceneStudy]]:
+    """All that is done once, before the first cell: mistakes found, pairs generated.
+
+    Args:
+        config: of the command.
+        folder: the study's folder.
+        train: not used: the good run is given.
+        say: prints a line for the user.
+
+    Returns:
+        The study, and what builds the same one in a worker.
+
+    Raises:
+        UserError: the data or the good run is not what the study needs.
+    """
+    good = restore(config.goodrun_ref, config.data, "the study of scenes")
+    about = good.goodrun.about
+    if about.data.get("digest") != good.scenes.training.digest():
+        raise UserError(
+            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({about.data.get('name')}) than the "
+            f"training part of {config.data}, and may know scenes that the study tests on; give a run of this data, "
+            f"or train one with train_pix2pix.py --data {config.data}."
+        )
+    study = SceneStudy(config, Source(about.run_id, good.goodrun.iteration, good.size), good.scenes)
+    if study.design.generated:
+        study.source = generated(folder, good, config.count, say)
+    return study, functools.partial(SceneStudy, config, study.source)

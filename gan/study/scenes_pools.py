@@ -1,0 +1,154 @@
+"""Generated pairs for the study of scenes: made once by the good run and the filter, kept in the study's folder."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gan.augmentation.networks import Restored
+from gan.augmentation.pairs import Pair, parse_classes
+from gan.data.palettes import Palette
+from gan.errors import UserError
+from gan.storage import require_writable
+from gan.study.cells import kept_arrays
+
+RECIPE = 1  # count up when other pairs would be made of the same good run and data
+SEED = 0  # of label maps and noise
+AGREEMENT = "auto"  # what the filter asks for: see `gan.scoring.agreeing.filter_for`
+SEGMENTER_ITERATIONS = 2_000  # of the filter's segmenter: that of train_pix2pix, which the archive has already
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where generated pairs are from, and the file that holds them.
+
+    Attributes:
+        run_id: of the good run.
+        iteration: updates made.
+        size: width and height of what it generates, and of all that segmenters learn.
+        path: the file; None while there is none, or where no arm needs it.
+    """
+
+    run_id: str
+    iteration: int
+    size: tuple[int, int]
+    path: Path | None = None
+
+    def read(self) -> "Pairs":
+        """What the file holds."""
+        with np.load(self.path, allow_pickle=False) as kept:
+            told = json.loads(str(kept["told"]))
+            return Pairs(kept["photos"], kept["labels"], kept["sheet"], kept["real_pixels"], told)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairs:
+    """Generated pairs that were kept.
+
+    Attributes:
+        photos: uint8 (M, height, width, 3).
+        labels: uint8 (M, height, width), ids.
+        sheet: uint8 (h, w, 3), some of them beside the label maps that they were made from.
+        real_pixels: integers (256,), pixels of each id in the training scenes that were looked at for objects.
+        told: "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
+            "kept_of_real", the share of real photos that the filter would keep; "blind", the names of classes that
+            it does not judge.
+    """
+
+    photos: np.ndarray
+    labels: np.ndarray
+    sheet: np.ndarray
+    real_pixels: np.ndarray
+    told: dict
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that name these very pairs, whoever made them."""
+        total = hashlib.sha256(repr(self.photos.shape).encode())
+        total.update(np.ascontiguousarray(self.photos).data)
+        total.update(np.ascontiguousarray(self.labels).data)
+        return total.hexdigest()[:16]
+
+
+def wanted_classes(palette: Palette) -> tuple[int, ...]:
+    """Ids of the classes that are put into label maps: the rare ones, or all things where none is marked as rare.
+
+    Raises:
+        UserError: the palette marks neither, or no ground that things stand on.
+    """
+    classes = palette.rare or palette.things
+    if not classes:
+        raise UserError(
+            f"the palette {palette.name} marks no class as rare and none as thing, so that there is nothing to put "
+            "into label maps; mark some in palette.json, and prepare the data with --palette."
+        )
+    return parse_classes(",".join(map(str, classes)), palette)
+
+
+def generated(folder: Path, good: Restored, count: int, say) -> Source:
+    """The generated pairs of a study: read if the folder has them, else made.
+
+    Args:
+        folder: the study's folder.
+        good: the generator and its data.
+        count: pairs to keep; fewer where too few pass the filter, which the user is told.
+        say: prints a line for the user.
+
+    Raises:
+        UserError: there is nothing to put in, no segmenter can be trained, or no pair passes the filter.
+    """
+    classes, (width, height), origin = wanted_classes(good.scenes.palette), good.size, good.origin()
+    # Names of runs and folders decide nothing: the same weights and scenes give the same pairs.
+    identity = {
+        "recipe": RECIPE, "weights": origin["weights"], "training": origin["digests"]["training"],
+        "validation": origin["digests"]["validation"], "size": [width, height], "classes": list(classes),
+        "count": count, "seed": SEED, "agreement": AGREEMENT, "segmenter_iterations": SEGMENTER_ITERATIONS,
+    }  # fmt: skip
+
+    def make() -> dict[str, np.ndarray]:
+        require_writable(folder, count * width * height * 4)
+        say(f"generating {count} pairs from iteration {good.goodrun.iteration} of run {good.goodrun.run_id}")
+        return _made(good, classes, count, say)
+
+    path = kept_arrays(folder / "pools", identity, make)
+    source = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), path)
+    told = source.read().told
+    if told["kept"] < count:
+        say(f"warning: only {told['kept']} generated pairs of {count} passed the filter, in {told['tries']} tries")
+    return source
+
+
+def _made(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str, np.ndarray]:
+    from gan.augmentation.making import make
+
+    width, height = good.size
+    photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
+    kept = 0
+
+    def take(pair: Pair) -> None:
+        nonlocal kept
+        photos[kept], labels[kept] = pair.photo, pair.labels
+        kept += 1
+
+    made = make(good, classes, count, SEED, AGREEMENT, SEGMENTER_ITERATIONS, say, take)
+    if not kept:
+        raise UserError(
+            f"of {made.tally.tries} generated pairs none agreed with its label map enough to be kept; give a good "
+            "run that was trained longer."
+        )
+    names = dict(zip(good.scenes.palette.ids, good.scenes.palette.names, strict=True))
+    told = made.tally.numbers() | {
+        "put_in": made.tally.put_in,
+        "kept_of_real": made.usual.kept,
+        "blind": [names[k] for k in made.usual.blind],
+    }
+    return {
+        "photos": photos[:kept], "labels": labels[:kept], "sheet": made.gallery.sheet(),
+        "real_pixels": made.pool.pixels, "told": np.array(json.dumps(told)),
+    }  # fmt: skip

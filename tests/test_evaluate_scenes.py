@@ -9,13 +9,13 @@ import mlflow
 import numpy as np
 import pytest
 from PIL import Image
-from test_train_pix2pix import narrow, quick
 
 import evaluate
 import train_pix2pix
 from evaluate import EvaluateConfig
 from gan import checkpoints, tracking
 from gan.data.scenes import open_scenes
+from tests.made_up_scene_run import narrow, quick
 
 DATA = "drawn:24"
 

@@ -1,7 +1,6 @@
 import base64
 import errno
 import io
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -10,34 +9,9 @@ from conftest import full_disk
 from PIL import Image
 
 from gan.report import Flagged, Report
+from tests.report_page import Page
 
 NASTY = """<script>alert("1")</script> & 'quoted' "twice" <img src=http://example.org/x.png>"""
-
-
-class Page(HTMLParser):
-    """What a browser would see: elements with their attributes, and the text of each."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self._open: list[str] = []
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append((self._open[-1] if self._open else "", data))
-
-    def of(self, tag: str) -> list[str]:
-        return [text for where, text in self.texts if where == tag]
 
 
 @pytest.fixture

@@ -15,28 +15,10 @@ from PIL import Image
 import train_pix2pix
 from gan import checkpoints, tracking
 from gan.data.scenes import load, open_scenes
+from tests.made_up_scene_run import QUICK, narrow, quick
 from train_pix2pix import TrainConfig
 
-QUICK = {
-    "preset": "paper", "data": "drawn:6", "iterations": 20, "checkpoint_interval": 10, "sample_interval": 10,
-    "width": 64, "height": 32, "precision": "float32", "segmenter_iterations": 0,
-}  # fmt: skip
 PARAMETERS = ("batch_size", "generator_lr", "discriminator_lr", "l1_weight")
-
-
-def quick(**changed) -> TrainConfig:
-    return TrainConfig(**(QUICK | changed))
-
-
-def narrow(patch) -> None:
-    """Networks sixteen times narrower."""
-    from gan.training import presets
-
-    small = {
-        name: dataclasses.replace(preset, generator_base=4, discriminator_base=4)
-        for name, preset in presets.PRESETS.items()
-    }
-    patch.setattr(presets, "PRESETS", small)
 
 
 @pytest.fixture

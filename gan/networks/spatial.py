@@ -50,9 +50,7 @@ def build_spatial_generator(
     noise = keras.Input((latent,), name="latent")
     features = [condition]
     for level in range(1, depth + 1):
-        x = layers.Conv2D(sizes[level], 4, strides=2, padding="same", dtype=precision, name=f"down_{level}")(
-            features[-1]
-        )
+        x = layers.Conv2D(sizes[level], 4, strides=2, dtype=precision, name=f"down_{level}")(_framed(features[-1]))
         features.append(layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_down_{level}")(x))
     x = features[depth]
     for level in reversed(range(depth)):
@@ -63,12 +61,12 @@ def build_spatial_generator(
         all_over = layers.Reshape((1, 1, 4 * channels), dtype=precision, name=f"noise_map_{level}")(all_over)
         led = ops.split(layers.Add(dtype=precision, name=f"led_{level}")([here, all_over]), 4, axis=-1)
         # Convolved before it is enlarged: a quarter of the work.
-        x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=f"up_{level}")(x)
+        x = layers.Conv2D(channels, 3, use_bias=False, dtype=precision, name=f"up_{level}")(_framed(x))
         x = _enlarged(x, f"larger_{level}", precision)
         x = _led(x, *led[:2], f"{level}_1", precision)
-        x = layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{level}")(x)
+        x = layers.Conv2D(channels, 3, use_bias=False, dtype=precision, name=f"conv_{level}")(_framed(x))
         x = _led(x, *led[2:], f"{level}_2", precision)
-    x = layers.Conv2D(channels_out, 3, padding="same", dtype=precision, name="last")(x)
+    x = layers.Conv2D(channels_out, 3, dtype=precision, name="last")(_framed(x))
     made = layers.Activation(activation, dtype="float32", name="made")(x)
     return keras.Model([condition, noise], made, name="generator")
 
@@ -138,6 +136,11 @@ class SpectralConv2D(layers.Conv2D):
         self.direction.assign(right)
         sigma = ops.sum(ops.matmul(left, matrix) * right)
         return kernel / sigma
+
+
+def _framed(x):
+    """A pixel more on every side, like the one at the edge: a frame of zeros can be seen in what is generated."""
+    return ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
 
 
 def _enlarged(x, name: str, precision: str):

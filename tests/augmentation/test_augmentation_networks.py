@@ -9,37 +9,14 @@ import pytest
 
 from gan import checkpoints
 from gan.augmentation.folder import digests
-from gan.augmentation.networks import KIND, restore
+from gan.augmentation.networks import restore
 from gan.commands.augment_scenes import AugmentConfig, main
 from gan.data.palettes import CAMVID
 from gan.data.scenes import Scene, Scenes, SceneSet, boundaries, load, open_scenes
 from gan.errors import UserError
-from gan.training.pix2pix import weights
-from gan.training.presets import LABELS, PHOTOS, Preset, SceneNetwork
+from gan.training.presets import LABELS
 from tests.conftest import refused
-
-SMALL = Preset("small", "spatial", generator_base=4, dropout=0.0, latent=8, discriminator_base=4)
-DATA = "drawn:8"
-
-
-def network(**changed) -> SceneNetwork:
-    return SceneNetwork(**{
-        "preset": SMALL, "width": 64, "height": 32, "direction": PHOTOS, "palette": open_scenes(DATA).palette,
-        "edges": True,
-    } | changed)  # fmt: skip
-
-
-def good_run(folder: Path, digest: str = "", **changed) -> str:
-    """A checkpoint of fresh weights."""
-    folder.mkdir(exist_ok=True)
-    chosen = network(**changed)
-    data = {"name": DATA, "digest": digest or open_scenes(DATA).training.digest(), "images": 8}
-    about = checkpoints.About(KIND, "", 40, chosen.describe(), {}, data, "b" * 32)
-    path = folder / checkpoints.file_name(40)
-    # Fresh weights are so small that noise would be lost in rounding.
-    large = [8 * np.asarray(variable) for variable in weights(chosen.build_generator())]
-    checkpoints.save(path, about, {checkpoints.WEIGHTS: large})
-    return str(folder)
+from tests.made_up_scene_run import DATA, good_run
 
 
 def refusal(*arguments: str) -> str:

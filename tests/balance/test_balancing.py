@@ -202,7 +202,7 @@ def test_arrays_are_those_of_train_p_and_tell_generated_images_apart(tmp_path):
     real = signs([4, 2, 4], [0, 1, 2])
     made = balanced(real, [Filled(2, 1, 3, kept=2), Filled(4, 2, 1, kept=1)])
     assert {name: array.dtype.str for name, array in made.items()} == {
-        "features": "|u1", "labels": "|u1", "sizes": "|u1", "coords": "|u1", "tracks": "<i4", "generated": "|u1",
+        "features": "|u1", "labels": "|u1", "sizes": "|u1", "coords": "|u1", "tracks": "<i4", "generated": "|b1",
         "source_run": "|u1",
     }  # fmt: skip
     assert made["labels"].tolist() == [4, 2, 4, 2, 2, 4] and made["generated"].tolist() == 3 * [False] + 3 * [True]

@@ -182,13 +182,19 @@ def test_other_instructions_are_refused(path: Path, opcode: bytes) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, 5])
+def test_truth_values_of_strange_bytes(path: Path, protocol: int) -> None:
+    path.write_bytes(pickle.dumps({"generated": np.array([0, 1, 7], np.uint8).view(bool)}, protocol))
+    read = read_pickle(path)["generated"]
+    assert read.dtype == bool and read.view(np.uint8).tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("protocol", [2, 5])
 def test_types_that_are_no_numbers(path: Path, protocol: int) -> None:
     for array in (
         np.array([1, "a", None], object),
         np.array(["a", "b"]),
         np.array([b"a"]),
         np.array([1j]),
-        np.array([True]),
         np.array(["2020-01-01"], "M8[D]"),
         np.zeros(2, [("a", "u1"), ("b", "f4")]),
     ):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from made_up_maps import PALETTE, WORKING, by_colour, toy_scenes, toy_set
 from PIL import Image
-from test_report import Page
 
 from gan.checkpoints import About
 from gan.data.scenes import load
 from gan.evaluation.scenes_report import HEADS, SHOWN, SceneEvaluation
 from gan.evaluation.scenes_scores import MEANINGS, SceneScorer
 from gan.tracking import GoodRun
+from tests.report_page import Page
 
 ABOUT = About("pix2pix", "", 1200, {}, {}, {"name": "toys", "digest": "d1ge5t", "images": 12}, "ab" * 16)
 GOODRUN = GoodRun("ab" * 16, 1200, Path("checkpoint"), ABOUT)

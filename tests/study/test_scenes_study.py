@@ -7,7 +7,6 @@ import types
 
 import numpy as np
 import pytest
-from tests.test_augment_networks import DATA, good_run
 
 from gan.augmentation import pairs as augmenting
 from gan.commands.study import StudyConfig, settled
@@ -22,6 +21,7 @@ from gan.study.scenes import SceneStudy, ids_in, measured, prepare
 from gan.study.scenes_pools import Source, generated, wanted_classes
 from gan.training.presets import LABELS
 from tests.made_up_painter import painter, reader
+from tests.made_up_scene_run import DATA, good_run
 from tests.made_up_streets import CAR, PERSON, ROAD, SKY, some_streets
 
 WITH_PERSONS = dataclasses.replace(CITYSCAPES, rare=(PERSON,))

@@ -39,7 +39,8 @@ class Measurement:
         recipe: "reference" or "ours".
         iteration: updates of both networks made.
         images_seen: real images shown to the discriminator.
-        seconds: wall time of the training until then.
+        seconds: wall time of the training until then; it says little where other programs had the cores too.
+        cpu_seconds: processor time of the same, on all cores together.
         command: the command that made it.
         machine: where it ran, in words.
         code: the version of the code.
@@ -50,6 +51,7 @@ class Measurement:
     iteration: int
     images_seen: int
     seconds: float
+    cpu_seconds: float
     command: str
     machine: str
     code: str
@@ -91,7 +93,7 @@ def table(measurements: list[Measurement], score: Callable[[np.ndarray], dict[st
     for measurement in measurements:
         about = {name: value for name, value in vars(measurement).items() if name != "images"}
         last = {name: about.pop(name) for name in ("command", "machine", "code")}
-        about["seconds"] = round(about["seconds"], 1)
+        about |= {name: round(about[name], 1) for name in ("seconds", "cpu_seconds")}
         scores = {name: float(f"{value:.6g}") for name, value in score(measurement.images).items()}
         rows.append(about | scores | last)
     return rows
@@ -108,7 +110,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
-    """Draw a score against the wall time of training, with the same of real images as a line.
+    """Draw a score against the processor time of training, with the same of real images as a line.
 
     Args:
         path: the PNG to make or replace.
@@ -119,12 +121,12 @@ def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
     axes = figure.add_subplot()
     for recipe, colour in COLOURS.items():
         chosen = [row for row in rows if row["recipe"] == recipe]
-        seconds, values = [row["seconds"] for row in chosen], [row.get(name, math.nan) for row in chosen]
+        seconds, values = [row["cpu_seconds"] for row in chosen], [row.get(name, math.nan) for row in chosen]
         axes.plot(seconds, values, "o-", color=colour, label=recipe, linewidth=1.4, markersize=3.5)
     floors = {row[f"{name}_floor"] for row in rows if f"{name}_floor" in row}
     if floors:
         axes.axhline(min(floors), color="#868e96", linestyle="--", linewidth=1, label="real images")
-    axes.set(xlabel="wall time of training", ylabel=name.replace("_", " "), xscale="log")
+    axes.set(xlabel="processor time of training, all cores together", ylabel=name.replace("_", " "), xscale="log")
     low, high = axes.get_xlim()
     shown = {seconds: text for seconds, text in TICKS.items() if low <= seconds <= high}
     axes.set_xticks(list(shown), list(shown.values()))
@@ -137,7 +139,7 @@ def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
 
 
 def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) -> str:
-    """In words: how good the reference became and when, and when ours was as good.
+    """In words: how good the reference became and after what processor time, and when ours was as good.
 
     Args:
         rows: of `table`.
@@ -176,6 +178,11 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
     if len({row["machine"] for row in rows}) > 1:
         lines.append("The measurements are of several machines (see the CSV), so the times can't be compared.")
     return "\n".join(lines)
+
+
+def wall(row: dict[str, Any]) -> str:
+    """The wall time of a row in words."""
+    return f"{duration(row['seconds'])} by the clock"
 
 
 def duration(seconds: float) -> str:

@@ -64,7 +64,7 @@ def small_networks(monkeypatch):
 
 
 def narrow(patch):
-    from gan.evaluation.signs_report import signs_judge
+    from gan.evaluation import signs_judge
     from gan.networks.classifier import build_classifier
     from gan.training import classifier, dcgan
 

@@ -13,7 +13,7 @@ from PIL import Image
 import evaluate
 import train_dcgan
 from gan import checkpoints, tracking
-from gan.evaluation.signs_report import inception, signs_scores
+from gan.evaluation import inception, signs_scores
 
 CLASSES = [f"{k:02d}" for k in range(43)]
 QUICK = {"class_val": "all", "iterations": 4, "checkpoint_interval": 2, "sample_interval": 4, "judge_iterations": 2}

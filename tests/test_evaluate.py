@@ -15,7 +15,7 @@ from PIL import Image
 import evaluate
 from evaluate import EvaluateConfig
 from gan import checkpoints, tracking
-from gan.evaluation.signs_report import signs as evaluated_signs
+from gan.evaluation import signs as evaluated_signs
 from gan.training.dcgan import Network
 
 QUICK = {"count": 5, "scores": "pixels", "judge_iterations": 2}
@@ -85,7 +85,7 @@ def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names
 
 
 def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_networks, tmp_path, monkeypatch):
-    from gan.evaluation.signs_report import signs_judge
+    from gan.evaluation import signs_judge
 
     out = tmp_path / "out"
     run(archive.run_id, str(out), scores="full")

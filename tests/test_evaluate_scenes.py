@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_one_sentence(archive, capsys, tmp_path):
 def test_a_palette_that_the_run_does_not_know_is_refused(archive, capsys, monkeypatch):
     from gan.data.palettes import CAMVID
     from gan.data.scene import SceneSet
-    from gan.evaluation.signs_report import scenes as evaluated_scenes
+    from gan.evaluation import scenes as evaluated_scenes
 
     scenes = open_scenes(DATA)
     other = SceneSet("others", CAMVID, *([scenes.training] * 3))

@@ -158,7 +158,7 @@ def test_held_out_tracks_are_learned_only_when_that_is_wanted(workplace, monkeyp
 def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, monkeypatch):
     from gan.data.sets import open_signs
     from gan.data.split import cut
-    from gan.evaluation.signs_report import signs_judge
+    from gan.evaluation import signs_judge
 
     def stop(signs, *_):
         raise Seen(signs)
@@ -244,7 +244,7 @@ def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks,
 
 @pytest.mark.slow
 def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, signs_folder, monkeypatch):
-    from gan.evaluation.signs_report import signs_judge
+    from gan.evaluation import signs_judge
 
     trained_judges, train_judge = [], signs_judge.train_judge
     monkeypatch.setattr(signs_judge, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))

@@ -20,12 +20,26 @@ pytestmark = pytest.mark.filterwarnings("ignore:Please import `affine_transform`
 
 
 def measurement(recipe: str = "ours", iteration: int = 3, **changed) -> report.Measurement:
-    given = {"images_seen": 60, "seconds": 1.25, "command": "a, b", "machine": "this", "code": "c0de"}
+    given = {
+        "images_seen": 60,
+        "seconds": 1.25,
+        "cpu_seconds": 2.5,
+        "command": "a, b",
+        "machine": "this",
+        "code": "c0de",
+    }
     return report.Measurement(recipe, iteration, **given | {"images": np.zeros((2, 32, 32, 3), np.uint8)} | changed)
 
 
 def row(recipe: str, seconds: float, score: float, iteration: int = 1) -> dict:
-    return {"recipe": recipe, "iteration": iteration, "seconds": seconds, "fid": score, "machine": "m"}
+    return {
+        "recipe": recipe,
+        "iteration": iteration,
+        "seconds": seconds,
+        "cpu_seconds": seconds,
+        "fid": score,
+        "machine": "m",
+    }
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -61,7 +75,7 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
         ("ours", "25", "800"),
     ]
     for each in rows:
-        assert float(each["seconds"]) > 0
+        assert float(each["seconds"]) > 0 and float(each["cpu_seconds"]) > 0
         for name in ("nearest_real", "nearest_real_floor", "diversity", "diversity_floor"):
             assert math.isfinite(float(each[name]))
         assert each["command"].endswith("--iterations 2 --ours_minutes 0.001 --samples 2 --precision float32 "
@@ -89,10 +103,10 @@ def test_parameters_out_of_range_are_refused(arguments, words):
 
 
 def test_measurements_come_at_a_constant_ratio_whenever_asked():
-    assert next_measurement(0) == 10
-    assert next_measurement(10) == pytest.approx(13)
-    assert next_measurement(12.9) == pytest.approx(13)
-    assert next_measurement(100) == next_measurement(90) == pytest.approx(10 * 1.3**9)
+    assert next_measurement(0) == 20
+    assert next_measurement(20) == pytest.approx(26)
+    assert next_measurement(25.9) == pytest.approx(26)
+    assert next_measurement(200) == next_measurement(180) == pytest.approx(20 * 1.3**9)
 
 
 def test_measurements_are_kept_by_recipe_and_iteration(tmp_path):
@@ -116,7 +130,18 @@ def test_table_holds_scores_and_leaves_missing_ones_empty(tmp_path):
     report.write_csv(tmp_path / "table.csv", rows)
     first, second = read_csv(tmp_path / "table.csv")
     assert list(first) == [
-        *("recipe", "iteration", "images_seen", "seconds", "fid", "fid_floor", "command", "machine", "code")
+        *(
+            "recipe",
+            "iteration",
+            "images_seen",
+            "seconds",
+            "cpu_seconds",
+            "fid",
+            "fid_floor",
+            "command",
+            "machine",
+            "code",
+        )
     ]
     assert first["fid"] == "0.333333" and first["command"] == "a, b" and second["fid_floor"] == ""
 

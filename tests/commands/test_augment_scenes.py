@@ -254,7 +254,7 @@ def test_without_a_good_run_the_newest_is_named(place, capsys, monkeypatch):
 
 
 def test_no_segmenter_is_an_error_of_one_sentence(monkeypatch):
-    from gan.evaluation.signs_report import scenes_judge
+    from gan.evaluation import scenes_judge
 
     streets = SceneSet("streets", CITYSCAPES, *[some_streets(1)] * 3)
     network = types.SimpleNamespace(width=64, height=32)

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from gan.errors import UserError
+from gan.evaluation import inception
 from gan.evaluation.inception import Inception
-from gan.evaluation.signs_report import inception
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:

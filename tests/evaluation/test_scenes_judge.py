@@ -16,6 +16,7 @@ from made_up_maps import BOX, GROUND, PALETTE, SKY, STORED, VOID, WORKING, by_co
 from gan import tracking
 from gan.data.scene import Scene, Scenes, SceneSet
 from gan.data.scenes import load
+from gan.evaluation import scenes_judge
 from gan.evaluation.scenes_judge import (
     KIND,
     Segmenter,
@@ -27,7 +28,6 @@ from gan.evaluation.scenes_judge import (
     spread_over,
     train_segmenter,
 )
-from gan.evaluation.signs_report import scenes_judge
 from gan.networks.segmenter import build_segmenter
 from gan.scoring.segmentation import IGNORED, confusion, label_map, overlap
 from gan.training import devices, segmenter

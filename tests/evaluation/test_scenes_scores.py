@@ -7,8 +7,8 @@ import pytest
 from made_up_maps import BOX, GROUND, PALETTE, SKY, STORED, VOID, WORKING, by_colour, toy_scenes, toy_set
 
 from gan.data.scenes import load
+from gan.evaluation import scenes_scores
 from gan.evaluation.scenes_scores import MEANINGS, RANKED_BY, CheckpointScorer, SceneScorer, out_of_range
-from gan.evaluation.signs_report import scenes_scores
 
 
 @pytest.fixture(scope="module")

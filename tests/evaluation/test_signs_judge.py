@@ -17,8 +17,8 @@ from gan.data.drawn import draw_signs
 from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, with_mirrored
 from gan.data.split import cut, held_out
+from gan.evaluation import signs_judge
 from gan.evaluation.signs_judge import KIND, Judge, JudgeConfig, judge_of, train_judge
-from gan.evaluation.signs_report import signs_judge
 from gan.networks.classifier import FEATURES, build_classifier
 from gan.scoring.verdicts import agreement
 from gan.training import classifier, devices

@@ -194,7 +194,7 @@ if __name__ == "__main__":
 def test_a_signal_leaves_no_worker_and_all_finished_cells(tmp_path, number) -> None:
     here = Path(__file__).resolve().parent
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(paths=[str(here), str(here.parent)], folder=str(tmp_path)))
+    script.write_text(SCRIPT.format(paths=[str(here.parent), str(here.parent.parent)], folder=str(tmp_path)))
     said = tmp_path / "said.txt"
     with said.open("w") as file:
         process = subprocess.Popen([sys.executable, str(script)], stdout=file, stderr=file, start_new_session=True)

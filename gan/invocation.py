@@ -15,23 +15,27 @@ def start(program: str) -> str:
     """How the user starts a program from the present folder.
 
     Args:
-        program: a script of the project ("evaluate.py"), or another program of the environment ("mlflow").
+        program: a script of the project ("evaluate.py"), one of its modules ("gan.commands.study"), or another
+            program of the environment ("mlflow").
     """
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
     elsewhere = store not in ("", f"sqlite:///{Path('mlflow.db').resolve()}")
     # `mlflow run PROJECT` starts the program in the project's folder and keeps the archive where the user stands.
     here = Path.cwd() == ROOT and not elsewhere
-    script = program.endswith(".py")
+    script, module = program.endswith(".py"), program.startswith("gan.")
     if script and not here:
         program = shlex.quote(str(ROOT / program))
     if "UV" in os.environ:  # set by `uv run`
+        program = f"python -m {program}" if module else program
         line = f"uv run {program}" if here else f"uv run --project {shlex.quote(str(ROOT))} {program}"
     else:
         first = shutil.which("python")
         active = first is not None and Path(first).parent == Path(sys.executable).parent
         python = "python" if active else shlex.quote(sys.executable)
-        line = f"{python} {program}" if script else program if active else f"{python} -m {program}"
-    if script and elsewhere:
+        line = f"{python} {program}" if script else program if active and not module else f"{python} -m {program}"
+    if module and not here:
+        line = f"PYTHONPATH={shlex.quote(str(ROOT))} {line}"
+    if (script or module) and elsewhere:
         line = f"MLFLOW_TRACKING_URI={shlex.quote(store)} {line}"
     return line
 
@@ -52,7 +56,7 @@ def command(script: str, config, **changed) -> str:
     """The command line that starts a script again with a config, leaving out what is at its default.
 
     Args:
-        script: "train_dcgan.py".
+        script: "train_dcgan.py", or a module ("gan.commands.study").
         config: the frozen dataclass of its parameters.
         changed: parameters that get another value.
     """

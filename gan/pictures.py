@@ -185,7 +185,7 @@ def class_histogram(train_counts: np.ndarray, test_counts: np.ndarray | None) ->
     axes.tick_params(axis="x", labelsize=8)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def curves(
@@ -209,7 +209,7 @@ def curves(
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def score_curves(scores: dict[str, dict[int, float]]) -> list[Image.Image]:
@@ -265,14 +265,15 @@ def confusion_map(table: np.ndarray, names: Sequence[str] | None = None) -> Imag
         axes.set_yticklabels(shown, parse_math=False)
     bar = figure.colorbar(picture, ax=axes, shrink=0.7, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
     bar.ax.set_yticklabels(["0", "1 %", "10 %", "50 %", "100 %"])
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def _enlarged(image: np.ndarray, scale: int = SCALE) -> Image.Image:
     return Image.fromarray(image.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
-def _drawn(figure: Figure) -> Image.Image:
+def drawn(figure: Figure) -> Image.Image:
+    """A chart as a picture, without a window."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

@@ -37,6 +37,7 @@ def test_in_the_project_under_uv(monkeypatch):
     monkeypatch.setenv("UV", "/bin/uv")
     assert invocation.start("evaluate.py") == "uv run evaluate.py"
     assert invocation.start("mlflow") == "uv run mlflow"
+    assert invocation.start("gan.commands.study") == "uv run python -m gan.commands.study"
 
 
 def test_in_the_project_without_uv(monkeypatch):
@@ -45,12 +46,15 @@ def test_in_the_project_without_uv(monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
     assert invocation.start("evaluate.py") == "python evaluate.py"
     assert invocation.start("mlflow") == "mlflow"
+    assert invocation.start("gan.commands.study") == "python -m gan.commands.study"
 
 
 def test_elsewhere_the_projects_folder_is_named_and_quoted(elsewhere, monkeypatch):
     monkeypatch.setenv("UV", "/bin/uv")
     assert invocation.start("evaluate.py") == f"uv run --project '{elsewhere}' '{elsewhere}/evaluate.py'"
     assert invocation.start("mlflow") == f"uv run --project '{elsewhere}' mlflow"
+    module = f"PYTHONPATH='{elsewhere}' uv run --project '{elsewhere}' python -m gan.commands.study"
+    assert invocation.start("gan.commands.study") == module
 
 
 def test_an_archive_that_is_elsewhere_is_named(monkeypatch):
@@ -73,6 +77,7 @@ def test_an_environment_that_is_not_active_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert invocation.start("evaluate.py") == f"{sys.executable} evaluate.py"
     assert invocation.start("mlflow") == f"{sys.executable} -m mlflow"
+    assert invocation.start("gan.commands.study") == f"{sys.executable} -m gan.commands.study"
 
 
 def test_a_command_has_what_is_not_at_its_default_and_what_changes(monkeypatch):

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -47,9 +46,7 @@ def histogram(counts: np.ndarray, generated: np.ndarray) -> Image.Image:
     axes.tick_params(axis="x", labelsize=8)
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2)
     axes.spines[["top", "right"]].set_visible(False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    return pictures.drawn(figure)
 
 
 def samples(real: Signs, features: np.ndarray, filled: list[Filled]) -> Image.Image:

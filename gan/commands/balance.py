@@ -10,6 +10,7 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.balance.balancing import parse_classes, parse_target
 from gan.command_line import option, require, run
 from gan.errors import UserError
+from gan.invocation import command, start
 
 PICTURE_BYTES = 20_000_000  # of sheets and report on the disk
 
@@ -91,12 +92,12 @@ def main(config: BalanceConfig) -> None:
         balance_files.write_data(part, source, features, filled, goodrun.run_id)
         if config.folders:
             balance_files.write_by_class(part, source, features, filled)
-        title, command = f"{source.name}, balanced to {config.target}", again(config, goodrun)
-        files = balance_report.write(part, title, source.train, features, filled, words, command)
-        files.append(balance_files.write_manifest(part, origin, command, filled, words))
+        title, this = f"{source.name}, balanced to {config.target}", again(config, goodrun)
+        files = balance_report.write(part, title, source.train, features, filled, words, this)
+        files.append(balance_files.write_manifest(part, origin, this, filled, words))
         with tracking.archived_run("balance", f"balance {source.name} to {config.target}", config) as opened:
             opened.data(source.name, source.train.digest(), "balancing")
-            opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": command})
+            opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": this})
             opened.tags({"judge": judge.run_id} if judge else {})
             opened.metrics(balance_report.metrics(filled), 0)
             for file in files:
@@ -123,11 +124,7 @@ def again(config: BalanceConfig, goodrun) -> str:
     """The command line that makes the same data again, with a reference that will always name the same run."""
     stays = config.goodrun_ref == BalanceConfig.goodrun_ref or Path(config.goodrun_ref).is_dir()
     reference = config.goodrun_ref if stays else f"{goodrun.run_id}/{goodrun.iteration}"
-    given = dataclasses.asdict(config) | {"goodrun_ref": reference}
-    default = dataclasses.asdict(BalanceConfig())
-    return " ".join(
-        [module("balance"), *(f"--{k} {shlex.quote(str(v))}" for k, v in given.items() if v != default[k])]
-    )
+    return command("gan.commands.balance", dataclasses.replace(config, goodrun_ref=reference))
 
 
 def after(config: BalanceConfig) -> str:
@@ -137,13 +134,8 @@ def after(config: BalanceConfig) -> str:
     lines = [f"Next: train with `--data {shlex.quote(config.output)}`"]
     if is_drawn(config.source) or (Path(config.source) / "train.p").is_file():  # what study opens
         lines[0] += ", or measure whether generated images help:"
-        lines.append(f"  {module('study')} --data {shlex.quote(config.source)}")
+        lines.append(f"  {start('gan.commands.study')} --data {shlex.quote(config.source)}")
     return "\n".join(lines)
-
-
-def module(name: str) -> str:
-    """How a command is started in the project's folder."""
-    return f"{'uv run ' if 'UV' in os.environ else ''}python -m gan.commands.{name}"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import os
-import shlex
 import signal
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run, stops
 from gan.errors import UserError
+from gan.invocation import command
 from gan.study import scenes_arms, signs_arms
 
 TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # each has a `prepare` as gan.study.signs has it
@@ -142,12 +142,7 @@ def study(config: StudyConfig, folder: Path) -> None:
 
 def again(config: StudyConfig) -> str:
     """The command line that starts this study again."""
-    from gan.invocation import ROOT, command, start
-
-    script = "study.py"  # as if it were one: a module differs in how Python is told of it
-    before = start(script).removesuffix(shlex.quote(str(ROOT / script))).removesuffix(script)
-    options = command(script, config).removeprefix(start(script))
-    return f"{before}{'python ' if 'UV' in os.environ else ''}-m gan.commands.study{options}"
+    return command("gan.commands.study", config)
 
 
 def train_generator(

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gan.pictures import drawn
 from gan.scoring.intervals import Interval
 
 # Arms without generated images are cool, those with them warm; line and mark tell them apart without colour too.
@@ -39,7 +39,7 @@ def arms_chart(
         _line(axes, x, intervals, arm, colour, MARKS[number % len(MARKS)], "-" if made else "--")
     _finish(axes, ticks, xlabel, f"{ylabel}, %")
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def gain_chart(gains: dict[str, Sequence[Interval]], ticks: Sequence[str], xlabel: str, subject: str) -> Image.Image:
@@ -60,7 +60,7 @@ def gain_chart(gains: dict[str, Sequence[Interval]], ticks: Sequence[str], xlabe
     _finish(axes, ticks, xlabel, "points over the best other method")
     axes.set_title(f"What generated images add to {subject}", fontsize=10, loc="left")
     axes.legend(frameon=False, fontsize=9)
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def _line(axes, x: np.ndarray, intervals: Sequence[Interval], name: str, colour: str, mark: str, style: str) -> None:
@@ -75,9 +75,3 @@ def _finish(axes, ticks: Sequence[str], xlabel: str, ylabel: str) -> None:
     axes.set_xticklabels(ticks)
     axes.grid(alpha=0.25, axis="y")
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _drawn(figure: Figure) -> Image.Image:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

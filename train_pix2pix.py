@@ -8,7 +8,8 @@ from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run
 from gan.errors import UserError
 
-PRESETS = ("paper", "spatial")  # of `gan.training.presets`, named here so that mistakes are answered at once
+# Those of `gan.training.presets`, named here so that mistakes are answered at once.
+PRESETS = ("averaged", "paper", "spatial")
 DIRECTIONS = ("labels_to_photo", "photo_to_labels")
 AS_PRESET = -1.0  # of a number: what the preset says
 
@@ -17,7 +18,11 @@ AS_PRESET = -1.0  # of a number: what the preset says
 class TrainConfig:
     """Train a generator of street scenes and keep it in the MLflow archive."""
 
-    preset: str = option("spatial", f"design of networks and losses: {' or '.join(PRESETS)} (pix2pix as published)")
+    preset: str = option(
+        "averaged",
+        "design of networks and losses: paper (pix2pix as published), averaged (the same, generating with the mean "
+        "of its latest weights), or spatial (led by the label map at every resolution)",
+    )
     data: str = option(
         "dataset", "folder of scenes that `prepare` wrote, or `drawn` (`drawn:500`) for scenes drawn here"
     )

@@ -95,6 +95,7 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset("paper"),
+        Preset("averaged", half_life=1_000),
         Preset(
             "spatial", "spatial", generator_base=32, dropout=0.0, latent=64, discriminator="pixels",
             discriminator_base=32, batch_size=4, generator_lr=2e-4, discriminator_lr=4e-4, beta_1=0.0, l1_weight=10.0,

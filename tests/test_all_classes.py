@@ -14,6 +14,7 @@ import evaluate
 import train_dcgan
 from gan import checkpoints, tracking
 from gan.evaluation import inception, signs_scores
+from gan.tracking import goodruns
 
 CLASSES = [f"{k:02d}" for k in range(43)]
 QUICK = {"class_val": "all", "iterations": 4, "checkpoint_interval": 2, "sample_interval": 4, "judge_iterations": 2}
@@ -152,7 +153,7 @@ def test_the_weights_that_come_with_the_project_generate_all_classes_and_one(run
     folder.mkdir(parents=True)
     half = [array.astype(np.float16) for array in weights]
     checkpoints.save(folder / checkpoints.file_name(4), about, {"averaged": half})
-    monkeypatch.setattr(tracking, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
     monkeypatch.chdir(tmp_path)  # where there is no archive yet
     for class_val in ("all", "17"):
         options = {"goodrun_ref": "pretrained", "class_val": class_val, "scores": "none", "count": 2}
@@ -166,7 +167,7 @@ def test_the_weights_that_come_with_the_project_generate_all_classes_and_one(run
 
 
 def test_without_them_it_is_a_sentence(workplace, monkeypatch, capsys):
-    monkeypatch.setattr(tracking, "ROOT", workplace)
+    monkeypatch.setattr(goodruns, "ROOT", workplace)
     for class_val in ("all", "17"):
         options = {"goodrun_ref": "pretrained", "class_val": class_val}
         error = conftest.refused(capsys, evaluate.EvaluateConfig, evaluate.main, **options)

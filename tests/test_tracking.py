@@ -14,6 +14,7 @@ import pytest
 from gan import checkpoints, tracking
 from gan.checkpoints import About
 from gan.errors import UserError
+from gan.tracking import goodruns, store
 
 Config = dataclasses.make_dataclass("Config", [("class_val", str)])
 
@@ -161,7 +162,7 @@ def test_an_exception_in_a_run_marks_it_failed(workplace):
 
 
 def test_the_run_that_mlflow_opened_is_adopted_with_its_parameters(workplace, monkeypatch):
-    tracking._prepare_store()
+    store.prepare()
     client = mlflow.MlflowClient()
     opened = client.create_run("0")
     client.log_param(opened.info.run_id, "class_val", "'17'")  # as `mlflow run` quotes it
@@ -212,7 +213,7 @@ def test_names_that_a_reference_could_not_hold(name, alias):
 
 
 def test_a_run_of_its_own_leaves_the_one_that_mlflow_opened_to_the_next(workplace, monkeypatch):
-    tracking._prepare_store()
+    store.prepare()
     opened = mlflow.MlflowClient().create_run("0").info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)
     with tracking.archived_run("classifier", "needed for it", Config("all"), own=True) as other:
@@ -328,7 +329,7 @@ def test_what_is_let_go_is_gone_with_its_models_but_for_what_the_user_has_regist
 def test_pretrained_is_the_folder_of_the_project(archive, tmp_path, monkeypatch):
     folder = tmp_path / "project" / "gan" / "pretrained"
     folder.mkdir(parents=True)
-    monkeypatch.setattr(tracking, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
     with pytest.raises(UserError, match="holds no checkpoint"):
         resolve("pretrained")
     shutil.copy(resolve(f"{archive.run_id}/40").checkpoint, folder)
@@ -337,7 +338,7 @@ def test_pretrained_is_the_folder_of_the_project(archive, tmp_path, monkeypatch)
 
 
 def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch):
-    monkeypatch.setattr(tracking, "ROOT", workplace / "project")
+    monkeypatch.setattr(goodruns, "ROOT", workplace / "project")
     with pytest.raises(UserError, match="goodrun_ref pretrained: this copy of the project came without") as error:
         resolve("pretrained")
     assert str(workplace / "project" / "gan" / "pretrained") in str(error.value) and "\n" not in str(error.value)
@@ -346,7 +347,7 @@ def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch):
 def test_a_folder_of_the_users_own_of_that_name_is_named_by_its_path(archive, tmp_path, monkeypatch):
     original = resolve(f"{archive.run_id}/20").checkpoint
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tracking, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
     Path("pretrained").mkdir()
     shutil.copy(original, "pretrained")
     assert resolve("./pretrained").iteration == 20

@@ -20,6 +20,7 @@ from PIL import Image
 
 import train_dcgan
 from gan import checkpoints, command_line, session, tracking
+from gan.tracking import goodruns
 from train_dcgan import TrainConfig
 
 WITHOUT_JUDGE = ["--data", DATA, "--judge_iterations", "0"]
@@ -515,7 +516,7 @@ def test_weights_that_only_generate_are_not_gone_on_from(archive, small_networks
     folder = tmp_path / "gan" / "pretrained"
     folder.mkdir(parents=True)
     checkpoints.save(folder / checkpoints.file_name(60), about, {"averaged": weights})
-    monkeypatch.setattr(tracking, "ROOT", tmp_path)
+    monkeypatch.setattr(goodruns, "ROOT", tmp_path)
     runs = len(mlflow.search_runs(output_format="list"))
     for reference in (str(folder), "pretrained"):
         error = bad_reference(capsys, reference, iterations=100)
@@ -524,7 +525,7 @@ def test_weights_that_only_generate_are_not_gone_on_from(archive, small_networks
 
 
 def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch, capsys):
-    monkeypatch.setattr(tracking, "ROOT", workplace)
+    monkeypatch.setattr(goodruns, "ROOT", workplace)
     assert "came without" in bad_reference(capsys, "pretrained")
     assert list(workplace.iterdir()) == []
 

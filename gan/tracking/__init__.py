@@ -1,0 +1,14 @@
+"""The archive: the only package that knows MLflow.
+
+A run is opened with `archived_run`, written to through the `Run` that it yields, and found again with
+`resolve`, which understands every form of `goodrun_ref`.
+"""
+
+from gan.tracking.goodruns import PRETRAINED, GoodRun, newest_of, newest_run, resolve, resolve_any
+from gan.tracking.runs import Run, archived_run, browse_hint, history, register
+from gan.tracking.store import CHECKPOINTS, checkpoint_names, opened_set_aside
+
+__all__ = [
+    "CHECKPOINTS", "PRETRAINED", "GoodRun", "Run", "archived_run", "browse_hint", "checkpoint_names", "history",
+    "newest_of", "newest_run", "opened_set_aside", "register", "resolve", "resolve_any",
+]  # fmt: skip

@@ -121,8 +121,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
         rates = config.generator_lr, config.discriminator_lr
         return SceneGan(network, feed, *rates, config.l1_weight, config.seed, precision, shown)
 
-    before = goodrun.about.config.get("precision") if goodrun else None
-    wanted = before if config.precision == "auto" and before in devices.PRECISIONS else config.precision
+    earlier = goodrun.about.config.get("precision") if goodrun else None
+    wanted = earlier if config.precision == "auto" and earlier in devices.PRECISIONS else config.precision
     precision = devices.choose_precision(wanted, lambda each: measure_rate(build(each), 4), say)
     trained = build(precision)
     if goodrun:
@@ -140,6 +140,9 @@ def train(config: TrainConfig) -> tuple[str, int]:
     require_writable(Path.cwd(), schedule.space(with_model, 3 * sheet(trained.sample()).nbytes))
 
     data = {"name": scenes.name, "digest": scenes.training.digest(), "images": len(scenes.training)}
+    if goodrun:  # scenes of another data set that the good run has learned are known to this one too
+        before = goodrun.about.data
+        data["learned_before"] = sorted({*before.get("learned_before", []), before["digest"]} - {data["digest"]})
     about = checkpoints.About(
         "pix2pix", "", schedule.start, network.describe(), dataclasses.asdict(config) | {"precision": precision},
         data, "",

@@ -48,6 +48,10 @@ class About:
     data: dict[str, Any]
     run_id: str
 
+    def learned_only(self, digest: str) -> bool:
+        """Whether the weights have seen the training data of this digest, and no other before it."""
+        return self.data.get("digest") == digest and not self.data.get("learned_before")
+
     def differences(self, before: "About") -> list[str]:
         """What matters for the weights to come and is not as it was, in words."""
         pairs = {

@@ -116,11 +116,11 @@ def restore(reference: str, data: str, asked_by: str = "augment_scenes") -> Rest
             f"{scenes.name} holds other scenes than the run was trained on; name what to use with --data (it may be "
             "this one)."
         )
-    if scenes.palette.ids != network.palette.ids:
+    if not scenes.palette.same_classes(network.palette):
         raise UserError(
             f"goodrun_ref {reference} was trained with the palette {network.palette.name} ({len(network.palette)} "
             f"classes), and {scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same "
-            "ids."
+            "ids and names."
         )
     if network.edges and not scenes.training.has_instances:
         raise UserError(

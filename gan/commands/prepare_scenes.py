@@ -98,6 +98,8 @@ def check(config: Config) -> tuple[int, int] | None:
         raise UserError(f"source {config.source[:200]} does not exist or may not be looked at; check the path.")
     if source == output:
         raise UserError(f"source and output are the same folder, {config.source}; choose another --output.")
+    if config.dataset == "pairs" and output.is_relative_to(source):  # it would be taken for pairs the next time
+        raise UserError(f"output {config.output} is inside of source {config.source}; choose another --output.")
     return (config.width, config.height) if config.width else None
 
 

@@ -139,7 +139,7 @@ class Canvas:
                 continue
             scale = (row - self.horizon) / cutout.below
             mask, labels, parts = _scaled(cutout, scale, mirror)
-            if len(mask) < LEAST * height:
+            if len(mask) < LEAST * height or not mask.any():
                 continue
             columns, bottoms = foot_of(mask)
             aside = edges(self.labels[row] == cutout.standing.ground)
@@ -211,5 +211,7 @@ def _scaled(cutout: Cutout, scale: float, mirror: bool) -> tuple[np.ndarray, np.
     size = [max(1, round(side * scale)) for side in mask.shape[::-1]]
     new = [nearest(part, *size)[:, :: -1 if mirror else 1] for part in (mask, cutout.labels, cutout.parts)]
     rows, columns = (np.flatnonzero(new[0].any(axis=axis)) for axis in (1, 0))
+    if not len(rows):  # of thin lines nothing may be left
+        return new[0], new[1], new[2]
     crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return new[0][crop], new[1][crop], new[2][crop]

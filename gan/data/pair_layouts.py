@@ -33,10 +33,21 @@ Key = tuple[str, str]  # part or "", and the path below the folder of the kind w
 
 
 def by_kind(images: Iterable[File]) -> dict[str, dict[Key, File]]:
-    """Images by kind ("photos", "labels", "instances", "") and key."""
+    """Images by kind ("photos", "labels", "instances", "") and key.
+
+    Names of partners are equal, or equal without what tells their kinds apart (`_labels`, `_leftImg8bit`).
+    """
+    images = list(images)
+    equal = _keyed(images, False)
+    if equal["labels"] and equal["labels"].keys() == equal["photos"].keys():
+        return equal
+    return max(_keyed(images, True), equal, key=lambda found: len(found["photos"].keys() & found["labels"].keys()))
+
+
+def _keyed(images: Iterable[File], without_endings: bool) -> dict[str, dict[Key, File]]:
     found: dict[str, dict[Key, File]] = {kind: {} for kind in ("photos", "labels", "instances", "")}
     for file in images:
-        kind, key = place(file.name)
+        kind, key = place(file.name, without_endings)
         if key in found[kind]:
             raise UserError(
                 f"{found[kind][key].where} and {file.where} are two {kind or 'images'} of one name; remove "
@@ -48,7 +59,7 @@ def by_kind(images: Iterable[File]) -> dict[str, dict[Key, File]]:
     return found
 
 
-def place(name: str) -> tuple[str, Key]:
+def place(name: str, without_ending: bool = True) -> tuple[str, Key]:
     """Kind and key of a file, by its path."""
     *folders, file = name.split("/")
     part, kind, below = "", "", list[str]()
@@ -65,7 +76,7 @@ def place(name: str) -> tuple[str, Key]:
         else:
             below.append(folder)
     stem = file.rpartition(".")[0]
-    ending = _ENDINGS.get(kind)
+    ending = _ENDINGS.get(kind) if without_ending else None
     return kind, (part, "/".join([*below, ending.sub("", stem) if ending else stem]))
 
 
@@ -86,6 +97,11 @@ def named_and_split(keys: Sequence[Key]) -> tuple[dict[Key, str], dict[Key, str]
             notes.append("The source has no validation part: it was cut from the training part, by sequence.")
         if TEST not in parts.values():
             notes.append("There is no test part: the source has none.")
+    elif any(part for part, _ in keys):
+        lone = next(below for part, below in keys if not part)
+        raise UserError(
+            f"some scenes stand under train, val or test and {lone!r} does not; move it there, or remove it."
+        )
     else:
         cut = split(list(names.values()))
         parts = {key: cut[names[key]] for key in keys}

@@ -97,6 +97,10 @@ class Palette:
         present = np.flatnonzero(histogram(labels))
         return tuple(int(k) for k in present if k not in self._known)
 
+    def same_classes(self, other: "Palette") -> bool:
+        """Whether the ids of another palette are the same and mean the same."""
+        return (self.ids, self.names) == (other.ids, other.names)
+
     def unknown_text(self, unknown: Sequence[int]) -> str:
         """What a message says of ids that the palette lacks."""
         some = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
@@ -198,6 +202,9 @@ def from_json(text: str, where: str) -> Palette:
     classes = sorted(classes, key=lambda one: one["id"])
     marked = {role: tuple(one["id"] for one in classes if one.get(mark, False)) for role, mark in _MARKS.items()}
     marked["scored"] = marked["scored"] or tuple(one["id"] for one in classes)
+    need(
+        len(marked["scored"]) < NOT_SCORED, f"{len(marked['scored'])} classes are scored, and {NOT_SCORED - 1} may be"
+    )
     return Palette(
         name,
         tuple(one["id"] for one in classes),

@@ -100,6 +100,10 @@ def open_folder(data: str) -> SceneSet:
     with open_source(folder) as source:
         about, records = read_prepared(source)
         palette = from_json(_text(source, PALETTE), str(folder / PALETTE))
+    for record in records:
+        unknown = sorted(set(record.pixels) - set(palette.ids))
+        if unknown:  # the palette was changed since
+            raise UserError(f"{record.paths(folder)['labels']} holds {palette.unknown_text(unknown)}.")
     written = (folder / PREPARED).stat().st_mtime_ns
     parts = {}
     for part in PARTS:
@@ -143,7 +147,7 @@ def read_prepared(source: Source) -> tuple[dict[str, Any], list[Record]]:
         if about["format"] != FORMAT:
             raise ValueError
         return about, [Record.of(line) for line in about.pop("scenes")]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise UserError(
             f"{source.path / PREPARED} is damaged or of another version; prepare the data again into a new folder."
         ) from None

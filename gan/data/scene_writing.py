@@ -272,7 +272,7 @@ def _records(lines: Sequence[bytes]) -> list[Record]:
     for line in lines:
         try:
             records.append(Record.of(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             continue
     return records
 

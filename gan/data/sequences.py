@@ -25,8 +25,8 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
     """The part that each scene goes to.
 
     Sequences (see `sequence`; where its frame numbers jump by far more than usual, another begins) stay whole. The
-    largest comes first, and each goes to the part that lacks the most
-    scenes of its share (70 % training, 15 % validation, 15 % test); no part stays empty.
+    largest comes first, and each goes to the part that lacks the most scenes of its share (70 % training, 15 %
+    validation, 15 % test); no part stays empty.
 
     Where that can't be, because there are fewer sequences than parts or one of them holds more than 80 % of the
     scenes, the largest sequence is cut into a block of neighbouring frames for each part, in the order of their
@@ -50,10 +50,10 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
             f"{len(shares)} or more are needed, one for each part; prepare data that has them."
         )
     groups: dict[str, list[str]] = {}
-    for name in sorted(names):
+    for name in sorted(names, key=_order):
         groups.setdefault(sequence(name), []).append(name)
     if 2 * len(groups) > len(names):
-        groups = {"": sorted(names)}
+        groups = {"": sorted(names, key=_order)}
     stretches = [stretch for group in groups.values() for stretch in _stretches(group)]
     waiting = sorted(stretches, key=lambda group: (-len(group), group[0]))
     chosen: dict[str, str] = {}
@@ -74,6 +74,11 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
         # Of parts that lack as much, the last: the test part is the one that scores are taken of.
         put(max(reversed(open_to), key=lambda part: shares[part] * len(names) - held[part]), group)
     return chosen
+
+
+def _order(name: str) -> tuple[str, str]:
+    """What names are sorted by: numbers by their size, however many digits they are written with."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name), name
 
 
 def _stretches(names: Sequence[str]) -> list[Sequence[str]]:

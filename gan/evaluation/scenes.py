@@ -50,14 +50,15 @@ class Streets:
             raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")
         network = SceneNetwork.restored(goodrun.about.network)
         scenes = open_scenes(config.data or goodrun.about.data["name"])
-        if scenes.palette.ids != network.palette.ids:
+        if not scenes.palette.same_classes(network.palette):
             raise UserError(
                 f"the good run was trained with the palette {network.palette.name} ({len(network.palette)} classes), "
-                f"and {scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same ids."
+                f"and {scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same ids "
+                "and names."
             )
         if network.edges and not scenes.training.has_instances:
             raise UserError(f"the good run was trained with instances, and {scenes.name} has none; give other data.")
-        if scenes.training.digest() != goodrun.about.data["digest"]:
+        if not goodrun.about.learned_only(scenes.training.digest()):
             print(
                 f"{scenes.name} holds other scenes than the run was trained on: it may have learned those it shows."
             )
@@ -100,7 +101,8 @@ class Streets:
         made = pictures(model, network, given, loaded.edges, self.seed, "evaluate")
         shown = made if network.to_photos else np.array(network.palette.colours, np.uint8)[made]
         self._write(folder, made)
-        evaluation = SceneEvaluation(self.goodrun, self.part, loaded, network.direction)
+        unseen = self.goodrun.about.learned_only(self.scenes.training.digest())
+        evaluation = SceneEvaluation(self.goodrun, self.part, loaded, network.direction, unseen)
         evaluation.add(shown)
         if self.scores != "none":
             wanted = self.scores == "full"

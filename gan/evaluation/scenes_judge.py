@@ -24,6 +24,7 @@ KIND = "segmenter"
 BATCH = 8  # photos at a time, always: arithmetic on another batch size could round another way
 ENOUGH = 0.3  # mean IoU on held-out scenes from which its verdicts are worth something
 SHOWN = 8  # held-out scenes in the report
+MEMORY = 2 << 30  # bytes of scenes that are learned at most; training holds them up to three times
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +126,11 @@ def train_segmenter(loaded: Loaded, palette: Palette, iterations: int, seed: int
     return Segmenter(trainer.model)
 
 
+def affordable(scenes: Scenes, width: int, height: int) -> Scenes:
+    """As many scenes, from the first to the last, as can be learned from in memory at a working size."""
+    return scenes.take(spread_over(len(scenes), max(1, MEMORY // (4 * width * height))))
+
+
 def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say) -> Segmenter | None:
     """The segmenter for a data set and working size: the one that the archive has, else one that is trained now.
 
@@ -151,7 +157,7 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
         with contextlib.suppress(UserError):  # of another version of the project, with other layers: train anew
             checkpoints.load(found.checkpoint, {KIND: model.variables})
             return Segmenter(model, found.about.network.get("mean_iou", float("nan")), found.run_id)
-    loaded = load(scenes.training, width, height, edges=False)
+    loaded = load(affordable(scenes.training, width, height), width, height, edges=False)
     if (scored(scenes.palette)[loaded.labels] == IGNORED).all():
         say(f"no scores by a segmenter: no pixel of the training scenes of {scenes.name} is of a scored class.")
         return None

@@ -35,10 +35,19 @@ class SceneEvaluation:
         part: the scenes that were generated, for their names and palette.
         loaded: the same at the working size.
         direction: "labels_to_photo", or "photo_to_labels".
+        unseen: whether the generator is known to have learned none of them.
     """
 
-    def __init__(self, goodrun: GoodRun, part: Scenes, loaded: Loaded, direction: str = "labels_to_photo"):
+    def __init__(
+        self,
+        goodrun: GoodRun,
+        part: Scenes,
+        loaded: Loaded,
+        direction: str = "labels_to_photo",
+        unseen: bool = True,
+    ):
         self._goodrun, self._part, self._loaded, self._direction = goodrun, part, loaded, direction
+        self._unseen = unseen
         self._scores: SceneScores | None = None
         self._made = np.empty((0, *loaded.photos.shape[1:]), np.uint8)
 
@@ -91,8 +100,8 @@ class SceneEvaluation:
         report = Report(f"Generated street scenes, {self._direction.replace('_', ' ')}")
         report.text(
             f"From iteration {about.iteration} of run {self._goodrun.run_id}, trained on {about.data['name']} "
-            f"({about.data['images']} scenes, digest {about.data['digest']}); {len(self._made)} scenes that it did "
-            "not learn."
+            f"({about.data['images']} scenes, digest {about.data['digest']}); {len(self._made)} scenes"
+            f"{' that it did not learn' * self._unseen}."
         )
         report.heading(", ".join(HEADS[self._direction]))
         report.picture(sheet, "contact sheet")

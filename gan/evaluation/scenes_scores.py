@@ -36,7 +36,7 @@ MEANINGS = {
     "mean_iou": ("higher", "mean over the classes of intersection over union: what is found and what is wanted"),
     "rare_iou": ("higher", "the same of the rare classes"),
     "class_accuracy": ("higher", "mean over the classes of the share of their pixels that are found as such"),
-    "pixel_accuracy": ("higher", "share of all pixels whose class is found"),
+    "pixel_accuracy": ("higher", "share of the scored pixels whose class is found"),
     "l1": ("lower", "mean absolute difference to the real photo of the scene; 1 is black against white"),
     "ssim": ("higher", "structural similarity to the real photo of the scene; 1 is equal"),
     "fid_training": ("lower", "Fréchet distance to training photos"),

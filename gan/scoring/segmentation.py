@@ -117,8 +117,8 @@ def overlap(table: np.ndarray) -> Overlap:
 
     Pixel accuracy, mean accuracy and mean IU there; per-pixel accuracy, per-class accuracy and class IoU in
     pix2pix (arXiv 1611.07004, table 1).  Counts are summed over all scenes before anything is divided.  A class
-    that neither label maps nor answers have is left out of the mean IoU; one that only answers have counts in it
-    as 0.  A class that label maps do not have has no recall and is left out of the per-class accuracy.
+    that label maps do not have is left out of both means, whether answers have it or not: answers that are compared
+    are to be averaged over the same classes.
 
     Args:
         table: integers (C, C or more), pixels by class (rows) and the class that they are taken for (columns).
@@ -126,7 +126,7 @@ def overlap(table: np.ndarray) -> Overlap:
     right, wanted, given = np.diag(table).astype(float), table.sum(axis=1), table.sum(axis=0)[: len(table)]
     union = wanted + given - right
     recalls = np.divide(right, wanted, out=np.full(len(table), np.nan), where=wanted > 0)
-    ious = np.divide(right, union, out=np.full(len(table), np.nan), where=union > 0)
+    ious = np.divide(right, union, out=np.full(len(table), np.nan), where=wanted > 0)
     total = wanted.sum()
     return Overlap(float(right.sum() / total) if total else float("nan"), mean(recalls), mean(ious), recalls, ious)
 

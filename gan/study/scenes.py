@@ -20,7 +20,7 @@ from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, open_scenes
 from gan.errors import UserError
-from gan.evaluation.scenes_judge import Segmenter, iou_names, scored, scored_maps, scored_names
+from gan.evaluation.scenes_judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
 from gan.report import Report
 from gan.scoring.segmentation import mean, overlap
 from gan.study.cells import Cell, Design, Tick, Values
@@ -68,7 +68,7 @@ class SceneStudy:
                 measures[f"{part}.rare"] = f"mean IoU of the rare classes that the {PARTS[part]} has"
             if present.intersection(palette.scored):
                 measures[f"{part}.mean_iou"] = f"mean IoU of all scored classes, {PARTS[part]}"
-                measures[f"{part}.pixel_accuracy"] = f"share of all pixels whose class is found, {PARTS[part]}"
+                measures[f"{part}.pixel_accuracy"] = f"share of the scored pixels whose class is found, {PARTS[part]}"
             for k, name in zip(palette.scored, iou_names(palette), strict=True):
                 if part == first and k in rare:
                     measures[f"{part}.{name}"] = f"IoU of {_names(palette, [k])[0]}, {PARTS[part]}"
@@ -101,7 +101,7 @@ class SceneStudy:
     def _real(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Photos and scored classes of the training scenes at the working size, and what each class weighs."""
         palette = self.scenes.palette
-        loaded = load(self.scenes.training, *self.source.size, edges=False)
+        loaded = load(affordable(self.scenes.training, *self.source.size), *self.source.size, edges=False)
         labels = scored(palette)[loaded.labels]
         return loaded.photos, labels, class_weights(labels, len(palette.scored))
 
@@ -230,11 +230,11 @@ def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], 
     """
     good = restore(config.goodrun_ref, config.data, "the study of scenes")
     about = good.goodrun.about
-    if about.data.get("digest") != good.scenes.training.digest():
+    if not about.learned_only(good.scenes.training.digest()):
         raise UserError(
-            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({about.data.get('name')}) than the "
-            f"training part of {config.data}, and may know scenes that the study tests on; give a run of this data, "
-            f"or train one with train_pix2pix.py --data {config.data}."
+            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({about.data.get('name')}, or those of its "
+            f"own good run) than the training part of {config.data}, and may know scenes that the study tests on; give "
+            f"a run of this data, or train one with train_pix2pix.py --data {config.data}."
         )
     study = SceneStudy(config, Source(about.run_id, good.goodrun.iteration, good.size), good.scenes)
     if study.design.generated:

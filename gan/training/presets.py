@@ -210,7 +210,7 @@ class SceneNetwork:
             name: (getattr(before, name), getattr(self, name)) for name in ("width", "height", "direction")
         }
         others = [f"{name} {old}, not {new}" for name, (old, new) in pairs.items() if old != new]
-        if before.palette.ids != self.palette.ids:
+        if not before.palette.same_classes(self.palette):
             others.append(
                 f"the palette {before.palette.name} of {len(before.palette)} classes, not {self.palette.name} of "
                 f"{len(self.palette)}"

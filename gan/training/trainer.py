@@ -133,18 +133,24 @@ def run_blocks(
     feed = getattr(trainable, "feed", None)
     for first, count in blocks(start, end, intervals):
         began = time.perf_counter()
-        try:
-            averages = block(tf.constant(first), tf.constant(count)).numpy()
-        except tf.errors.OpError:
-            if feed is not None and feed.trouble is not None:
-                raise feed.trouble from None
-            raise
+        averages = _run(block, trainable, first, count)
         elapsed = time.perf_counter() - began
         metrics = dict(zip(trainable.metric_names, map(float, averages), strict=True))
         metrics["images_per_second"] = count * trainable.batch_size / elapsed
         if feed is not None:
             metrics["data_wait"] = feed.waited() / elapsed
         yield first + count, metrics
+
+
+def _run(block, trainable: Trainable, first: int, count: int) -> np.ndarray:
+    """The mean metrics of a block; damaged data that the feed met is told as such."""
+    try:
+        return block(tf.constant(first), tf.constant(count)).numpy()
+    except tf.errors.OpError:
+        feed = getattr(trainable, "feed", None)
+        if feed is not None and feed.trouble is not None:
+            raise feed.trouble from None
+        raise
 
 
 def train_quietly(trainable: Trainable, end: int, tick: Callable[[int], None]) -> None:
@@ -166,9 +172,13 @@ def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, in
 
 
 def measure_rate(trainable: Trainable, iterations: int = 16) -> float:
-    """Images per second of a trainable, after a warm-up. It is changed by this: throw it away afterwards."""
+    """Images per second of a trainable, after a warm-up. It is changed by this: throw it away afterwards.
+
+    Raises:
+        UserError: the feed met damaged data.
+    """
     block = compile_block(trainable)
-    np.asarray(block(tf.constant(0), tf.constant(2)))
+    _run(block, trainable, 0, 2)
     began = time.perf_counter()
-    np.asarray(block(tf.constant(0), tf.constant(iterations)))
+    _run(block, trainable, 0, iterations)
     return iterations * trainable.batch_size / (time.perf_counter() - began)

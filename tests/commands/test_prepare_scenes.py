@@ -148,6 +148,10 @@ def test_what_does_not_go_together(folder: Path, capsys: pytest.CaptureFixture) 
         ("width and height belong together", (*pairs, "--width", "16")),
         ("source nowhere does not exist", ("--dataset", "pairs", "--source", "nowhere")),
         ("does not exist or may not be looked at", ("--dataset", "pairs", "--source", "x" * 5000)),
+        (
+            "output zips/in is inside of source zips;",
+            ("--dataset", "pairs", "--source", "zips", "--output", "zips/in"),
+        ),
         ("source and output are the same folder, zips;", (*cityscapes, "--source", "zips", "--output", "zips")),
         ("palette is cityscapes, camvid or the path", (*pairs, "--palette", "mine")),
         ("zipped is for street scenes; leave it out", ("--source", "zips", "--zipped", "true")),

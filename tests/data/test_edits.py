@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gan.data import edits
-from gan.data.cutouts import Pool
+from gan.data.cutouts import Cutout, Pool
 from gan.data.edits import Canvas, edited, mirrored, warped
-from gan.data.objects import find_objects
+from gan.data.objects import Standing, find_objects
 from gan.data.palettes import CAMVID, CITYSCAPES
 from gan.data.scene import Scene, Scenes
 from tests.made_up_streets import (
@@ -218,6 +218,16 @@ def test_the_warp_bends_all_maps_alike_by_a_few_pixels():
     assert max(np.abs(np.diff(bent[0], axis=1)).max(), np.abs(np.diff(bent[1], axis=0)).max()) <= 1
     still = warped((rows, columns), 0.0, np.random.default_rng(0))
     np.testing.assert_array_equal(still[0], rows)
+
+
+def test_thin_lines_may_vanish_at_another_size():
+    mask = np.zeros((40, 21), bool)
+    mask[0, :11] = mask[:, 10] = True
+    standing = Standing(mask, 0, 0, (PERSON,), (10, 39), ROAD, 5)
+    cutout = Cutout("a", standing, mask.astype(np.uint8), mask.astype(np.uint8), 10.0)
+    for scale in np.linspace(0.3, 1, 50):
+        for part in edits._scaled(cutout, scale, False):
+            assert part.ndim == 2 and part.size
 
 
 def test_small_things_are_not_put_in(made):

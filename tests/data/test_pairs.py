@@ -87,6 +87,18 @@ def test_endings_of_label_maps(tmp_path: Path) -> None:
         assert sorted(parts_of(write_zip(tmp_path / f"{number}.zip", files))) == NAMES
 
 
+@pytest.mark.parametrize("ending", ["_l", "_image", "_mask", "_gt"])
+def test_equal_names_are_partners_whatever_they_end_with(tmp_path: Path, ending: str) -> None:
+    files = {name.replace(".png", f"{ending}.png"): data for name, data in pair_files(NAMES).items()}
+    assert sorted(parts_of(write_zip(tmp_path / "some.zip", files))) == [f"{name}{ending}" for name in NAMES]
+
+
+def test_a_scene_beside_the_parts_that_the_source_has(tmp_path: Path) -> None:
+    files = pair_files(["a_1", "a_2"], photos="photos/train", labels="labels/train")
+    files |= pair_files(["b_1"], photos="photos/val", labels="labels/val") | pair_files(["extra/w_1"])
+    refused(tmp_path, files, "some scenes stand under train, val or test and 'extra/w_1' does not; move it there")
+
+
 def test_parts_that_the_source_has_are_kept(tmp_path: Path) -> None:
     wanted = {"a_1": TRAINING, "a_2": TRAINING, "b_1": VALIDATION, "c_1": TEST}
     layouts = [

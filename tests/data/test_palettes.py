@@ -99,6 +99,7 @@ GOOD = {"id": 1, "name": "a", "colour": [0, 0, 0]}
         ({"classes": []}, "0 classes and not 1 to 256"),
         ({"classes": [GOOD] * 257}, "257 classes"),
         ({"classes": [GOOD, GOOD]}, "`id` is there twice"),
+        ({"classes": [GOOD | {"id": k} for k in range(255)]}, "255 classes are scored, and 254 may be"),
         ({"classes": [GOOD, 5]}, "class number 2 has no `id`"),
         ({"classes": [GOOD | {"id": 256}]}, "class number 1 has no `id` from 0 to 255"),
         ({"classes": [GOOD | {"id": True}]}, "no `id` from 0 to 255"),

@@ -180,6 +180,22 @@ def test_a_damaged_description(folder: Path, text: str) -> None:
     refused(folder, "prepared.json.* is damaged")
 
 
+def test_a_size_that_is_no_number(folder: Path) -> None:
+    text = (folder / PREPARED).read_text()
+    about = json.loads(text)
+    about["scenes"][0]["size"] = [float("inf"), 30]
+    (folder / PREPARED).write_text(json.dumps(about))
+    refused(folder, "prepared.json.* is damaged")
+
+
+def test_a_palette_that_lost_an_id_since(folder: Path) -> None:
+    about = json.loads((folder / "palette.json").read_text())
+    lost = max(int(k) for record in json.loads((folder / PREPARED).read_text())["scenes"] for k in record["pixels"])
+    about["classes"] = [one for one in about["classes"] if one["id"] != lost]
+    (folder / "palette.json").write_text(json.dumps(about))
+    refused(folder, f"labels/s[0-9].png holds the id {lost}, which the palette")
+
+
 def test_a_damaged_palette(folder: Path) -> None:
     (folder / "palette.json").write_text("{}")
     refused(folder, "palette.json is no palette")

@@ -97,6 +97,7 @@ def test_missing_fields_are_refused():
         (changed(direction=LABELS, edges=False), "direction photo_to_labels, not labels_to_photo"),
         (changed(palette=CITYSCAPES), "the palette cityscapes of 34 classes, not camvid of 12"),
         (changed(palette=generic(range(13))), "the palette generic of 13 classes, not camvid of 12"),
+        (changed(palette=generic(range(12))), "the palette generic of 12 classes, not camvid of 12"),
         (changed(edges=False), "data without instances, not with them"),
         (changed(preset=dataclasses.replace(NETWORK.preset, name="spatial")), "preset spatial, not paper"),
         (changed(width=128, height=64), "width 128, not 64; height 64, not 32"),

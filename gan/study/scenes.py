@@ -232,9 +232,9 @@ def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], 
     about = good.goodrun.about
     if not about.learned_only(good.scenes.training.digest()):
         raise UserError(
-            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({about.data.get('name')}, or those of its "
-            f"own good run) than the training part of {config.data}, and may know scenes that the study tests on; give "
-            f"a run of this data, or train one with train_pix2pix.py --data {config.data}."
+            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({about.data.get('name')}, or before "
+            f"that) than the training part of {config.data}, and may know scenes that the study tests on; give a run "
+            f"of this data, or train one with train_pix2pix.py --data {config.data}."
         )
     study = SceneStudy(config, Source(about.run_id, good.goodrun.iteration, good.size), good.scenes)
     if study.design.generated:

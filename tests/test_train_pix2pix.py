@@ -163,6 +163,18 @@ def test_a_good_run_is_gone_on_from(archive, small_networks, capsys):
     assert mlflow.get_run(by_number).data.tags["goodrun"] == f"{run_id}/22"
 
 
+def test_what_a_good_run_had_learned_is_known_ever_after(archive, small_networks, capsys):
+    first = tracking.resolve(archive.run_id, "pix2pix", "").about
+    digest = first.data["digest"]
+    assert first.learned_only(digest) and not first.learned_only("0" * 16)
+    other, _ = train_pix2pix.train(quick(iterations=22, goodrun_ref=archive.run_id, data="drawn:9"))
+    about = tracking.resolve(other, "pix2pix", "").about
+    assert "going on with another data" in capsys.readouterr().out
+    assert about.data["learned_before"] == [digest] and not about.learned_only(about.data["digest"])
+    back, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref=other))
+    assert tracking.resolve(back, "pix2pix", "").about.data["learned_before"] == [about.data["digest"]]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

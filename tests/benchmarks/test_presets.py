@@ -1,0 +1,81 @@
+"""The comparison of presets: runs are scored checkpoint by checkpoint, and trainings end when their time is over."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import train_pix2pix
+from benchmarks import presets
+from benchmarks.presets import PresetsConfig, main
+from gan.errors import UserError
+from tests.made_up_scene_run import narrow, quick
+
+TRAINER = """
+import pathlib, signal, time
+signal.signal(signal.SIGINT, lambda *_: (pathlib.Path("told").touch(), exit(130)))
+pathlib.Path("ready").touch()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_run_is_scored_checkpoint_by_checkpoint(workplace, monkeypatch, capsys) -> None:
+    narrow(monkeypatch)
+    run_id, _ = train_pix2pix.train(quick(data="drawn:12"))
+    main(PresetsConfig(data="drawn:12", runs=run_id, segmenter_iterations=5, output="out"))
+    with Path("out/presets.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["preset"], row["iteration"], row["run"]) for row in rows] == [
+        ("paper", "10", run_id), ("paper", "20", run_id),
+    ]  # fmt: skip
+    for row in rows:
+        assert 0 <= float(row["pixel_accuracy"]) <= 1 and 0 <= float(row["pixel_accuracy_floor"]) <= 1
+        assert row["size"] == "64x32" and row["command"].startswith(("python benchmarks", sys.executable, "uv run"))
+    assert "paper, iteration 20" in capsys.readouterr().out
+
+
+def test_a_training_is_told_to_stop_when_its_time_is_over(workplace, monkeypatch) -> None:
+    def start(script, options, output=None):
+        assert script == "train_pix2pix.py" and options["preset"] == "paper"
+        process = subprocess.Popen([sys.executable, "-c", TRAINER], start_new_session=True)
+        while not Path("ready").exists():
+            pass
+        return process
+
+    found = iter(["a" * 32, "b" * 32])
+    monkeypatch.setattr(presets, "start", start)
+    monkeypatch.setattr("gan.tracking.newest_run", lambda *_: next(found))
+    Path("mlflow.db").touch()
+    assert presets.trained(PresetsConfig(minutes=0.001), "paper") == "b" * 32
+    assert Path("told").exists()
+
+
+def test_a_training_that_kept_nothing(workplace, monkeypatch) -> None:
+    monkeypatch.setattr(presets, "start", lambda *_: subprocess.Popen([sys.executable, "-c", "exit(2)"]))
+    monkeypatch.setattr("gan.tracking.newest_run", lambda *_: None)
+    with pytest.raises(UserError, match="the training of paper kept nothing"):
+        presets.trained(PresetsConfig(), "paper")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [({"presets": "best"}, "presets is some of"), ({"runs": "abc"}, "runs is"), ({"minutes": 0.0}, "minutes is")],
+)
+def test_mistakes(changed, words) -> None:
+    with pytest.raises(UserError, match=words):
+        PresetsConfig(**changed)
+
+
+def test_the_presets_are_those_of_the_project() -> None:
+    assert set(presets.PRESETS) == set(train_pix2pix.PRESETS)

@@ -1,6 +1,6 @@
 """Images per second of pix2pix with the paper's networks: this project beside a plain PyTorch training of the same.
 
-uv run --with torch --index https://download.pytorch.org/whl/cpu benchmarks/pix2pix_speed.py
+uv run --with torch benchmarks/pix2pix_speed.py
 
 Every variant runs in a process of its own, one at a time, in rounds, so that a machine that grows slower is slower
 for all of them.  This project's variants include cutting and mirroring pairs; PyTorch's have theirs at hand.
@@ -58,7 +58,7 @@ def main(config: SpeedConfig) -> None:
     if importlib.util.find_spec("torch") is None:
         raise UserError(
             "PyTorch, which this compares with, is no part of the project; start it with `uv run --with torch "
-            "--index https://download.pytorch.org/whl/cpu benchmarks/pix2pix_speed.py`."
+            "benchmarks/pix2pix_speed.py`."
         )
     output = Path(config.output)
     require_writable(output)

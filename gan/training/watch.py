@@ -63,8 +63,10 @@ class Watch:
         Args:
             iteration: updates made.
             generated: uint8 (N, height, width, 3).
-            real: uint8 (M, height, width, 3).
+            real: uint8 (M, height, width, 3).  One alone of either says nothing: data may have one validation scene.
         """
+        if min(len(generated), len(real)) < 2:
+            return None
         share = spread(generated) / max(spread(real), 1e-6)
         return self._tell(
             share < ALIKE and iteration >= GRACE,

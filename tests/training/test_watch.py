@@ -100,6 +100,11 @@ def test_real_images_that_are_alike_themselves_allow_generated_ones_that_are() -
     assert Watch().samples(GRACE, in_other_light(patterns(1)[0], 32), real) is None
 
 
+def test_a_single_picture_is_not_judged() -> None:
+    one = np.zeros((1, 8, 8, 3), np.uint8)
+    assert Watch().samples(5_000, one, one) is None and Watch().samples(5_000, one.repeat(9, axis=0), one) is None
+
+
 def test_samples_are_not_judged_in_the_time_of_grace() -> None:
     real = patterns(40)
     assert Watch().samples(GRACE - 1, real[:1].repeat(32, axis=0), real) is None

@@ -21,14 +21,6 @@ time.sleep(60)
 """
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    return tmp_path
-
-
 @pytest.mark.slow
 def test_a_run_is_scored_checkpoint_by_checkpoint(workplace, monkeypatch, capsys) -> None:
     narrow(monkeypatch)

@@ -25,9 +25,9 @@ from gan.command_line import option, require, run
 from gan.errors import UserError
 from gan.invocation import ROOT, code_version, command
 from gan.storage import require_writable
+from train_pix2pix import PRESETS
 
 ENDLESS = 10_000_000  # iterations: time ends the training, not their number
-PRESETS = ("averaged", "paper", "spatial")
 SCORES = (
     "mean_iou", "mean_iou_floor", "pixel_accuracy", "pixel_accuracy_floor", "ssim", "fid_held_out",
     "fid_held_out_floor", "nearest_real", "nearest_real_floor",
@@ -68,6 +68,8 @@ class PresetsConfig:
 
 def main(config: PresetsConfig) -> None:
     """Train what is to be trained, score it, and write the table."""
+    from gan import tracking
+
     output = Path(config.output)
     require_writable(output)
     if report.load() > report.BUSY:
@@ -79,7 +81,7 @@ def main(config: PresetsConfig) -> None:
     }
     rows = []
     for run_id in config.run_ids or [trained(config, preset) for preset in config.names]:
-        for iteration in kept(run_id):
+        for iteration in tracking.checkpoints_of(run_id):
             row = measured(config, run_id, iteration)
             print(line(row), flush=True)
             rows.append(row | about)
@@ -115,14 +117,6 @@ def trained(config: PresetsConfig, preset: str) -> str:
     if newest is None or newest == before:
         raise UserError(f"the training of {preset} kept nothing (see above); give it more minutes.")
     return newest
-
-
-def kept(run_id: str) -> list[int]:
-    """Iterations of a run's checkpoints, ascending."""
-    from gan import tracking
-    from gan.checkpoints import NAME
-
-    return [int(NAME.fullmatch(name)[1]) for name in tracking.checkpoint_names(run_id)]
 
 
 def measured(config: PresetsConfig, run_id: str, iteration: int) -> dict:

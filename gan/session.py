@@ -15,7 +15,7 @@ from gan.checkpoints import About
 from gan.command_line import stops
 from gan.data.spread import spread_over
 from gan.report import Report
-from gan.tracking import Run, checkpoint_names
+from gan.tracking import Run, checkpoints_of
 from gan.training.trainer import StopRequested, Trainable, train
 from gan.training.watch import Finding, Watch
 
@@ -173,7 +173,7 @@ class Session:
 
     def _superfluous(self) -> list[int]:
         """Iterations of the checkpoints that need not be kept: never the best one, and never the latest."""
-        kept = [int(checkpoints.NAME.fullmatch(name)[1]) for name in checkpoint_names(self._run.id)]
+        kept = list(checkpoints_of(self._run.id))
         others = [k for k in kept if k != self._best() or k == kept[-1]]
         return checkpoints.thin_out(others, self._schedule.keep_checkpoints)
 

@@ -25,6 +25,7 @@ class Streets:
         network: what its networks are.
         scenes: the data set.
         part: the scenes that are generated.
+        unseen: whether the generator is known to have learned none of them.
         seed: of the noise.
         scores: "full", "pixels" or "none".
         segmenter_iterations: training of the segmenter that gives scores.
@@ -34,6 +35,7 @@ class Streets:
     network: SceneNetwork
     scenes: SceneSet
     part: Scenes
+    unseen: bool
     seed: int
     scores: str
     segmenter_iterations: int
@@ -58,7 +60,8 @@ class Streets:
             )
         if network.edges and not scenes.training.has_instances:
             raise UserError(f"the good run was trained with instances, and {scenes.name} has none; give other data.")
-        if not goodrun.about.learned_only(scenes.training.digest()):
+        unseen = goodrun.about.learned_only(scenes.training.digest())
+        if not unseen:
             print(
                 f"{scenes.name} holds other scenes than the run was trained on: it may have learned those it shows."
             )
@@ -66,7 +69,7 @@ class Streets:
         if not len(part):
             raise UserError(f"{scenes.name} has no test and no validation scenes to generate; prepare it again.")
         part = part.take(spread_over(len(part), config.count))
-        return cls(goodrun, network, scenes, part, config.seed, config.scores, config.judge_iterations)
+        return cls(goodrun, network, scenes, part, unseen, config.seed, config.scores, config.judge_iterations)
 
     @property
     def name(self) -> str:
@@ -101,8 +104,7 @@ class Streets:
         made = pictures(model, network, given, loaded.edges, self.seed, "evaluate")
         shown = made if network.to_photos else np.array(network.palette.colours, np.uint8)[made]
         self._write(folder, made)
-        unseen = self.goodrun.about.learned_only(self.scenes.training.digest())
-        evaluation = SceneEvaluation(self.goodrun, self.part, loaded, network.direction, unseen)
+        evaluation = SceneEvaluation(self.goodrun, self.part, loaded, network.direction, self.unseen)
         evaluation.add(shown)
         if self.scores != "none":
             wanted = self.scores == "full"

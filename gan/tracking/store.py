@@ -93,7 +93,7 @@ def checkpoint_names(run_id: str) -> list[str]:
 
 
 def checkpoints_of(run_id: str) -> dict[int, str]:
-    """The names of a run's checkpoint files by iteration."""
+    """The names of a run's checkpoint files by iteration, ascending."""
     return {int(NAME.fullmatch(name)[1]): name for name in checkpoint_names(run_id)}
 
 

@@ -1,7 +1,6 @@
 """Generate from a good run, of signs or of street scenes, and show it beside what is real."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import tempfile
@@ -53,7 +52,7 @@ def main(config: EvaluateConfig) -> None:
     """Restore -> generate -> score -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import tracking
-    from gan.storage import fill_folder, require_writable
+    from gan.storage import digests, fill_folder, made_before, require_writable
 
     goodrun = tracking.resolve_any(config.goodrun_ref, {"dcgan": config.class_val, "pix2pix": ""}, one_of_all=True)
     if goodrun is None:
@@ -61,7 +60,7 @@ def main(config: EvaluateConfig) -> None:
     subject = subject_of(goodrun, config)
     origin = {"run": goodrun.run_id, "iteration": goodrun.iteration} | subject.origin()
     output = Path(os.path.realpath(config.output or Path("images/evaluate") / subject.name))
-    require_own(output, origin)
+    made_before(output, MANIFEST, origin)  # what this very command left is written again
     room = output if output.exists() else output.parent
     require_writable(room, subject.bytes)
     curves = tracking.history(goodrun.run_id, CURVES)
@@ -78,7 +77,7 @@ def main(config: EvaluateConfig) -> None:
             (part / SCORES).write_text(
                 json.dumps({"overall": evaluation.scores(), "classes": evaluation.class_scores()}, indent=1)
             )
-        (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part)}, indent=1))
+        (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))
         with tracking.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.about.data["name"], goodrun.about.data["digest"], "evaluation")
@@ -110,29 +109,6 @@ def hint(class_val: str) -> str:
     newest["street scenes"] = tracking.newest_run("pix2pix", "")
     known = [f"the newest of {name} is {run_id}" for name, run_id in newest.items() if run_id]
     return ", ".join(known) or "`pretrained` comes with the project, or train one with train_dcgan.py"
-
-
-def require_own(output: Path, origin: dict) -> None:
-    """Make sure that nothing of the user's is overwritten: the folder is new, empty, or as this very command left it.
-
-    Raises:
-        UserError: the folder holds something else.
-    """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return
-    try:
-        made = json.loads((output / MANIFEST).read_text())
-        own = made["origin"] == origin and digests(output).items() <= made["files"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        own = False
-    if not own:
-        raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below a folder but the manifest, by its path there."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run
 from gan.data.signs import CLASSES, parse_class
-from gan.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +65,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
 
     class_id = parse_class(config.class_val)
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
-    if goodrun and goodrun.iteration >= config.iterations:
-        raise UserError(
-            f"the good run has {goodrun.iteration} iterations already; iterations counts them too, "
-            f"so give more than {goodrun.iteration} (iterations={config.iterations} now)."
-        )
+    if goodrun:
+        goodrun.require_more(config.iterations)
     signs = open_signs(config.data, None if config.judge_iterations else class_id)
     chosen = select(signs, class_id, config.use_test, config.use_held_out)
     folder = Path("images/train").resolve()
@@ -93,18 +89,11 @@ def train(config: TrainConfig) -> tuple[str, int]:
         return SignGan(network, chosen.images, labels, config.batch_size, *rates, config.seed, precision)
 
     before = goodrun.about.config.get("precision") if goodrun else None
-    wanted = before if config.precision == "auto" and before in devices.PRECISIONS else config.precision
-    precision = devices.choose_precision(wanted, lambda each: measure_rate(build(each)), say)
+    precision = devices.choose_precision(config.precision, lambda each: measure_rate(build(each)), say, before)
     trained = build(precision)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, trained.parts())
-    schedule = Schedule(
-        goodrun.iteration if goodrun else 0,
-        config.iterations,
-        config.sample_interval,
-        config.checkpoint_interval,
-        config.keep_checkpoints,
-    )
+    schedule = Schedule.of(config, goodrun)
     require_writable(Path.cwd(), schedule.space(checkpoints.size(trained.parts())))
 
     data = {"name": signs.name, "digest": chosen.digest(), "images": len(chosen)}

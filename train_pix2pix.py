@@ -6,7 +6,6 @@ from pathlib import Path
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run
-from gan.errors import UserError
 
 # Those of `gan.training.presets`, named here so that mistakes are answered at once.
 PRESETS = ("averaged", "paper", "spatial")
@@ -85,11 +84,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.storage import require_writable
 
     goodrun = tracking.resolve(config.goodrun_ref, "pix2pix", "")
-    if goodrun and goodrun.iteration >= config.iterations:
-        raise UserError(
-            f"the good run has {goodrun.iteration} iterations already; iterations counts them too, "
-            f"so give more than {goodrun.iteration} (iterations={config.iterations} now)."
-        )
+    if goodrun:
+        goodrun.require_more(config.iterations)
     scenes = open_scenes(config.data)
     folder = Path("images/train").resolve()
     require_writable(folder)
@@ -121,19 +117,12 @@ def train(config: TrainConfig) -> tuple[str, int]:
         rates = config.generator_lr, config.discriminator_lr
         return SceneGan(network, feed, *rates, config.l1_weight, config.seed, precision, shown)
 
-    earlier = goodrun.about.config.get("precision") if goodrun else None
-    wanted = earlier if config.precision == "auto" and earlier in devices.PRECISIONS else config.precision
-    precision = devices.choose_precision(wanted, lambda each: measure_rate(build(each), 4), say)
+    before = goodrun.about.config.get("precision") if goodrun else None
+    precision = devices.choose_precision(config.precision, lambda each: measure_rate(build(each), 4), say, before)
     trained = build(precision)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, trained.parts())
-    schedule = Schedule(
-        goodrun.iteration if goodrun else 0,
-        config.iterations,
-        config.sample_interval,
-        config.checkpoint_interval,
-        config.keep_checkpoints,
-    )
+    schedule = Schedule.of(config, goodrun)
     sheet = sample_sheet(network, shown)
     parts = trained.parts()
     with_model = checkpoints.size(parts) + checkpoints.size({"logged": parts[checkpoints.WEIGHTS]})
@@ -141,8 +130,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
 
     data = {"name": scenes.name, "digest": scenes.training.digest(), "images": len(scenes.training)}
     if goodrun:  # scenes of another data set that the good run has learned are known to this one too
-        before = goodrun.about.data
-        data["learned_before"] = sorted({*before.get("learned_before", []), before["digest"]} - {data["digest"]})
+        earlier = goodrun.about.data
+        data["learned_before"] = sorted({*earlier.get("learned_before", []), earlier["digest"]} - {data["digest"]})
     about = checkpoints.About(
         "pix2pix", "", schedule.start, network.describe(), dataclasses.asdict(config) | {"precision": precision},
         data, "",

@@ -110,11 +110,6 @@ def load(path: Path, parts: dict[str, list]) -> About:
         found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
         for part, variables in parts.items():
             stored = [name for name in archive.files if name.startswith(f"{part}/")]
-            if not stored and {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}:
-                raise UserError(
-                    f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, "
-                    "or from a run."
-                )
             if len(stored) != len(variables):
                 raise _other_network(path, part)
             for number, variable in enumerate(variables):
@@ -126,6 +121,20 @@ def load(path: Path, parts: dict[str, list]) -> About:
         for variable, array in zip(variables, found[part], strict=True):
             variable.assign(array)
     return about
+
+
+def require_trainable(path: Path) -> None:
+    """Make sure that a checkpoint can be gone on from.
+
+    Raises:
+        UserError: the file is damaged, or holds nothing but what is needed to generate.
+    """
+    with _opened(path) as archive:
+        if {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}:
+            raise UserError(
+                f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, or from "
+                "a run."
+            )
 
 
 def whole(path: Path) -> bool:

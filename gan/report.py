@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import html
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -26,6 +27,32 @@ class Flagged:
     """A number in a table that is out of range."""
 
     value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """A score of generated images beside the same of real ones.
+
+    Attributes:
+        name: of the score.
+        value: of generated images.
+        floor: of real images; None where there is none.
+        better: "higher" or "lower".
+        words: what it is.
+        bad: whether it is clearly worse than the floor.
+    """
+
+    name: str
+    value: float
+    floor: float | None
+    better: str
+    words: str
+    bad: bool
+
+    def __str__(self) -> str:
+        """As a line for the console."""
+        beside = "" if self.floor is None else f" (real: {self.floor:.3f})"
+        return f"{self.name} {self.value:.3f}{beside}: {self.words}{'  <- out of range' * self.bad}"
 
 
 class Report:
@@ -74,6 +101,32 @@ def _cell(value: object) -> str:
 
 def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+
+
+def scored(
+    values: dict[str, float],
+    meanings: dict[str, tuple[str, str]],
+    out_of_range: Callable[[str, float, float | None], bool],
+) -> list[Scored]:
+    """Scores with their floors, in the order of their meanings.
+
+    Args:
+        values: scores by name, and their floors by the name with `_floor` behind it.
+        meanings: "higher" or "lower", which is better, and what it is, by name.
+        out_of_range: whether a score of this name, value and floor is clearly worse than the floor.
+    """
+    known = [(name, values[name], values.get(f"{name}_floor")) for name in meanings if name in values]
+    return [Scored(*each, *meanings[each[0]], out_of_range(*each)) for each in known]
+
+
+def tell_scores(report: Report, scores: list[Scored]) -> None:
+    """Show a table of scores."""
+    rows: list[list[object]] = []
+    for each in scores:
+        shown = Flagged(each.value) if each.bad else each.value
+        floor = "-" if each.floor is None else each.floor
+        rows.append([each.name, shown, floor, f"{each.better} is better", each.words])
+    report.table(["score", "generated", "real", "", ""], rows)
 
 
 def tell_curves(report: Report, curves: dict[str, tuple[list[int], list[float]]]) -> None:

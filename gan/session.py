@@ -15,7 +15,7 @@ from gan.checkpoints import About
 from gan.command_line import stops
 from gan.data.spread import spread_over
 from gan.report import Report
-from gan.tracking import Run, checkpoints_of
+from gan.tracking import GoodRun, Run, checkpoints_of
 from gan.training.trainer import StopRequested, Trainable, train
 from gan.training.watch import Finding, Watch
 
@@ -40,6 +40,13 @@ class Schedule:
     sample_interval: int
     checkpoint_interval: int
     keep_checkpoints: int
+
+    @classmethod
+    def of(cls, config, goodrun: GoodRun | None) -> "Schedule":
+        """What the parameters of a training script ask for."""
+        start = goodrun.iteration if goodrun else 0
+        intervals = config.sample_interval, config.checkpoint_interval
+        return cls(start, config.iterations, *intervals, config.keep_checkpoints)
 
     def space(self, checkpoint_size: int, grid_size: int = GRID_BYTES) -> int:
         """Bytes of disk that the run will need at most, nearly.

@@ -1,10 +1,12 @@
 """Writing without losing anything: checks before it, and files and folders that are whole or not there."""
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,6 +82,47 @@ def fill_folder(part: Path, folder: Path) -> None:
             target.mkdir(exist_ok=True)
         else:
             path.replace(target)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests(folder: Path, manifest: str) -> dict[str, str]:
+    """The SHA-256 of every file below a folder but its manifest, by its path there (with /)."""
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: sha256(path) for name, path in paths.items() if name != manifest}
+
+
+def made_before(
+    output: Path, manifest: str, origin: dict, digests: Callable[[Path, str], dict[str, str]] = digests
+) -> bool:
+    """Whether a folder holds what would be written to it, so that nothing of the user's is ever overwritten.
+
+    Args:
+        output: the folder.
+        manifest: the name of its JSON file that says what it was made from (`origin`) and its digests (`files`).
+        origin: what it would be made from now.
+        digests: of the folder's files, but not of the manifest.
+
+    Returns:
+        False where it is new or empty, or some of its files are missing and the others are as they were made.
+
+    Raises:
+        UserError: it holds anything else.
+    """
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return False
+    try:
+        made, found = json.loads((output / manifest).read_text()), digests(output, manifest)
+        own = made["origin"] == origin and found.items() <= made["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        own = False
+    if not own:
+        raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
+    return found == made["files"]
 
 
 def is_folder(path: Path) -> bool:

@@ -1,3 +1,4 @@
+import json
 import shutil
 import threading
 from collections import namedtuple
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gan.errors import UserError
-from gan.storage import fill_folder, is_folder, locked, require_writable
+from gan.storage import digests, fill_folder, is_folder, locked, made_before, require_writable, sha256
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -109,3 +110,54 @@ def test_a_lock_keeps_others_out(tmp_path: Path) -> None:
         order.append("first")
     other.join(10)
     assert order == ["first", "second"]
+
+
+ORIGIN = {"run": "a", "seed": 0}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A folder of two files and their manifest."""
+    folder = tmp_path / "made"
+    (folder / "photos").mkdir(parents=True)
+    (folder / "photos" / "1.png").write_bytes(b"one")
+    (folder / "report.html").write_bytes(b"two")
+    manifest = {"origin": ORIGIN, "files": digests(folder, "manifest.json")}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_digests_name_every_file_but_the_manifest(made: Path) -> None:
+    assert digests(made, "manifest.json") == {
+        "photos/1.png": "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed",  # as sha256sum has it
+        "report.html": sha256(made / "report.html"),
+    }
+
+
+def test_a_folder_as_it_was_made_is_known_again(made: Path, tmp_path: Path) -> None:
+    assert made_before(made, "manifest.json", ORIGIN)
+    assert not made_before(tmp_path / "new", "manifest.json", ORIGIN)
+    (tmp_path / "empty").mkdir()
+    assert not made_before(tmp_path / "empty", "manifest.json", ORIGIN)
+
+
+def test_what_is_missing_of_a_made_folder_may_be_made_again(made: Path) -> None:
+    (made / "photos" / "1.png").unlink()
+    assert not made_before(made, "manifest.json", ORIGIN)
+
+
+@pytest.mark.parametrize("spoil", ["other", "more", "origin", "damaged", "none", "list"])
+def test_what_is_not_as_it_was_made_is_refused(made: Path, spoil: str) -> None:
+    origin, manifest = ORIGIN, made / "manifest.json"
+    if spoil == "other":
+        (made / "report.html").write_bytes(b"mine")
+    elif spoil == "more":
+        (made / "notes.txt").write_bytes(b"mine")
+    elif spoil == "origin":
+        origin = ORIGIN | {"seed": 1}
+    elif spoil == "none":
+        manifest.unlink()
+    else:
+        manifest.write_text("[]" if spoil == "list" else "{")
+    with pytest.raises(UserError, match="holds other files already; name a folder that is new or empty"):
+        made_before(made, "manifest.json", origin)

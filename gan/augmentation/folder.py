@@ -14,8 +14,8 @@ from gan.data.palettes import Palette
 from gan.data.scene import Scene, Scenes, SceneSet
 from gan.data.scene_folders import TEST, TRAINING, VALIDATION
 from gan.data.scene_writing import Made, Ready, Size, encoded, write_folder
-from gan.errors import UserError
 from gan.scoring.agreeing import Filter, Real
+from gan.storage import digests
 
 MANIFEST = "manifest.json"
 LONGEST = 180  # bytes of a source's name that the name of a pair begins with
@@ -158,39 +158,10 @@ def write_manifest(folder: Path, origin: dict, keep: Filter, real: Real, tally: 
         "thrown_away_by_class": by_name(tally.failed),
         "thrown_away_by_class_put_in": by_name(tally.failed_put_in),
         "put_in": tally.put_in,
-        "files": digests(folder),
+        "files": digests(folder, MANIFEST),
     }
     lines = ",\n".join(json.dumps(entry) for entry in entries)
     (folder / MANIFEST).write_text(f'{json.dumps(head, indent=1)[:-2]},\n "pairs": [\n{lines}\n ]\n}}\n')
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below a folder but the manifest, by its path there."""
-    found = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if name != MANIFEST:
-            with path.open("rb") as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
-
-
-def made_before(output: Path, origin: dict) -> bool:
-    """Whether a folder holds what would be written to it, so that nothing of the user's is ever overwritten.
-
-    Raises:
-        UserError: it holds anything else.
-    """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return False
-    try:
-        made = json.loads((output / MANIFEST).read_text())
-        own = made["origin"] == origin and digests(output) == made["files"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        own = False
-    if not own:
-        raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
-    return True
 
 
 def class_name(palette: Palette, k: int) -> str:

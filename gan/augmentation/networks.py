@@ -116,14 +116,5 @@ def restore(reference: str, data: str, asked_by: str = "augment_scenes") -> Rest
             f"{scenes.name} holds other scenes than the run was trained on; name what to use with --data (it may be "
             "this one)."
         )
-    if not scenes.palette.same_classes(network.palette):
-        raise UserError(
-            f"goodrun_ref {reference} was trained with the palette {network.palette.name} ({len(network.palette)} "
-            f"classes), and {scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same "
-            "ids and names."
-        )
-    if network.edges and not scenes.training.has_instances:
-        raise UserError(
-            f"goodrun_ref {reference} was trained with instances, and {scenes.name} has none; give data with some."
-        )
+    network.require_fit(scenes)
     return Restored(goodrun, network, scenes)

@@ -17,7 +17,7 @@ from gan.data.signs import NAMES
 from gan.data.writing import write_pickle
 from gan.errors import UserError
 from gan.progress import progress
-from gan.storage import is_folder
+from gan.storage import is_folder, sha256
 from gan.tracking import GoodRun
 
 BALANCED = "train_balanced.p"
@@ -73,7 +73,7 @@ def origin(source: SignSet, goodrun: GoodRun, parameters: dict) -> dict:
     return {
         "run": goodrun.run_id,
         "iteration": goodrun.iteration,
-        "weights": _sha256(goodrun.checkpoint),
+        "weights": sha256(goodrun.checkpoint),
         "source": source.train.digest(),
         "test": None if source.test is None else source.test.digest(),
         **{name: parameters[name] for name in DEPENDS_ON},
@@ -142,44 +142,19 @@ def write_manifest(folder: Path, origin: dict, command: str, filled: list[Filled
         "keys": KEYS,
         "rules": {"copies": f"nearer than {COPY}", "given_up": f"fewer than one in {LIMIT} kept"},
         "classes": {str(each.class_id): {"name": NAMES[each.class_id], **each.row()} for each in filled},
-        "files": digests(folder),
+        "files": digests(folder, MANIFEST),
     }
     path = folder / MANIFEST
     path.write_text(json.dumps(content, indent=1))
     return path
 
 
-def digests(folder: Path) -> dict[str, str]:
+def digests(folder: Path, manifest: str) -> dict[str, str]:
     """The SHA-256 of every file of a folder but the manifest, by its path there; one for all that is by class."""
-    found = {
-        path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != MANIFEST
-    }
+    found = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != manifest}
     if (folder / BY_CLASS).is_dir():
         total = hashlib.sha256()
         for path in sorted(path for path in (folder / BY_CLASS).rglob("*") if path.is_file()):
             total.update(f"{path.relative_to(folder).as_posix()} ".encode() + path.read_bytes())
         found[BY_CLASS] = total.hexdigest()
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def made_before(output: Path, origin: dict) -> bool:
-    """Whether a folder holds what would be written to it, so that nothing of the user's is ever overwritten.
-
-    Raises:
-        UserError: it holds anything else.
-    """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return False
-    try:
-        made = json.loads((output / MANIFEST).read_text())
-        own = made["origin"] == origin and digests(output) == made["files"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        own = False
-    if not own:
-        raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
-    return True

@@ -49,10 +49,10 @@ def main(config: AugmentConfig) -> None:
     """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import tracking
-    from gan.augmentation.folder import made_before
+    from gan.augmentation.folder import MANIFEST
     from gan.augmentation.networks import restore
     from gan.augmentation.pairs import parse_classes
-    from gan.storage import require_writable
+    from gan.storage import made_before, require_writable
 
     good = restore(config.goodrun_ref, config.data)
     scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size
@@ -64,7 +64,7 @@ def main(config: AugmentConfig) -> None:
     }
     name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
     output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
-    if made_before(output, origin):
+    if made_before(output, MANIFEST, origin):
         print(f"{output} holds these very pairs already.")
         return
     room = output if output.exists() else output.parent

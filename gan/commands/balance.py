@@ -54,7 +54,7 @@ def main(config: BalanceConfig) -> None:
     from gan.balance import files as balance_files
     from gan.balance.balancing import pickled_size, wanted
     from gan.data.pickles import MAX_BYTES
-    from gan.storage import fill_folder, require_writable
+    from gan.storage import fill_folder, made_before, require_writable
 
     goodrun = restored(config)
     source = balance_files.open_source(config.source)
@@ -66,7 +66,7 @@ def main(config: BalanceConfig) -> None:
         )
     origin = balance_files.origin(source, goodrun, dataclasses.asdict(config))
     output = Path(os.path.realpath(config.output))
-    if balance_files.made_before(output, origin):
+    if made_before(output, balance_files.MANIFEST, origin, balance_files.digests):
         print(f"{output / balance_files.BALANCED} is as this command makes it; nothing was changed.\n{after(config)}")
         return
     count = len(source.train) + int(lacking.sum())

@@ -52,14 +52,7 @@ class Streets:
             raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")
         network = SceneNetwork.restored(goodrun.about.network)
         scenes = open_scenes(config.data or goodrun.about.data["name"])
-        if not scenes.palette.same_classes(network.palette):
-            raise UserError(
-                f"the good run was trained with the palette {network.palette.name} ({len(network.palette)} classes), "
-                f"and {scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same ids "
-                "and names."
-            )
-        if network.edges and not scenes.training.has_instances:
-            raise UserError(f"the good run was trained with instances, and {scenes.name} has none; give other data.")
+        network.require_fit(scenes)
         unseen = goodrun.about.learned_only(scenes.training.digest())
         if not unseen:
             print(

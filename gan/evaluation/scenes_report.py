@@ -10,7 +10,7 @@ from gan.data.scenes import Loaded, Scenes
 from gan.data.spread import spread_over
 from gan.evaluation.scenes_judge import scored_names, shown
 from gan.evaluation.scenes_scores import MEANINGS, SceneScores, out_of_range
-from gan.report import Flagged, Report, tell_curves
+from gan.report import Flagged, Report, Scored, scored, tell_curves, tell_scores
 from gan.tracking import GoodRun
 
 SHOWN = 16  # scenes on the contact sheet
@@ -80,12 +80,7 @@ class SceneEvaluation:
 
     def text(self) -> str:
         """The scores as lines for the console."""
-        lines = []
-        for name, value, floor in self._overall():
-            beside = "" if floor is None else f" (real: {floor:.3f})"
-            mark = "  <- out of range" if out_of_range(name, value, floor) else ""
-            lines.append(f"{name} {value:.3f}{beside}: {MEANINGS[name][1]}{mark}")
-        return "\n".join(lines)
+        return "\n".join(map(str, self._overall()))
 
     def write(self, folder: Path, curves: dict[str, tuple[list[int], list[float]]]) -> None:
         """Write contact-sheet.png and report.html.
@@ -115,12 +110,7 @@ class SceneEvaluation:
         report.heading("Scores, each beside the same of the real photos")
         if scores.real_table is not None:
             report.text(EXPLAINED[self._direction] + " Red: clearly worse than real.")
-        rows = []
-        for name, value, floor in self._overall():
-            better, words = MEANINGS[name]
-            cell = Flagged(value) if out_of_range(name, value, floor) else value
-            rows.append([name, cell, "-" if floor is None else floor, f"{better} is better", words])
-        report.table(["score", "generated", "real", "", ""], rows)
+        tell_scores(report, self._overall())
         if scores.classes:
             self._tell_classes(report, scores)
         if scores.closest:
@@ -152,7 +142,5 @@ class SceneEvaluation:
                 report.heading(f"What the pixels of each class are taken for: {what}s")
                 report.picture(pictures.confusion_map(table, names), f"confusions by class, {what}s")
 
-    def _overall(self):
-        """Name, value and the value of real photos (or None) of each score, in the order of their meanings."""
-        known = self.scores()
-        return [(name, known[name], known.get(f"{name}_floor")) for name in MEANINGS if name in known]
+    def _overall(self) -> list[Scored]:
+        return scored(self.scores(), MEANINGS, out_of_range)

@@ -8,7 +8,7 @@ from PIL import Image
 from gan import pictures
 from gan.data.signs import NAMES, Signs
 from gan.data.spread import spread_over
-from gan.report import Flagged, Report, tell_curves
+from gan.report import Flagged, Report, Scored, scored, tell_curves, tell_scores
 from gan.scoring.neighbours import nearest
 from gan.scoring.signs import MEANINGS, Scores, SignScorer, out_of_range
 from gan.tracking import GoodRun
@@ -83,12 +83,7 @@ class Evaluation:
 
     def text(self) -> str:
         """The scores as lines for the console."""
-        lines = []
-        for name, value, floor in self._overall():
-            beside = "" if floor is None else f" (real: {floor:.3f})"
-            mark = "  <- out of range" if out_of_range(name, value, floor) else ""
-            lines.append(f"{name} {value:.3f}{beside}: {MEANINGS[name][1]}{mark}")
-        return "\n".join(lines)
+        return "\n".join(map(str, self._overall()))
 
     def write(self, folder: Path, curves: dict[str, tuple[list[int], list[float]]]) -> None:
         """Write contact-sheet.png and report.html.
@@ -126,12 +121,7 @@ class Evaluation:
         report.text(
             "Features are those of a classifier trained on the real training images. Red: clearly worse than real."
         )
-        rows = []
-        for name, value, floor in self._overall():
-            shown = Flagged(value) if out_of_range(name, value, floor) else value
-            better, words = MEANINGS[name]
-            rows.append([name, shown, "-" if floor is None else floor, f"{better} is better", words])
-        report.table(["score", "generated", "real", "", ""], rows)
+        tell_scores(report, self._overall())
         if not self._scores.classes:
             return
         report.heading("By class")
@@ -147,10 +137,8 @@ class Evaluation:
             rows.append(row)
         report.table(["class", *(head for name in chosen for head in (name, "real"))], rows)
 
-    def _overall(self):
-        """Name, value and floor (or None) of each score, in the order of their meanings."""
-        known = self._scores.overall
-        return [(name, known[name], known.get(f"{name}_floor")) for name in MEANINGS if name in known]
+    def _overall(self) -> list[Scored]:
+        return scored(self._scores.overall, MEANINGS, out_of_range)
 
     def generated(self) -> Signs:
         """The images that were taken in and are scored."""

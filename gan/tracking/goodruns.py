@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 from mlflow.exceptions import MlflowException
 
-from gan.checkpoints import About, newest_in, read_about, whole
+from gan.checkpoints import About, newest_in, read_about, require_trainable, whole
 from gan.errors import UserError
 from gan.invocation import ROOT
 from gan.storage import is_folder
@@ -42,6 +42,19 @@ class GoodRun:
     iteration: int
     checkpoint: Path
     about: About
+
+    def require_more(self, iterations: int) -> None:
+        """Make sure that a training up to some iteration can go on from here.
+
+        Raises:
+            UserError: it has been made already, or there is nothing to train on.
+        """
+        require_trainable(self.checkpoint)
+        if self.iteration >= iterations:
+            raise UserError(
+                f"the good run has {self.iteration} iterations already; iterations counts them too, so give more "
+                f"than {self.iteration} (iterations={iterations} now)."
+            )
 
 
 def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False) -> GoodRun | None:

@@ -26,7 +26,9 @@ def make_deterministic() -> None:
     tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
-def choose_precision(wanted: str, rate: Callable[[str], float], say: Callable[[str], None]) -> str:
+def choose_precision(
+    wanted: str, rate: Callable[[str], float], say: Callable[[str], None], before: str | None = None
+) -> str:
     """The precision to train with.
 
     Args:
@@ -35,12 +37,15 @@ def choose_precision(wanted: str, rate: Callable[[str], float], say: Callable[[s
             slower where it has not.
         rate: images per second at a precision.
         say: prints a line for the user.
+        before: of the good run that is gone on from; "auto" stays with it.
 
     Returns:
         "float32" or "bfloat16".
     """
     if wanted != "auto":
         return wanted
+    if before in PRECISIONS:
+        return before
     say("precision auto: trying float32 and bfloat16 for a few seconds each")
     rates = {precision: rate(precision) for precision in PRECISIONS}
     best = max(rates, key=rates.__getitem__)

@@ -8,6 +8,7 @@ import keras
 
 from gan.data import palettes
 from gan.data.palettes import Palette
+from gan.data.scene import SceneSet
 from gan.errors import UserError
 from gan.networks.pix2pix import build_patch_discriminator, build_unet
 from gan.networks.spatial import build_pixel_discriminator, build_spatial_generator
@@ -194,6 +195,23 @@ class SceneNetwork:
             return cls(**fields | {"preset": Preset(**fields["preset"]), "palette": palette})
         except (TypeError, ValueError, KeyError):
             raise UserError(f"the checkpoint describes a network that can't be built: {str(fields)[:200]}.") from None
+
+    def require_fit(self, scenes: SceneSet) -> None:
+        """Make sure that a good run of this network can generate from scenes.
+
+        Raises:
+            UserError: they have other classes than it was trained with, or no instances where it needs them.
+        """
+        if not scenes.palette.same_classes(self.palette):
+            raise UserError(
+                f"the good run was trained with the palette {self.palette.name} ({len(self.palette)} classes), and "
+                f"{scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same ids and "
+                "names."
+            )
+        if self.edges and not scenes.training.has_instances:
+            raise UserError(
+                f"the good run was trained with instances, and {scenes.name} has none; give data with some."
+            )
 
     def going_on_from(self, fields: dict, reference: str) -> "SceneNetwork":
         """This network with the values of the preset that a good run was trained with.

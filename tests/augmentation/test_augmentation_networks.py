@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.augmentation.folder import digests
+from gan.augmentation.folder import MANIFEST
 from gan.augmentation.networks import restore
 from gan.commands.augment_scenes import AugmentConfig, main
 from gan.data.palettes import CAMVID
 from gan.data.scenes import Scene, Scenes, SceneSet, boundaries, load, open_scenes
 from gan.errors import UserError
+from gan.storage import digests
 from gan.training.presets import LABELS
 from tests.conftest import refused
 from tests.made_up_scene_run import DATA, good_run
@@ -96,7 +97,7 @@ def test_the_command_with_a_real_generator_and_segmenter(workplace, capsys):
     assert "no pair agreed" in error and not Path("none").exists()
     main(AugmentConfig(**chosen, agreement="0", output="first"))
     main(AugmentConfig(**chosen, agreement="0", output="second"))
-    assert digests(Path("first")) == digests(Path("second"))
+    assert digests(Path("first"), MANIFEST) == digests(Path("second"), MANIFEST)
     made = open_scenes("first").training
     assert len(made) == 3 and made.scene(0).size == (64, 32)
     entry = json.loads(Path("first/manifest.json").read_text())["pairs"][0]

@@ -13,12 +13,13 @@ from PIL import Image
 from gan import tracking
 from gan.augmentation import networks as augment_networks
 from gan.augmentation import pairs as augmenting
-from gan.augmentation.folder import MANIFEST, Shelf, digests
+from gan.augmentation.folder import MANIFEST, Shelf
 from gan.commands.augment_scenes import AugmentConfig, main
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scenes, SceneSet
 from gan.data.scenes import open_scenes
 from gan.errors import UserError
+from gan.storage import digests
 from tests.conftest import refused, run_script
 from tests.made_up_painter import painter, reader
 from tests.made_up_streets import PERSON, some_streets
@@ -119,16 +120,16 @@ def test_the_manifest_tells_of_every_pair(good):
         assert entry["edits"]["put_in"] and entry["edits"]["put_in"][0]["from"] in good.scenes.training.names
         assert entry["agreement"]["put_in"] == {"person": 1.0} and entry["agreement"]["pixels"] > 0.99
     assert made["kept"] == 5 and made["tries"] == 5 + made["no_place"] + made["thrown_away"]
-    assert made["files"] == digests(output) and made["origin"]["classes"] == [PERSON]
+    assert made["files"] == digests(output, MANIFEST) and made["origin"]["classes"] == [PERSON]
     assert set(made["files"]) >= {"palette.json", "prepared.json", "report.html", "contact-sheet.png"}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_others(good):
     first, second, other = augmented(output="a"), augmented(output="b"), augmented(output="c", seed=1)
-    assert digests(first) == digests(second)
+    assert digests(first, MANIFEST) == digests(second, MANIFEST)
     assert (first / MANIFEST).read_bytes() == (second / MANIFEST).read_bytes()
-    assert set(digests(first).values()).isdisjoint(
-        digest for name, digest in digests(other).items() if name.startswith("training")
+    assert set(digests(first, MANIFEST).values()).isdisjoint(
+        digest for name, digest in digests(other, MANIFEST).items() if name.startswith("training")
     )
 
 

@@ -96,7 +96,7 @@ def test_the_manifest_counts_and_restores(place):
         assert row["drawn"] == row["generated"] + sum(thrown)
     assert sum(row["drawn"] for row in manifest["classes"].values()) > 6
     assert manifest["origin"]["run"] == RUN_ID and manifest["origin"]["seed"] == 4
-    assert manifest["files"] == balance_files.digests(place / "counted")
+    assert manifest["files"] == balance_files.digests(place / "counted", MANIFEST)
     words = shlex.split(manifest["command"])
     again = command_line.parse(BalanceConfig, words[words.index("gan.commands.balance") + 1 :])
     assert again == BalanceConfig("run", "8", "3,9,10", "signs", "counted", 4)

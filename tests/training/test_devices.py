@@ -26,6 +26,13 @@ def test_nothing_is_measured_when_it_is_told(wanted: str) -> None:
         raise AssertionError("measured or said something")
 
     assert choose_precision(wanted, never, never) == wanted
+    assert choose_precision(wanted, never, never, before="bfloat16") == wanted
+    assert choose_precision("auto", never, never, before=wanted) == wanted
+
+
+def test_auto_measures_where_what_was_before_is_not_known() -> None:
+    for before in (None, "float8"):
+        assert choose_precision("auto", {"float32": 1.0, "bfloat16": 2.0}.__getitem__, print, before) == "bfloat16"
 
 
 def test_auto_says_what_takes_so_long_before_it_measures() -> None:

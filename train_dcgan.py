@@ -94,7 +94,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     if goodrun:
         checkpoints.load(goodrun.checkpoint, trained.parts())
     schedule = Schedule.of(config, goodrun)
-    require_writable(Path.cwd(), schedule.space(checkpoints.size(trained.parts())))
+    require_writable(Path.cwd(), schedule.space(trained.parts()))
 
     data = {"name": signs.name, "digest": chosen.digest(), "images": len(chosen)}
     about = checkpoints.About(

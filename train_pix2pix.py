@@ -124,9 +124,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         checkpoints.load(goodrun.checkpoint, trained.parts())
     schedule = Schedule.of(config, goodrun)
     sheet = sample_sheet(network, shown)
-    parts = trained.parts()
-    with_model = checkpoints.size(parts) + checkpoints.size({"logged": parts[checkpoints.WEIGHTS]})
-    require_writable(Path.cwd(), schedule.space(with_model, 3 * sheet(trained.sample()).nbytes))
+    require_writable(Path.cwd(), schedule.space(trained.parts(), 3 * sheet(trained.sample()).nbytes))
 
     data = {"name": scenes.name, "digest": scenes.training.digest(), "images": len(scenes.training)}
     if goodrun:  # scenes of another data set that the good run has learned are known to this one too

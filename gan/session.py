@@ -48,15 +48,17 @@ class Schedule:
         intervals = config.sample_interval, config.checkpoint_interval
         return cls(start, config.iterations, *intervals, config.keep_checkpoints)
 
-    def space(self, checkpoint_size: int, grid_size: int = GRID_BYTES) -> int:
+    def space(self, parts: dict[str, list], grid_size: int = GRID_BYTES) -> int:
         """Bytes of disk that the run will need at most, nearly.
 
-        One checkpoint is there twice while it is stored, and the best one stays besides the others.
+        One checkpoint is there twice while it is stored, and the best one stays besides the others; with each the
+        generator is logged as a model.
 
         Args:
-            checkpoint_size: bytes of a checkpoint, and of what is logged with it.
+            parts: of a checkpoint (see `Trainable.parts`).
             grid_size: bytes of a grid of samples, wherever it is kept.
         """
+        checkpoint_size = checkpoints.size(parts) + checkpoints.size({"model": parts[checkpoints.WEIGHTS]})
         coming = (self.end - self.start) // self.checkpoint_interval + 1
         grids = (self.end - self.start) // self.sample_interval + 1
         return checkpoint_size * (min(coming, self.keep_checkpoints + 2) + 2) + grids * grid_size

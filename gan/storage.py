@@ -41,8 +41,12 @@ def require_writable(folder: Path, free: int = 0) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, synced: bool = True) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well, and else leaves no trace.
+
+    Args:
+        path: the file.
+        synced: it is on the disk when the block has ended; False where that takes too long for many small files.
 
     Raises:
         OSError: the file can't be written; what was at `path` is as it was.
@@ -52,15 +56,16 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not say where
         raise
-    if os.name == "posix":  # the new name is on the disk only when its folder is
+    if synced and os.name == "posix":  # the new name is on the disk only when its folder is
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

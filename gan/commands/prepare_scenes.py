@@ -14,8 +14,8 @@ from PIL import Image
 from gan import pictures
 from gan.command_line import require, stops
 from gan.data import palettes
-from gan.data.archives import image_kind
 from gan.data.cityscapes import HOW, find_cityscapes
+from gan.data.images import image_kind
 from gan.data.pair_files import FilePair, Halves
 from gan.data.pairs import Found, find_pairs
 from gan.data.scene import SceneSet

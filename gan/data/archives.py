@@ -1,4 +1,4 @@
-"""The only place that opens zips, folders and images that a stranger made; pickles.py does so for pickles.
+"""The only place that opens zips and folders that a stranger made; images.py and pickles.py open what is in them.
 
 Nothing is ever extracted to disk: members are read one at a time into memory, within the bounds below.
 """
@@ -7,15 +7,10 @@ import io
 import os
 import re
 import stat
-import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
-
-import numpy as np
-from PIL import Image
+from typing import Self
 
 from gan.errors import UserError
 
@@ -24,12 +19,7 @@ MEMBER_BYTES = 2**26  # one file, unless the caller allows more
 TOTAL_BYTES = 2**36  # all files of one archive; the largest official one (Cityscapes' extra photos) has 44 GB
 RATIO = 200  # unpacked size to packed size; images and tables stay below 100
 RATIO_FROM = 2**20  # bytes: smaller files may pack better (a black image), and can't do harm
-MAX_PIXELS = 2**26  # one image, unless the caller allows fewer
-FORMATS = ("PPM", "PNG", "JPEG", "BMP")
-LOSSLESS = ("PPM", "PNG", "BMP")  # what can hold class ids
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_Taken = TypeVar("_Taken")
 _CHUNK = 2**20
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -254,95 +244,3 @@ def _too_long(where: str, limit: int) -> UserError:
 
 def _bomb(where: str) -> UserError:
     return UserError(f"{where} unpacks to far more than a data set holds; delete it and get it anew.")
-
-
-def read_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode one PPM, PNG, JPEG or BMP image.
-
-    Args:
-        data: the file's bytes.
-        name: how the message names it.
-        max_pixels: most pixels (width times height) that are decoded at all.
-
-    Returns:
-        uint8 (height, width, 3), RGB, 0-255.
-
-    Raises:
-        UserError: it is damaged, of another format, or larger.
-    """
-    return _opened(data, name, lambda image: np.array(image.convert("RGB")), FORMATS, max_pixels)
-
-
-def image_kind(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[str, str, tuple[int, int]]:
-    """Format ("PNG"), mode ("RGB", as PIL names it), and width and height of an image, from its header alone.
-
-    Raises:
-        UserError: see `read_image`.
-    """
-    return _opened(data, name, lambda image: (image.format or "", image.mode, image.size), FORMATS, max_pixels)
-
-
-def read_ids(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode one map of ids as the numbers that it stores, whatever colours a viewer would show for them.
-
-    Args:
-        data: the bytes of a PNG (grey of 1 to 16 bits, or with a palette), or of a grey BMP or PPM.
-        name: how the message names it.
-        max_pixels: most pixels (width times height) that are decoded at all.
-
-    Returns:
-        uint8 (height, width), or uint16 where the file has 16 bits a pixel.
-
-    Raises:
-        UserError: it is damaged, larger, in colours, or of a format that can't keep ids exactly.
-    """
-    return _opened(data, name, lambda image: _ids(image, data, name), LOSSLESS, max_pixels)
-
-
-def _ids(image: Image.Image, data: bytes, name: str) -> np.ndarray:
-    bits = data[24] if image.format == "PNG" else 8
-    if image.mode in ("P", "1") or (image.mode == "L" and bits == 8):
-        return np.array(image).astype(np.uint8)
-    if image.mode == "L" and bits in (2, 4):
-        return np.array(image) // (255 // (2**bits - 1))  # PIL spreads the values of few bits over 0-255
-    if image.mode in ("I;16", "I;16B", "I") and image.format == "PNG":
-        return np.array(image).astype(np.uint16)
-    raise UserError(f"{name} is in colours ({image.mode}) and no map of ids; store the ids as a grey PNG.")
-
-
-def check_png(data: bytes, name: str) -> None:
-    """Make sure that a PNG is whole, by the checksums of its chunks: much faster than decoding it.
-
-    Raises:
-        UserError: it is cut short or damaged.
-    """
-    view, place, kind = memoryview(data), len(_PNG), b""
-    sound = data.startswith(_PNG)
-    while sound and kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, place) if place + 12 <= len(data) else (len(data), b"")
-        end = place + 8 + length
-        sound = end + 4 <= len(data) and zlib.crc32(view[place + 4 : end]) == struct.unpack_from(">I", data, end)[0]
-        place = end + 4
-    if not sound:
-        raise UserError(f"{name} is cut short or damaged; get the file anew.")
-
-
-def _opened(
-    data: bytes, name: str, take: Callable[[Image.Image], _Taken], formats: Sequence[str], max_pixels: int
-) -> _Taken:
-    """What `take` makes of an image whose format and size are acceptable."""
-    try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
-            # Only the header is read so far.
-            width, height = image.size
-            if width * height <= max_pixels:
-                return take(image)
-    except UserError:
-        raise
-    except Image.DecompressionBombError:
-        pass
-    except Exception as error:  # decoders answer hostile bytes with many kinds of exception
-        raise UserError(
-            f"{name} is damaged or no {', '.join(formats[:-1])} or {formats[-1]} image; get the file anew."
-        ) from error
-    raise UserError(f"{name} has more than {max_pixels:,} pixels; make it smaller or remove it.")

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from gan.data import pickles
-from gan.data.archives import Source, open_source, read_image
+from gan.data.archives import Source, open_source
+from gan.data.images import read_image
 from gan.data.signs import CLASSES, SIZE, Signs, join
 from gan.data.tables import LARGEST, Row, read_table
 from gan.data.writing import write_pickle

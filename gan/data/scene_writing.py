@@ -320,16 +320,9 @@ def _counts(records: Sequence[Record]) -> dict[str, int]:
 
 
 def _put(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there; unlike `replacing`, the system decides when it reaches the disk."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say where
-        raise
+    """Write a file that is whole or not there; the system decides when it reaches the disk."""
+    with replacing(path, synced=False) as file:
+        file.write(data)
 
 
 def _zip_of(folder: Path, part: str) -> Path:

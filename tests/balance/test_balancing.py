@@ -23,8 +23,9 @@ from gan.balance.balancing import (
     pickled_size,
     wanted,
 )
-from gan.data.archives import open_source, read_image
+from gan.data.archives import open_source
 from gan.data.gtsrb import TRAINING_ZIP, read_signs, resized
+from gan.data.images import read_image
 from gan.data.signs import CLASSES, Signs, join
 from gan.data.split import held_out
 from gan.data.writing import write_pickle

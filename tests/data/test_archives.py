@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from gan.data import archives
-from gan.data.archives import open_source, read_image
+from gan.data.archives import open_source
+from gan.data.images import read_image
 from gan.errors import UserError
 from tests.made_up_gtsrb import encoded, write_tree, write_zip
 

@@ -1,7 +1,5 @@
 import dataclasses
-import errno
 import json
-import os
 import threading
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from gan.data.scene import Scene
 from gan.data.scene_folders import PARTS, PREPARED, PREPARING, TEST, TRAINING, VALIDATION, open_folder
 from gan.data.scene_writing import Ready, bytes_done, write_folder
 from gan.errors import UserError
+from tests.conftest import full_disk
 from tests.made_up_scenes import members, some_scene, tree_of
 
 
@@ -197,13 +196,8 @@ def test_scenes_that_do_not_match(tmp_path: Path) -> None:
     assert not (tmp_path / "other" / PREPARED).exists()
 
 
-def test_a_full_disk_names_the_file_and_leaves_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Path, data: bytes) -> int:
-        os.close(os.open(self, os.O_CREAT | os.O_WRONLY))
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space") as error:
-        patch.setattr(Path, "write_bytes", full)
+def test_a_full_disk_names_the_file_and_leaves_no_part_of_it(tmp_path: Path) -> None:
+    with full_disk(10), pytest.raises(OSError, match=r"large|space") as error:
         write(tmp_path / "data")
     assert error.value.filename == str(tmp_path / "data" / PREPARING)
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

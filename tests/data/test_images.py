@@ -1,4 +1,4 @@
-"""Maps of ids and kinds of images in `gan.data.archives`; test_archives.py has the rest."""
+"""Images of strangers: maps of ids, kinds, checksums."""
 
 import io
 import zlib
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.archives import check_png, image_kind, open_source, read_ids
+from gan.data.archives import open_source
+from gan.data.images import check_png, image_kind, read_ids
 from gan.errors import UserError
 from tests.made_up_gtsrb import encoded, write_tree, write_zip
 from tests.made_up_scenes import header_of_png, png16

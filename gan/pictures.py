@@ -119,18 +119,21 @@ def legend(names: Sequence[str], colours: Sequence[tuple[int, int, int]], column
     return sheet
 
 
-def class_strips(rows: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Image.Image:
+def class_strips(
+    rows: Sequence[tuple[str, np.ndarray, np.ndarray]], heads: tuple[str, str] = ("generated", "real")
+) -> Image.Image:
     """A sheet with a line for each class: its name, generated images, and real ones after a gap.
 
     Args:
         rows: name, uint8 (N, 32, 32, 3) generated and uint8 (M, 32, 32, 3) real images; M may be 0.
+        heads: what stands above the two.
     """
     size, label, gap, font = 32 * 2, 230, 5, ImageFont.load_default(13)
     most = [max(len(row[part]) for row in rows) for part in (1, 2)]
     sheet = Image.new("RGB", (label + sum(most) * size + 4 * gap, len(rows) * (size + gap) + 24), PAPER)
     draw = ImageDraw.Draw(sheet)
     places = label, label + most[0] * size + 3 * gap
-    for left, words in zip(places, ("generated", "real" if most[1] else ""), strict=True):
+    for left, words in zip(places, (heads[0], heads[1] if most[1] else ""), strict=True):
         draw.text((left, 4), words, GREY, font)
     for number, (name, *parts) in enumerate(rows):
         top = 24 + number * (size + gap)

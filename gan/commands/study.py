@@ -39,7 +39,8 @@ class StudyConfig:
     )
     arms: str = option(
         "",
-        "signs: some of real, weights, oversampling, smote, classical, generated, generated-classical, mixed; "
+        "signs: some of real, weights, oversampling, smote, classical, drawn, generated, generated-classical, "
+        "generated-drawn, mixed; "
         "scenes: some of real, classical, generated-25, both-25 (any percentage of generated pairs); all if empty",
     )
     seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something")

@@ -20,7 +20,12 @@ TRACK_FRAMES = 30  # most frames of a track, as in GTSRB
 TRACKS_AT_LEAST = 7  # tracks of a class, as of the rarest in GTSRB; in a small set they are shorter
 MARGIN = 0.1  # free border around the sign on each side, in parts of the image's width
 
-TRAIN, TEST = 0, 1  # the two parts; their random draws, and so their signs, have nothing in common
+TRAIN, TEST, MORE = (
+    0,
+    1,
+    2,
+)  # parts, MORE and above of them; their random draws, and so their signs, are all different
+MORE_AT_ONCE = 300
 
 # Everything is drawn larger than it is kept.
 CANVAS = 3 * SIZE  # pixels of a frame before it is scaled down
@@ -96,6 +101,28 @@ def draw_signs(
         for part, examples in ((TRAIN, train_examples), (TEST, test_examples))
     )
     return train, test
+
+
+def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
+    """Further street photos of one drawn sign; none shows a sign that `draw_signs` draws.
+
+    Args:
+        class_id: 0-42.
+        count: how many.
+        seed: 0 or more.
+
+    Returns:
+        uint8 (count, 32, 32, 3). Image number n depends on the class, the seed and n alone; every `MORE_AT_ONCE`
+        images show tracks of their own, in random order.
+    """
+    counts, chunks = (
+        np.bincount([class_id], minlength=CLASSES) * MORE_AT_ONCE,
+        [np.empty((0, SIZE, SIZE, 3), np.uint8)],
+    )
+    for chunk in range(math.ceil(count / MORE_AT_ONCE)):
+        images = _draw_part(MORE + chunk, counts, seed, {class_id: pictogram(class_id, SIGN)}).images
+        chunks.append(images[np.random.default_rng([seed, MORE + chunk, class_id]).permutation(MORE_AT_ONCE)])
+    return np.concatenate(chunks)[:count]
 
 
 def class_counts(examples: int) -> np.ndarray:

@@ -27,16 +27,21 @@ from gan.report import Report
 from gan.scoring.verdicts import agreement
 from gan.study.cells import Cell, Design, Tick, Values
 from gan.study.signs_arms import (
+    DRAWN,
     FULL,
+    GENERATED,
     REAL_LAST,
+    SMOTE,
     Arm,
     class_weights,
     cut_tracks,
+    missing_images,
     parse_arms,
     parse_regimes,
     rare_classes,
 )
-from gan.study.signs_generators import FATES, Generators, Source, Train
+from gan.study.signs_drawn import drawn_pool
+from gan.study.signs_generators import FATES, Generators, Pool, Source, Train
 from gan.training.classifier import ClassifierTrainer
 from gan.training.devices import make_deterministic
 from gan.training.mixture import Mixture, Shares
@@ -60,12 +65,13 @@ class SignsStudy:
     Args:
         config: of the command (`gan.commands.study.StudyConfig`).
         sources: generated images by (regime, draw); empty where no arm needs them, or while they are not made yet.
+        drawn: drawn images; None where no arm needs them, or while they are not made yet.
     """
 
-    def __init__(self, config, sources: dict[tuple[str, int], Source]):
+    def __init__(self, config, sources: dict[tuple[str, int], Source], drawn: Pool | None = None):
         make_deterministic()
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every cell compiles a new network
-        self._config, self.sources = config, sources
+        self._config, self.sources, self.drawn = config, sources, drawn
         self.signs = opened(config.data)
         self.fit, held_out = cut(self.signs.train)
         self.rare = rare_classes(self.signs.train)
@@ -102,7 +108,7 @@ class SignsStudy:
         return Design(
             f"Do generated images help to recognise rare signs? {self.signs.name}",
             {arm.name: arm.words for arm in self._arms.values()},
-            tuple(arm.name for arm in self._arms.values() if arm.source == "generated"),
+            tuple(arm.name for arm in self._arms.values() if GENERATED in arm.sources),
             regimes,
             "tracks kept of each rare class",
             self._config.seeds,
@@ -132,9 +138,8 @@ class SignsStudy:
             "training": self._training_digest(cell.regime, draw), "tests": self._digests, "rare": self.rare,
             "steps": config.steps, "batch_size": config.batch_size, "precision": config.precision,
         }  # fmt: skip
-        if arm.source == "generated":
-            identity["generated"] = self.sources[cell.regime, draw].pool.identity
-        return identity
+        pools = self._pools(cell)
+        return identity | {source: pools[source].identity for source in arm.sources if source in pools}
 
     def run_cell(self, cell: Cell, tick: Tick) -> Values:
         """Train one classifier and test it."""
@@ -156,11 +161,22 @@ class SignsStudy:
 
     def _others(self, arm: Arm, cell: Cell, signs: Signs) -> tuple[np.ndarray, np.ndarray]:
         """The images of an arm that are not real, and their labels."""
-        if arm.source == "generated":
-            return self.sources[cell.regime, self.draw(cell.seed)].pool.fill(signs.counts(), arm.target)
-        if arm.source == "smote":
+        if arm.source == SMOTE:
             return smote(signs.images, signs.labels, CLASSES, arm.target, cell.seed)
-        return np.empty((0, *signs.images.shape[1:]), np.uint8), np.empty(0, np.int64)
+        images, labels = [np.empty((0, *signs.images.shape[1:]), np.uint8)], [np.empty(0, np.int64)]
+        lacking, pools = missing_images(signs.counts(), arm.target), self._pools(cell)
+        for place, source in enumerate(arm.sources):
+            part = (lacking + place) // len(arm.sources)  # odd ones come from the last
+            made, of = pools[source].first(part)
+            images.append(made)
+            labels.append(of)
+        return np.concatenate(images), np.concatenate(labels)
+
+    def _pools(self, cell: Cell) -> dict[str, Pool]:
+        """The images that are not real, by where they are from."""
+        made = self.sources.get((cell.regime, self.draw(cell.seed)))
+        pools = {GENERATED: made and made.pool, DRAWN: self.drawn}
+        return {source: pool for source, pool in pools.items() if pool is not None}
 
     def describe(self, report: Report) -> None:
         """Add data, generators and what they make to the report."""
@@ -180,6 +196,12 @@ class SignsStudy:
             "gan_seeds is above 1) another choice of kept tracks would change. One image of rare classes in the "
             f"{PARTS[next(iter(self.parts))]} is worth {self._weight():.1f} points of their recall on average."
         )
+        if self.drawn is not None:
+            report.heading("Drawn signs, which no network made")
+            report.text("Pictograms in streets that the program draws, each thirty of one sign in one place.")
+            images, labels, _ = self.drawn.read()
+            rows = [(f"{k}  {NAMES[k]}", images[labels == k][: 2 * SHOWN], images[:0]) for k in self.rare]
+            report.picture(pictures.class_strips(rows, ("drawn", "")), "drawn signs")
         if not self.sources:
             return
         report.heading("Generators")
@@ -237,7 +259,7 @@ def shares_of(arm: Arm, real: np.ndarray, others: np.ndarray, steps: int) -> Sha
     Args:
         arm: the arm.
         real: integers (C,), real images of each class, without mirror images.
-        others: integers (C,), generated or interpolated images of each class.
+        others: integers (C,), images of each class that are not real.
         steps: of the training.
     """
     together = real + others
@@ -273,19 +295,24 @@ def prepare(config, folder: Path, train: Train, say) -> tuple[SignsStudy, Callab
         Stopped: the training of a generator was stopped.
     """
     arms = parse_arms(config.arms)
-    if any(arm.source == "smote" for arm in arms):
+    if any(arm.source == SMOTE for arm in arms):
         require_imblearn()
     study = SignsStudy(config, {})
-    regimes = parse_regimes(config.regimes)
+    regimes, draws = parse_regimes(config.regimes), range(min(config.gan_seeds, config.seeds))
     for regime in regimes:  # before hours of training: whether each can be cut
         study.training(regime, 0)
-    targets = [arm.target for arm in arms if arm.source == "generated"]
+    drawn = [arm.target for arm in arms if DRAWN in arm.sources]
+    if drawn:
+        fewest = [study.training(regime, draw).counts() for regime in regimes for draw in draws]
+        lacking = [missing_images(counts, target) for counts in fewest for target in drawn]
+        study.drawn = drawn_pool(folder, np.max(lacking, axis=0))
+    targets = [arm.target for arm in arms if GENERATED in arm.sources]
     if targets:
         generators = Generators(
             folder, study.signs, config.gan_iterations, config.precision, config.goodrun_ref, train, say
         )
         study.sources = generators.sources(
-            study.design.regimes, min(config.gan_seeds, config.seeds), study.training,
+            study.design.regimes, len(draws), study.training,
             max(targets), config.quality, config.steps,
         )  # fmt: skip
-    return study, functools.partial(SignsStudy, config, study.sources)
+    return study, functools.partial(SignsStudy, config, study.sources, study.drawn)

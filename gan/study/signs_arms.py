@@ -9,6 +9,7 @@ from gan.data.signs import NAMES, Signs
 from gan.errors import UserError
 
 FULL = "full"
+SMOTE, GENERATED, DRAWN = "smote", "generated", "drawn"  # where further images are from
 MOST_TRACKS = 1_000  # that a regime may name
 MOST_IMAGES = 20_000  # of a class that an arm may be filled up to
 RARE = 10  # classes, at most a quarter of those that there are
@@ -26,7 +27,8 @@ class Arm:
         even: classes are drawn evenly, and not as often as the data has them.
         weighted: the loss of an image is weighed by how rare its class is.
         classical: mirror images that are signs, and changed light and view.
-        source: where further images are from: "", "smote" or "generated".
+        source: where further images are from: "", "smote", "generated", "drawn", or "generated+drawn", of which each
+            gives half.
         target: images that each class is filled up to; 0: as many as the largest class has.
         mix: 0, or the share of the missing images that is drawn from the generated ones, in the first steps.
     """
@@ -40,6 +42,11 @@ class Arm:
     target: int = 0
     mix: float = 0.0
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where further images are from, one by one."""
+        return tuple(self.source.split("+")) if self.source else ()
+
 
 _CLASSICAL = "mirrored where that is a sign; turned, moved, zoomed and in other light"
 ARMS = {
@@ -49,13 +56,17 @@ ARMS = {
         Arm("weights", "real images only, the loss weighed by class (images / classes / images of the class)",
             weighted=True),
         Arm("oversampling", "real images only, classes drawn evenly (random oversampling)", even=True),
-        Arm("smote", "filled up to the largest class by SMOTE on pixels (imbalanced-learn)", source="smote"),
+        Arm("smote", "filled up to the largest class by SMOTE on pixels (imbalanced-learn)", source=SMOTE),
         Arm("classical", f"real images, classes drawn evenly, {_CLASSICAL}", even=True, classical=True),
-        Arm("generated", "filled up with generated images", source="generated"),
-        Arm("generated-classical", f"filled up with generated images; all {_CLASSICAL}", source="generated",
+        Arm("drawn", f"filled up with drawn signs, which no network made; all {_CLASSICAL}", source=DRAWN,
             classical=True),
+        Arm("generated", "filled up with generated images", source=GENERATED),
+        Arm("generated-classical", f"filled up with generated images; all {_CLASSICAL}", source=GENERATED,
+            classical=True),
+        Arm("generated-drawn", f"filled up with generated images and drawn signs, half and half; all {_CLASSICAL}",
+            source=f"{GENERATED}+{DRAWN}", classical=True),
         Arm("mixed", "as classical; at first a share of what a class lacks is drawn from generated images, at last "
-            "real images only", even=True, classical=True, source="generated", mix=MIX),
+            "real images only", even=True, classical=True, source=GENERATED, mix=MIX),
     )
 }  # fmt: skip
 
@@ -63,7 +74,7 @@ ARMS = {
 def parse_arms(text: str) -> tuple[Arm, ...]:
     """The arms that the parameter `arms` names, in its order; "" for all of `ARMS`.
 
-    `generated` and `generated-classical` take a number of images to fill every class up to (`generated:1000`),
+    Arms with generated or drawn images take a number of images to fill every class up to (`generated:1000`), and
     `mixed` a share above 0 and up to 1 (`mixed:0.25`).
 
     Raises:
@@ -78,7 +89,7 @@ def parse_arms(text: str) -> tuple[Arm, ...]:
 def _arm(name: str) -> Arm:
     base, colon, number = name.partition(":")
     arm = ARMS.get(base)
-    if arm is None or (colon and arm.source != "generated"):
+    if arm is None or (colon and not set(arm.sources) & {GENERATED, DRAWN}):
         raise UserError(
             f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, mixed:SHARE), "
             f"not {name!r}."

@@ -57,7 +57,7 @@ class Made:
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """Generated images of a regime, and how many were thrown away.
+    """Images of a regime that are not real, and how many were thrown away.
 
     Attributes:
         path: its file.
@@ -72,15 +72,13 @@ class Pool:
         with np.load(self.path, allow_pickle=False) as kept:
             return kept["images"], kept["labels"], kept["fates"]
 
-    def fill(self, counts: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
-        """The first images of each class, as many as it lacks: uint8 (M', 32, 32, 3) and their class ids.
+    def first(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first images of each class, as far as there are any: uint8 (M', 32, 32, 3), and their class ids (M',).
 
         Args:
-            counts: integers (C,), real images of each class.
-            target: see `gan.study.signs_arms.missing_images`.
+            wanted: integers (C,), how many of each class.
         """
         images, labels, _ = self.read()
-        wanted = missing_images(counts, target)
         place = np.arange(len(labels)) - np.searchsorted(labels, labels)  # labels ascend: the place within the class
         chosen = place < wanted[labels]
         return images[chosen], labels[chosen]

@@ -16,6 +16,7 @@ from gan.checkpoints import About
 from gan.command_line import stops
 from gan.commands import study as command
 from gan.commands.study import StudyConfig, again, main, settled
+from gan.data import drawn
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
 from gan.data.split import cut
@@ -228,10 +229,12 @@ def test_generators_and_classifiers_from_end_to_end(
 
 
 @pytest.mark.slow
-def test_workers_train_real_classifiers(workplace, signs_folder) -> None:
+def test_workers_train_real_classifiers(workplace, signs_folder, monkeypatch) -> None:
+    monkeypatch.setattr(drawn, "MORE_AT_ONCE", 20)
     chosen = QUICK | {"data": signs_folder, "regimes": "full", "seeds": 1, "steps": 2}
-    assert run(**chosen, arms="real,classical", workers=2) == 0
-    values = {arm: next(Path("out/cells/full", arm).glob("*.json")) for arm in ("real", "classical")}
+    assert run(**chosen, arms="real,drawn", workers=2) == 0
+    values = {arm: next(Path("out/cells/full", arm).glob("*.json")) for arm in ("real", "drawn")}
+    assert "Drawn signs" in Path("out/report.html").read_text()
     study = signs_study.SignsStudy(StudyConfig(**chosen, arms="real"), {})
     kept = json.loads(values["real"].read_text())
     assert kept["identity"] == json.loads(json.dumps(study.identity(Cell(0, "full", "real"))))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from gan.data.drawn import class_counts, draw_signs, track_lengths
+from gan.data.drawn import MORE_AT_ONCE, class_counts, draw_more, draw_signs, track_lengths
 from gan.data.pictograms import pictogram
 from gan.data.signs import CLASSES, NAMES, TRAINING_COUNTS, Signs
 from gan.errors import UserError
@@ -58,6 +58,19 @@ def test_another_seed_draws_other_images():
     one, other = draw_signs(80, 50, seed=3)[0], draw_signs(80, 50, seed=4)[0]
     np.testing.assert_array_equal(one.labels, other.labels)
     assert (one.images != other.images).any(axis=(1, 2, 3)).all()
+
+
+def test_more_signs_begin_like_fewer_and_show_other_ones(drawn):
+    few, many = draw_more(17, 20, SEED), draw_more(17, MORE_AT_ONCE + 20, SEED)
+    assert many.shape == (MORE_AT_ONCE + 20, 32, 32, 3) and many.dtype == np.uint8
+    np.testing.assert_array_equal(many[:20], few)
+    assert len(np.unique(many, axis=0)) == len(many)
+    assert draw_more(17, 0, SEED).shape == (0, 32, 32, 3)
+    assert (draw_more(17, 20, SEED + 1) != few).any() and (draw_more(18, 20, SEED) != few).any()
+    for part in drawn:  # frames of one sign are nearer to each other than two signs ever are
+        known = normalised(part.images[part.labels == 17])
+        apart = ((normalised(few)[:, None] - known) ** 2).mean(-1)
+        assert apart.min() > 0.02
 
 
 def test_some_classes_are_drawn_as_in_the_full_set(drawn):

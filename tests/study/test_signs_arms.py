@@ -37,6 +37,11 @@ def test_arms_take_numbers() -> None:
     assert (beside.target, beside.classical) == (50, True) and beside.name == "generated-classical:50"
     assert (mixed.mix, half.mix, mixed.name) == (0.25, 0.5, "mixed:0.25")
     assert "1000" in filled.words and "0.25" in mixed.words
+    half, whole = parse_arms("generated-drawn:600,drawn:600")
+    assert (
+        half.sources == ("generated", "drawn") and whole.sources == ("drawn",) and half.target == whole.target == 600
+    )
+    assert parse_arms("real")[0].sources == ()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,8 @@ def test_arms_take_numbers() -> None:
         ("real:5", "not 'real:5'"),
         ("classical:0.5", "not 'classical:0.5'"),
         ("real,mixed,real", "names one twice"),
+        ("smote:5", "not 'smote:5'"),
+        ("drawn:0", "from 1 to 20000, not '0'"),
         ("generated:0", "from 1 to 20000, not '0'"),
         ("generated:99999", "from 1 to 20000, not '99999'"),
         ("generated:0.5", "from 1 to 20000, not '0.5'"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gan.commands.study import StudyConfig
+from gan.data import drawn
 from gan.data.gtsrb import read_signs, write_signs
 from gan.data.signs import CLASSES, Signs, with_mirrored
 from gan.errors import UserError
@@ -50,7 +51,8 @@ def test_a_cut_regime_keeps_two_tracks_of_each_rare_class(study) -> None:
 def test_the_design_names_everything(study) -> None:
     design = study.design
     assert list(design.regimes.items()) == [("2", "Rare classes cut to 2 tracks"), ("full", "Full data")]
-    assert design.generated == ("generated", "generated-classical", "mixed") and design.headline == "test.rare"
+    assert design.generated == ("generated", "generated-classical", "generated-drawn", "mixed")
+    assert "drawn" in design.arms and design.headline == "test.rare"
     assert [name for name in design.measures if name.startswith("held_out.")] == [
         "held_out.rare", "held_out.macro", "held_out.worst", "held_out.accuracy"
     ]  # fmt: skip
@@ -81,9 +83,16 @@ def test_generated_arms_depend_on_their_generator_and_the_others_do_not(config, 
         SignsStudy(config, {("2", draw): Source(made, Pool(tmp_path, {"weights": weights})) for draw in (0, 1)})
         for weights in ("abc", "def")
     ]
-    for arm, same in (("generated", False), ("mixed", False), ("smote", True), ("real", True)):
+    arms = {"generated": False, "generated-drawn": False, "mixed": False, "smote": True, "drawn": True, "real": True}
+    for arm, same in arms.items():
         one, other = (study.identity(Cell(0, "2", arm)) for study in studies)
         assert (one == other) == same, arm
+
+
+def test_drawn_arms_depend_on_the_drawings(config, tmp_path) -> None:
+    one, other = (SignsStudy(config, {}, Pool(tmp_path, {"seed": seed})) for seed in (0, 1))
+    for arm, same in (("drawn", False), ("generated-drawn", False), ("classical", True), ("generated", True)):
+        assert (one.identity(Cell(0, "2", arm)) == other.identity(Cell(0, "2", arm))) == same, arm
 
 
 def test_seeds_take_turns_with_the_choices_of_tracks(study) -> None:
@@ -112,7 +121,7 @@ def test_arms_without_more_images_draw_as_the_data_is_or_evenly() -> None:
 
 
 def test_arms_that_are_filled_up_draw_every_image_alike() -> None:
-    for arm in ("smote", "generated", "generated-classical"):
+    for arm in ("smote", "drawn", "generated", "generated-classical", "generated-drawn"):
         found = shares(arm, (0, 4, 7))
         np.testing.assert_allclose(found.classes, [1 / 3] * 3)
         np.testing.assert_allclose(found.others, [0, 0.5, 7 / 8])
@@ -162,6 +171,9 @@ def cells_seen(monkeypatch, study, tmp_path):
     )
     source = Source(Made("f" * 32, 3, 0.1, "abc"), Pool(path, {}))
     study.sources = {("2", 0): source, ("2", 1): source}
+    drawings = tmp_path / "drawn.npz"
+    np.savez(drawings, images=np.full((len(labels), 32, 32, 3), 9, np.uint8), labels=labels, fates=[])
+    study.drawn = Pool(drawings, {})
 
     def run(arm: str, seed: int = 2):
         seen.clear()
@@ -179,7 +191,7 @@ def test_each_arm_is_trained_on_what_its_name_says(cells_seen, study) -> None:
         assert seen["real"] is learned.images and not seen["augmented"]
         assert (seen["weights"] is not None) == (arm == "weights")
         assert (seen["seed"], seen["steps"]) == (2, 2)
-    for arm in ("classical", "generated-classical", "mixed"):
+    for arm in ("classical", "drawn", "generated-classical", "generated-drawn", "mixed"):
         seen = cells_seen(arm)
         assert len(seen["real"]) == len(with_mirrored(learned)) and seen["augmented"] and seen["weights"] is None
     counts = learned.counts()
@@ -187,20 +199,48 @@ def test_each_arm_is_trained_on_what_its_name_says(cells_seen, study) -> None:
         seen = cells_seen(arm)
         assert (seen["others"] == 7).all()
         np.testing.assert_array_equal(np.bincount(seen["other_labels"]) + counts, counts.max())
+    for arm, values in (("drawn", {9}), ("generated-drawn", {7, 9})):
+        seen = cells_seen(arm)
+        assert set(np.unique(seen["others"])) == values
+        np.testing.assert_array_equal(np.bincount(seen["other_labels"]) + counts, counts.max())
+    lacking, of_drawn = counts.max() - counts, seen["others"][:, 0, 0, 0] == 9
+    np.testing.assert_array_equal(np.bincount(seen["other_labels"][of_drawn], minlength=CLASSES), (lacking + 1) // 2)
     assert not len(cells_seen("classical")["others"])
     weights = cells_seen("weights")["weights"]
     assert weights.argmax() in study.rare and weights @ counts == pytest.approx(len(learned))
 
 
-def test_a_pool_fills_up_to_a_number_from_the_first_images_on(tmp_path) -> None:
+def test_a_pool_gives_the_first_images_of_each_class(tmp_path) -> None:
     labels = np.repeat([0, 2], [3, 5])
     images = np.arange(8, dtype=np.uint8)[:, None, None, None].repeat(32, 1).repeat(32, 2).repeat(3, 3)
     np.savez(tmp_path / "pool.npz", images=images, labels=labels, fates=np.zeros((5, 3), int))
     pool = Pool(tmp_path / "pool.npz", {})
-    made, of = pool.fill(np.array([7, 10, 5]), 0)
+    made, of = pool.first(np.array([3, 0, 9]))
     assert made[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7] and of.tolist() == [0] * 3 + [2] * 5
-    made, of = pool.fill(np.array([7, 10, 5]), 8)
+    made, of = pool.first(np.array([1, 2, 3]))
     assert made[:, 0, 0, 0].tolist() == [0, 3, 4, 5] and of.tolist() == [0, 2, 2, 2]
+
+
+def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(drawn, "MORE_AT_ONCE", 20)
+    changed = dataclasses.replace(config, arms="real,drawn:30,generated-drawn:40", regimes="full", quality=0.0)
+    with pytest.raises(UserError, match="no generator here"):
+        prepare(changed, tmp_path, no_generator, print)
+    changed = dataclasses.replace(changed, arms="real,drawn:30", regimes="full,2", gan_seeds=1)
+    study, build = prepare(changed, tmp_path, no_generator, print)
+    images, labels, _ = study.drawn.read()
+    counts = study.training("2", 0).counts()  # those of the regime that lacks most
+    np.testing.assert_array_equal(np.bincount(labels, minlength=CLASSES), np.maximum(30 - counts, 0))
+    k = study.rare[0]
+    np.testing.assert_array_equal(images[labels == k], drawn.draw_more(k, 30 - counts[k], 0))
+    monkeypatch.setattr("gan.study.signs_drawn.draw_more", None)
+    prepare(changed, tmp_path, no_generator, print)
+    cell = Cell(0, "full", "drawn:30")
+    assert build().identity(cell) == study.identity(cell) and "drawn" in study.identity(cell)
+
+
+def no_generator(*_):
+    raise UserError("no generator here")
 
 
 # --- what is measured

@@ -7,6 +7,7 @@ import gan  # noqa: F401  checks Python and the packages before anything else is
 from gan.checkpoints import MOST_ITERATIONS
 from gan.command_line import option, require, run
 from gan.data.signs import CLASSES, parse_class
+from gan.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,9 @@ class TrainConfig:
         "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
     )
     use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
+    drawn: int = option(
+        0, "drawn signs of each class that are learned as another look of it: of the shape of those that are rare"
+    )
     use_held_out: bool = option(False, "learn the held-out tracks too; the scores compare with them no more then")
     batch_size: int = option(32, "real images an iteration, and as many generated ones")
     generator_lr: float = option(8e-4, "step size of Adam for the generator, at the start")
@@ -38,6 +42,9 @@ class TrainConfig:
         for name in ("iterations", "sample_interval", "checkpoint_interval"):
             value = getattr(self, name)
             require(1 <= value <= MOST_ITERATIONS, name, f"from 1 to {MOST_ITERATIONS}", value)
+        require(0 <= self.drawn <= 10_000, "drawn", "from 0 to 10000", self.drawn)
+        if self.drawn and self.class_val != "all":
+            raise UserError("drawn needs class_val=all: what a photo looks like is learned from all classes.")
         require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
         require(0 <= self.keep_checkpoints <= 1000, "keep_checkpoints", "from 0 to 1000", self.keep_checkpoints)
         require(
@@ -58,7 +65,10 @@ def main(config: TrainConfig) -> int:
 def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
+    import numpy as np
+
     from gan import checkpoints, tracking
+    from gan.data.drawn import drawn_signs
     from gan.data.sets import open_signs, select
     from gan.data.split import cut
     from gan.storage import require_writable
@@ -81,12 +91,16 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.training.trainer import measure_rate
 
     devices.make_deterministic()
-    network = Network(classes=CLASSES if class_id is None else 1)
-    labels = chosen.labels if class_id is None else chosen.labels * 0
+    network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)
+    images, labels = chosen.images, chosen.labels.astype(np.int32) if class_id is None else chosen.labels * 0
+    if config.drawn:
+        drawings = drawn_signs(config.drawn, config.seed)
+        images = np.concatenate([images, drawings.images])
+        labels = np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)])
 
     def build(precision: str) -> SignGan:
         rates = config.generator_lr, config.discriminator_lr
-        return SignGan(network, chosen.images, labels, config.batch_size, *rates, config.seed, precision)
+        return SignGan(network, images, labels, config.batch_size, *rates, config.seed, precision)
 
     before = goodrun.about.config.get("precision") if goodrun else None
     precision = devices.choose_precision(config.precision, lambda each: measure_rate(build(each)), say, before)

@@ -23,7 +23,7 @@ FORMAT = 1
 WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is handed on may hold it alone
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
-REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
+REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class About:
         """What matters for the weights to come and is not as it was, in words."""
         pairs = {
             "data (digest)": (before.data.get("digest"), self.data.get("digest")),
-            **{name: (before.config.get(name), self.config.get(name)) for name in REPRODUCED},
+            **{name: (old, self.config.get(name)) for name, old in before.config.items() if name in REPRODUCED},
         }
         return [f"{name}: {old} before, {new} now" for name, (old, new) in pairs.items() if old != new]
 

@@ -20,7 +20,7 @@ LEFT_OPEN = {
     "signs": {"data": "traffic-signs-data", "regimes": "full,5,3,2,1", "steps": 1_500},
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
 }
-OWN = {"signs": ("batch_size", "gan_iterations", "gan_seeds", "quality"), "scenes": ("count",)}
+OWN = {"signs": ("batch_size", "gan_iterations", "gan_drawn", "gan_seeds", "quality"), "scenes": ("count",)}
 STATE_BYTES = 1_000_000_000  # of disk: data, generated images and generators of a study of all regimes, about
 
 
@@ -50,6 +50,9 @@ class StudyConfig:
         "", "signs: run of all classes that generates in the regime `full`, trained here if empty; scenes: the run"
     )
     gan_iterations: int = option(8_000, "signs: training of a generator, one for every regime that is given none")
+    gan_drawn: int = option(
+        0, "signs: drawn signs of each class that a trained generator learns besides (`drawn` of train_dcgan)"
+    )
     gan_seeds: int = option(1, "signs: choices of tracks, and generators, in a regime; the seeds take turns")
     quality: float = option(
         0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all"
@@ -72,6 +75,7 @@ class StudyConfig:
         require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
         most = MOST_ITERATIONS
         require(1 <= self.gan_iterations <= most, "gan_iterations", f"from 1 to {most}", self.gan_iterations)
+        require(0 <= self.gan_drawn <= 10_000, "gan_drawn", "from 0 to 10000", self.gan_drawn)
         require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
         require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
         require(1 <= self.count <= 10_000, "count", "from 1 to 10000", self.count)
@@ -147,7 +151,7 @@ def again(config: StudyConfig) -> str:
 
 
 def train_generator(
-    data: str, iterations: int, seed: int, use_held_out: bool, precision: str, goodrun_ref: str
+    data: str, iterations: int, seed: int, use_held_out: bool, precision: str, drawn: int, goodrun_ref: str
 ) -> tuple[str, int]:
     """Train a generator of all classes as `train_dcgan.py` does; its run id, and the exit status."""
     import train_dcgan
@@ -155,7 +159,8 @@ def train_generator(
 
     config = train_dcgan.TrainConfig(
         class_val="all", data=data, iterations=iterations, seed=seed, use_held_out=use_held_out, precision=precision,
-        goodrun_ref=goodrun_ref, sample_interval=max(1, iterations // 8), keep_checkpoints=0, judge_iterations=0,
+        drawn=drawn, goodrun_ref=goodrun_ref, sample_interval=max(1, iterations // 8), keep_checkpoints=0,
+        judge_iterations=0,
     )  # fmt: skip
     with tracking.opened_set_aside():  # the run that `mlflow run` has opened is the study's
         return train_dcgan.train(config)

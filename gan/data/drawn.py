@@ -125,6 +125,12 @@ def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
     return np.concatenate(chunks)[:count]
 
 
+def drawn_signs(each: int, seed: int) -> Signs:
+    """So many drawn signs of every class, in order of class, of no known track (see `draw_more`)."""
+    images = [draw_more(k, each, seed) for k in range(CLASSES)]
+    return Signs.of(np.concatenate(images), np.repeat(np.arange(CLASSES), each))
+
+
 def class_counts(examples: int) -> np.ndarray:
     """int64 (43,): images of each class among `examples`, in GTSRB's proportions and at least one each.
 

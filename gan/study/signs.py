@@ -309,7 +309,14 @@ def prepare(config, folder: Path, train: Train, say) -> tuple[SignsStudy, Callab
     targets = [arm.target for arm in arms if GENERATED in arm.sources]
     if targets:
         generators = Generators(
-            folder, study.signs, config.gan_iterations, config.precision, config.goodrun_ref, train, say
+            folder,
+            study.signs,
+            config.gan_iterations,
+            config.precision,
+            config.gan_drawn,
+            config.goodrun_ref,
+            train,
+            say,
         )
         study.sources = generators.sources(
             study.design.regimes, len(draws), study.training,

@@ -17,9 +17,10 @@ import numpy as np
 
 from gan import tracking
 from gan.balance import balancing
+from gan.data.drawn import drawn_signs
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
-from gan.data.signs import NAMES, SIZE, Signs
+from gan.data.signs import NAMES, SIZE, Signs, join
 from gan.errors import UserError
 from gan.evaluation.signs_judge import train_judge
 from gan.generating import Generator
@@ -34,8 +35,11 @@ POOL_SEED = 0
 SHAPE = SIZE, SIZE, 3
 FATES = ("drawn", "kept", *balancing.REASONS.values())  # what becomes of generated images
 
-Train = Callable[[str, int, int, bool, str, str], tuple[str, int]]
-"""Trains a generator of all classes: data, iterations, seed, use_held_out, precision, goodrun_ref -> run, status."""
+Train = Callable[[str, int, int, bool, str, int, str], tuple[str, int]]
+"""Trains a generator of all classes.
+
+Of data, iterations, seed, use_held_out, precision, drawn and goodrun_ref; the run and the exit status.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,15 +104,18 @@ class Generators:
         signs: the data set.
         iterations: of a generator that is trained here.
         precision: of its training.
+        drawn: drawn signs of each class that it learns besides.
         goodrun_ref: the generator of the full regime; "" to train one.
         train: trains one.
         say: prints a line for the user.
     """
 
     def __init__(
-        self, folder: Path, signs: SignSet, iterations: int, precision: str, goodrun_ref: str, train: Train, say
-    ):
-        self._folder, self._signs, self._iterations, self._precision = folder, signs, iterations, precision
+        self, folder: Path, signs: SignSet, iterations: int, precision: str, drawn: int, goodrun_ref: str,
+        train: Train, say,
+    ):  # fmt: skip
+        self._folder, self._signs = folder, signs
+        self._iterations, self._precision, self._drawn = iterations, precision, drawn
         self._train, self._say = train, say
         self._given = self._checked(goodrun_ref) if goodrun_ref else None
 
@@ -140,7 +147,7 @@ class Generators:
             signs = training(regime, draw)
             goodrun, made = self.of(regime, draw, signs)
             words = regimes[regime] + (f", draw {draw}" if draws > 1 else "")
-            kept = pool(self._folder, (goodrun, made), signs, target, quality, steps, words)
+            kept = pool(self._folder, (goodrun, made), signs, self._drawn, target, quality, steps, words)
             found[regime, draw] = Source(made, kept)
             short = np.maximum(missing_images(signs.counts(), 0) - kept.read()[2][1], 0)
             if short.any():
@@ -170,13 +177,14 @@ class Generators:
         learned = select(SignSet(data, training, None), None, False, True).digest()
         traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
         traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
-        found, key = tracking.newest_of("dcgan", traits), f"{regime}-{draw}"
+        found = tracking.newest_of("dcgan", traits | {"drawn": str(self._drawn)})
+        key = f"{regime}-{draw}" + (f"-drawn{self._drawn}" if self._drawn else "")
         if found is None or found.iteration < self._iterations:
             before = f"{found.run_id}/{found.iteration}" if found else ""
             done = f", going on from {found.iteration}" if found else ""
             self._say(f"training the generator of regime {regime}: {self._iterations} iterations{done}")
             began = time.perf_counter()
-            run_id, status = self._train(data, self._iterations, draw, whole, self._precision, before)
+            run_id, status = self._train(data, self._iterations, draw, whole, self._precision, self._drawn, before)
             # The time of a part that was stopped counts too.
             self._record(key, self._minutes(key, before != "") + (time.perf_counter() - began) / 60)
             if status:
@@ -233,8 +241,9 @@ class Generators:
 
 
 def pool(
-    folder: Path, source: tuple[GoodRun, Made], training: Signs, target: int, quality: float, steps: int, words: str
-) -> Pool:
+    folder: Path, source: tuple[GoodRun, Made], training: Signs, drawn: int, target: int, quality: float, steps: int,
+    words: str,
+) -> Pool:  # fmt: skip
     """The pool of a regime: read if it is there, else made. What is kept is what `balance` keeps.
 
     The classifier that sorts learns all images of the regime: held-out ones would leave too few of the rare classes.
@@ -243,6 +252,7 @@ def pool(
         folder: the study's folder.
         source: the generator, and what is known of it.
         training: the images of the regime.
+        drawn: drawn signs of each class that the generator has learned besides, and what sorts learns too.
         target: images that every class can be filled up to, if the largest class has fewer.
         quality: see `gan.balance.balancing.Sieve`; 0 keeps all.
         steps: updates of the classifier that sorts.
@@ -252,15 +262,15 @@ def pool(
     identity = {"weights": made.weights, "quality": quality, "seed": POOL_SEED}
     if quality:
         identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balancing.COPY}
+        identity |= {"sorted_drawn": drawn} if drawn else {}
     counts = training.counts()
     wanted = np.maximum(missing_images(counts, target), missing_images(counts, 0))
 
     def make() -> dict[str, np.ndarray]:
-        judge = (
-            train_judge(training, steps, POOL_SEED, f"training the classifier that sorts: {words}")
-            if quality
-            else None
-        )
+        judge = None
+        if quality:
+            learned = join(training, drawn_signs(drawn, POOL_SEED)) if drawn else training
+            judge = train_judge(learned, steps, POOL_SEED, f"training the classifier that sorts: {words}")
         sieve = balancing.Sieve(judge, quality, training)
         images, labels, fates = _generate(goodrun, wanted, sieve, POOL_SEED, words)
         return {"images": images, "labels": labels, "fates": fates}

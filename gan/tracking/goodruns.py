@@ -24,6 +24,7 @@ from gan.tracking.store import (
     search,
 )  # fmt: skip
 
+NOT_GIVEN = {"drawn": "0"}  # parameters that earlier versions had not, and what these did
 PRETRAINED = "pretrained"  # the good run that comes with the project
 
 
@@ -117,7 +118,9 @@ def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
     prepare()
     for run in search(f"tags.`{KIND}` = '{kind}'"):
         known = run.data.params | run.data.tags
-        if all(known.get(name) == value for name, value in traits.items()) and checkpoints_of(run.info.run_id):
+        if all(known.get(name, NOT_GIVEN.get(name)) == value for name, value in traits.items()) and checkpoints_of(
+            run.info.run_id
+        ):
             with contextlib.suppress(UserError):  # damaged: the next one may be whole
                 path = _from_run(run.info.run_id, None)
                 about = read_about(path)

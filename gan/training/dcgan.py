@@ -38,9 +38,10 @@ class Network:
     generator_width: int = 64
     discriminator_width: int = 64
     dropout: float = 0.25
+    looks: int = 1  # 2 where drawn signs are learned beside photographed ones
 
     def __post_init__(self):
-        sizes = self.classes, self.generator_width, self.discriminator_width
+        sizes = self.classes, self.generator_width, self.discriminator_width, self.looks
         if not all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) or not 0 <= self.dropout < 1:
             raise ValueError(f"no network can be built of {self}")
 
@@ -58,11 +59,12 @@ class Network:
 
     def build_generator(self, precision: str = "float32") -> keras.Model:
         """The generator, with fresh weights."""
-        return build_generator(self.classes, self.generator_width, PRECISIONS[precision])
+        return build_generator(self.classes, self.generator_width, PRECISIONS[precision], self.looks)
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
-        return build_discriminator(self.classes, self.discriminator_width, self.dropout, PRECISIONS[precision])
+        sizes = self.classes, self.discriminator_width, self.dropout
+        return build_discriminator(*sizes, PRECISIONS[precision], self.looks)
 
 
 class StepSize(keras.optimizers.schedules.LearningRateSchedule):
@@ -94,7 +96,8 @@ class SignGan:
     Args:
         network: sizes of the networks.
         images: uint8 (N, 32, 32, 3), the real images, kept whole in the device's memory.
-        labels: integers (N,), from 0 to `network.classes` - 1; classes are drawn evenly.
+        labels: integers (N,), class + classes * look (see `gan.networks.dcgan.build_generator`); classes are drawn
+            evenly, and the looks of a class as often as it has images of them.
         batch_size: real images an iteration, as many generated ones.
         generator_lr: step size of Adam for the generator at the start (see `StepSize`).
         discriminator_lr: the same for the discriminator.
@@ -117,7 +120,8 @@ class SignGan:
         # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self._drawn = draws.EvenDraw(images, labels, network.classes)
+        self._drawn = draws.EvenDraw(images, labels, network.classes * network.looks)
+        self._of_looks = _cumulated(np.bincount(labels, minlength=network.classes * network.looks), network.looks)
 
     def parts(self) -> dict[str, list]:
         """Everything that training changes, by name: lists of variables."""
@@ -184,6 +188,11 @@ class SignGan:
             return draws.key(self.seed, iteration, purpose)
 
         labels = tf.random.stateless_uniform((self.batch_size,), key("labels"), 0, self.network.classes, tf.int32)
+        classes, looks = labels, self.network.looks
+        if looks > 1:
+            place = tf.random.stateless_uniform((self.batch_size, 1), key("looks"))
+            look = tf.reduce_sum(tf.cast(place >= tf.gather(self._of_looks, classes), tf.int32), axis=1)
+            labels = classes + self.network.classes * look
         real = augment(self._drawn.of(labels, key("images")), key("augment real"))
         latents = draws.latents(self.batch_size, LATENT, key("latents"))
         draws.set_dropout(self.discriminator, key("dropout"))
@@ -194,12 +203,12 @@ class SignGan:
             shown = tf.concat([real, augment(generated, key("augment generated"))], axis=0)
             twice = tf.concat([labels, labels], axis=0)
             logits = self.discriminator(shown, training=True)
-            on_real, on_generated = tf.split(pick_logits(logits, twice), 2)
+            on_real, on_generated = tf.split(pick_logits(logits, twice, looks), 2)
             generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
             discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
             class_losses = []
             if self.network.classes > 1:
-                class_losses = [losses.class_loss(class_logits(each), labels) for each in tf.split(logits, 2)]
+                class_losses = [losses.class_loss(class_logits(each, looks), classes) for each in tf.split(logits, 2)]
                 seen = tf.cast(iteration, tf.float32) * self.batch_size
                 fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
                 total_loss += CLASS_WEIGHT * fading * class_losses[0]
@@ -223,7 +232,8 @@ class SignGan:
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
                 inner.watch(images)
-                total = tf.reduce_sum(pick_logits(self.discriminator(images, training=True), labels))
+                logits = self.discriminator(images, training=True)
+                total = tf.reduce_sum(pick_logits(logits, labels, self.network.looks))
             # The mean over both halves is half of R1 + R2.
             penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
             loss = PENALTY / 2 * PENALTY_EVERY * penalty
@@ -239,3 +249,14 @@ class SignGan:
         step = 1 - tf.pow(0.5, self.batch_size / half_life)
         for averaged, current in zip(self.averaged.variables, self.generator.variables, strict=True):
             averaged.assign_add(step * (current - averaged))
+
+
+def _cumulated(counts: np.ndarray, looks: int):
+    """float32 (classes, looks - 1): shares of a class's images up to each of its looks but the last.
+
+    Args:
+        counts: integers (looks * classes,), images by look and class.
+        looks: how many there are.
+    """
+    shares = counts.reshape(looks, -1) / np.maximum(counts.reshape(looks, -1).sum(axis=0), 1)
+    return tf.constant(np.cumsum(shares, axis=0)[:-1].T, tf.float32)

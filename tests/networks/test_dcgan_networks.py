@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.networks.dcgan import LATENT, build_discriminator, build_generator, class_logits, pick_logits
+from gan.networks.dcgan import EMBEDDING, LATENT, build_discriminator, build_generator, class_logits, pick_logits
 
 WIDTH = 4
 
@@ -71,6 +71,33 @@ def test_the_picked_logit_is_that_of_being_real_and_that_of_the_class() -> None:
     of_one_class = np.asarray(pick_logits(logits[:, :1], ids(2, 0, 1)))
     assert of_one_class.tolist() == [[1], [2], [-1]], "labels make no difference"
     assert np.asarray(class_logits(logits)).tolist() == [[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]]
+
+
+def test_a_look_is_added_to_whatever_class_it_is_of() -> None:
+    logits = tf.constant([[1000.0, 100, 200, 300, -1, -2, -3, 10, 20]] * 3)
+    assert np.asarray(pick_logits(logits, ids(2, 3, 4), looks=2))[:, 0].tolist() == [1310, 1120, 1220]
+    assert np.asarray(class_logits(logits, looks=2)).tolist() == [[-1, -2, -3]] * 3
+    assert build_discriminator(3, 4, looks=2).output_shape == (None, 9)
+
+
+def test_a_generator_adds_the_embedding_of_the_look_to_that_of_the_class(tmp_path) -> None:
+    model = build_generator(3, 4, looks=2)
+    latent = np.random.default_rng(0).standard_normal((1, LATENT)).astype(np.float32)
+
+    def made(of_class, look):
+        return np.asarray(model([latent, ids(of_class + 3 * look)]))
+
+    classes, looks = (model.get_layer(name).embeddings for name in ("embedding", "look"))
+    assert classes.shape == (3, EMBEDDING) and looks.shape == (2, EMBEDDING)
+    before = made(1, 1)
+    classes.assign(np.random.default_rng(1).standard_normal((3, EMBEDDING)))
+    looks.assign(np.random.default_rng(2).standard_normal((2, EMBEDDING)))
+    assert (made(1, 0) != made(1, 1)).any() and (made(1, 1) != before).any()
+    looks.assign(np.stack([looks[1], looks[1]]))
+    np.testing.assert_array_equal(made(1, 0), made(1, 1))
+    model.save(tmp_path / "generator.keras")
+    again = keras.models.load_model(tmp_path / "generator.keras", safe_mode=True)
+    np.testing.assert_array_equal(np.asarray(again([latent, ids(4)])), made(1, 1))
 
 
 def test_the_picked_logit_has_a_gradient_to_its_class_alone() -> None:

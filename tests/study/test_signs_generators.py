@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gan.balance import balancing
+from gan.data import drawn
 from gan.data.gtsrb import read_signs
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import CLASSES, Signs
@@ -47,22 +48,30 @@ def world(tmp_path, monkeypatch, signs_folder):
     monkeypatch.setattr(signs_generators.tracking, "newest_of", newest_of)
     monkeypatch.setattr(signs_generators.tracking, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
     made.good_run = good_run
-    made.generators = Generators(tmp_path, signs, 5, "float32", "", train, made.said.append)
+    made.generators = Generators(tmp_path, signs, 5, "float32", 0, "", train, made.said.append)
     return made
 
 
 def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> None:
     goodrun, made = world.generators.of("2", 1, world.cut)
-    ((data, iterations, seed, whole, precision, before),) = world.calls
-    assert (iterations, seed, whole, precision, before) == (5, 1, True, "float32", "")
+    ((data, iterations, seed, whole, precision, drawn, before),) = world.calls
+    assert (iterations, seed, whole, precision, drawn, before) == (5, 1, True, "float32", 0, "")
     assert read_signs(Path(data) / "train.p").digest() == world.cut.digest()
     assert [path.name for path in Path(data).iterdir()] == ["train.p"]
     assert (goodrun.iteration, made.iteration) == (5, 5) and made.minutes >= 0 and len(made.weights) == 16
     # What the run will say of its data is what is looked for next time.
     learned = select(SignSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
     assert world.asked[0] == {
-        "data_digest": learned.digest(), "class_val": "all", "seed": "1", "iterations": "5", "judge_iterations": "0"
+        "data_digest": learned.digest(), "class_val": "all", "seed": "1", "iterations": "5", "judge_iterations": "0",
+        "drawn": "0",
     }  # fmt: skip
+
+
+def test_a_generator_that_learns_drawings_is_another_one(world) -> None:
+    world.generators._drawn = 7
+    world.generators.of("2", 0, world.cut)
+    assert world.calls[0][5] == 7 and world.asked[0]["drawn"] == "7"
+    assert "2-0-drawn7" in (world.folder / "generators.json").read_text()
 
 
 def test_the_generator_of_all_data_leaves_the_held_out_tracks_out(world, signs_folder) -> None:
@@ -176,7 +185,8 @@ TRAINING = Signs.of(
 
 
 def make(folder: Path, **changed):
-    given = {"source": (None, MADE), "training": TRAINING, "target": 0, "quality": 0.5, "steps": 7, "words": "x"}
+    given = {"source": (None, MADE), "training": TRAINING, "drawn": 0, "target": 0, "quality": 0.5, "steps": 7}
+    given["words"] = "x"
     return pool(folder, **given | changed)
 
 
@@ -188,6 +198,14 @@ def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tm
     drawn, kept, *thrown = fates
     assert kept[:3].tolist() == [0, 26, 0] and drawn[1] > 26 and drawn[2] >= balancing.LIMIT * 16
     np.testing.assert_array_equal(drawn, kept + np.sum(thrown, axis=0))
+
+
+def test_what_sorts_has_learned_the_drawings_that_the_generator_has(tmp_path, sorting, monkeypatch) -> None:
+    monkeypatch.setattr(drawn, "MORE_AT_ONCE", 4)
+    assert make(tmp_path, drawn=3).identity["sorted_drawn"] == 3
+    ((learned, _),) = sorting
+    np.testing.assert_array_equal(learned.counts(), TRAINING.counts() + 3)
+    np.testing.assert_array_equal(learned.images[: len(TRAINING)], TRAINING.images)
 
 
 def test_quality_0_keeps_all_and_asks_nobody(tmp_path, sorting) -> None:

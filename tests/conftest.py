@@ -73,8 +73,8 @@ def narrow(patch):
     patch.setattr(classifier, "build_classifier", small)
 
     class Narrow(dcgan.Network):
-        def __init__(self, classes, generator_width=8, discriminator_width=8, dropout=0.25):
-            super().__init__(classes, generator_width, discriminator_width, dropout)
+        def __init__(self, classes, generator_width=8, discriminator_width=8, dropout=0.25, looks=1):
+            super().__init__(classes, generator_width, discriminator_width, dropout, looks)
 
     patch.setattr(dcgan, "Network", Narrow)
 

@@ -56,6 +56,7 @@ def newest(kind: str):
         ({"steps": -1}, "steps is from 1 to 1000000, or 0"),
         ({"batch_size": 1}, "batch_size is from 2 to 4096"),
         ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
+        ({"gan_drawn": -1}, "gan_drawn is from 0 to 10000"),
         ({"gan_seeds": 6}, "gan_seeds is from 1 to seeds (5)"),
         ({"quality": 1.0}, "quality is from 0 to below 1"),
         ({"precision": "half"}, "precision is float32 or bfloat16"),

@@ -326,7 +326,7 @@ LOOKS = Network(classes=3, generator_width=4, discriminator_width=4, looks=2)
 
 @pytest.fixture(scope="module")
 def two_looks() -> Recorded:
-    """Iterations with three classes: class 0 photographed only, 1 in both looks, 2 once photographed, 9 times drawn."""
+    """Iterations of three classes: class 0 photographed only, 1 in both looks, 2 once photographed, 9 times drawn."""
     seen, labels = Recorded(), np.repeat([0, 1, 2, 4, 5], [8, 5, 1, 5, 9])
     trained = build(LOOKS, labels, batch_size=300)
     draw, pick, of_classes = trained._drawn.of, dcgan.pick_logits, dcgan.losses.class_loss
@@ -374,9 +374,9 @@ def test_samples_are_in_the_first_look() -> None:
     before = trained.sample()
     assert before.shape == (6, 32, 32, 3)
     looks = trained.averaged.get_layer("look").embeddings
-    looks.assign(looks + [[0.0], [9.0]])
+    looks.assign_add(np.repeat([[0.0], [9.0]], 64, axis=1))
     np.testing.assert_array_equal(trained.sample(), before)
-    looks.assign(looks + [[9.0], [0.0]])
+    looks.assign_add(np.repeat([[9.0], [0.0]], 64, axis=1))
     assert (trained.sample() != before).any()
 
 

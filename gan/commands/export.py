@@ -82,6 +82,8 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
 
     about = goodrun.about
     settings = " ".join(f"--{name} {value}" for name, value in about.config.items() if value != "")
+    drawn = about.config.get("drawn", 0)
+    besides = f"; and {drawn} drawn signs of each class, as another look" if drawn else ""
     lines = [
         "# Model card: generator of traffic signs",
         "",
@@ -91,7 +93,7 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         "- What it is for: more 32x32 images of traffic signs to train classifiers with. It is not for showing "
         "what a sign looks like: some images are wrong.",
         f"- Data: {about.data['images']} images (mirror images that are signs among them), digest "
-        f"{about.data['digest']}.",
+        f"{about.data['digest']}{besides}.",
         f"- Licence of the data: {licence}",
         f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
         "",

@@ -1,5 +1,6 @@
 """Exporting a good run: small weights that generate the same images, nearly, and a card that tells the truth."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from evaluate import EvaluateConfig
 from evaluate import main as evaluate
 from gan import command_line, tracking
-from gan.commands.export import CARD, ExportConfig, main
+from gan.commands.export import CARD, ExportConfig, card, main
 from gan.generating import Generator
 from gan.progress import progress
 
@@ -42,17 +43,24 @@ def test_card_holds_the_run_the_licence_and_the_scores(archive, tmp_path):
     reference, folder = f"{archive.run_id}/60", str(tmp_path / "evaluated")
     evaluate(EvaluateConfig(goodrun_ref=reference, count=5, output=folder, scores="pixels"))
     main(ExportConfig("17", reference, folder, "free for all", str(tmp_path / "out")))
-    card = (tmp_path / "out" / CARD).read_text()
-    assert archive.run_id in card and "free for all" in card and "--data drawn" in card
+    text = (tmp_path / "out" / CARD).read_text()
+    assert archive.run_id in text and "free for all" in text and "--data drawn" in text
     scores = json.loads((Path(folder) / "scores.json").read_text())["overall"]
-    assert f"| diversity | {scores['diversity']:.4g} | {scores['diversity_floor']:.4g} |" in card
-    assert "5 images a class" in card
+    assert f"| diversity | {scores['diversity']:.4g} | {scores['diversity_floor']:.4g} |" in text
+    assert "5 images a class" in text
+
+
+def test_card_tells_of_the_drawings_that_were_learned(archive):
+    goodrun = tracking.resolve(f"{archive.run_id}/60", "dcgan", "17")
+    assert "drawn signs" not in card(goodrun, None, "free")
+    about = dataclasses.replace(goodrun.about, config=goodrun.about.config | {"drawn": 300})
+    assert "300 drawn signs of each class" in card(dataclasses.replace(goodrun, about=about), None, "free")
 
 
 def test_card_without_an_evaluation_claims_no_scores(archive, tmp_path):
     main(ExportConfig("17", f"{archive.run_id}/60", output=str(tmp_path / "out")))
-    card = (tmp_path / "out" / CARD).read_text()
-    assert "No scores" in card and "| diversity" not in card
+    text = (tmp_path / "out" / CARD).read_text()
+    assert "No scores" in text and "| diversity" not in text
 
 
 def test_what_is_refused(archive, tmp_path, capsys):

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from PIL import Image
@@ -16,6 +18,7 @@ from PIL import Image
 from gan.command_line import parse, run
 from gan.commands import prepare_scenes
 from gan.commands.prepare import PrepareConfig, main
+from gan.data import scene_writing
 from gan.data.cityscapes import FINE_ZIP, PHOTOS_ZIP
 from gan.data.scene_folders import PARTS, PREPARED, PREPARING
 from gan.data.scenes import open_scenes
@@ -192,16 +195,18 @@ def test_too_little_room(folder: Path, capsys: pytest.CaptureFixture, monkeypatc
 def test_a_disk_that_fills_up_meanwhile(
     folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, written = Path.write_bytes, []
+    whole, written = scene_writing.replacing, []
 
-    def full(self: Path, data: bytes) -> int:
-        written.append(self)
-        if len(written) > 12:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return whole(self, data)
+    @contextlib.contextmanager
+    def full(path: Path, synced: bool) -> Iterator[BinaryIO]:
+        with whole(path, synced) as file:
+            written.append(path)
+            if len(written) > 12:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield file
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
+        patch.setattr(scene_writing, "replacing", full)
         refused(capsys, "no space left to write dataset/", "--dataset", "pairs", "--source", "pairs.zip")
     kept = len((folder / "dataset" / PREPARING).read_text().splitlines()) - 1
     assert kept > 0 and not list((folder / "dataset").rglob("*.tmp"))

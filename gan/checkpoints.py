@@ -110,6 +110,8 @@ def load(path: Path, parts: dict[str, list]) -> About:
         found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
         for part, variables in parts.items():
             stored = [name for name in archive.files if name.startswith(f"{part}/")]
+            if not stored:
+                _require_more_than_weights(path, archive)
             if len(stored) != len(variables):
                 raise _other_network(path, part)
             for number, variable in enumerate(variables):
@@ -130,11 +132,15 @@ def require_trainable(path: Path) -> None:
         UserError: the file is damaged, or holds nothing but what is needed to generate.
     """
     with _opened(path) as archive:
-        if {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}:
-            raise UserError(
-                f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, or from "
-                "a run."
-            )
+        _require_more_than_weights(path, archive)
+
+
+def _require_more_than_weights(path: Path, archive) -> None:
+    if {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}:
+        raise UserError(
+            f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, or from a "
+            "run."
+        )
 
 
 def whole(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from gan.augmentation.pairs import Photos
 from gan.data.scenes import SceneSet, open_scenes
 from gan.errors import UserError
 from gan.scoring.agreeing import Answers
+from gan.storage import sha256
 from gan.tracking import GoodRun
 from gan.training.presets import PHOTOS, SceneNetwork
 
@@ -42,8 +42,7 @@ class Restored:
 
     def origin(self) -> dict:
         """What the bytes of all pairs depend on."""
-        with self.goodrun.checkpoint.open("rb") as file:
-            weights = hashlib.file_digest(file, "sha256").hexdigest()
+        weights = sha256(self.goodrun.checkpoint)
         parts = {"training": self.scenes.training, "validation": self.scenes.validation, "test": self.scenes.test}
         data = {name: part.digest() for name, part in parts.items()}
         return self.traits() | {"weights": weights, "data": self.scenes.name, "digests": data}

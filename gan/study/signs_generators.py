@@ -5,7 +5,6 @@ that has seen no others either.
 """
 
 import dataclasses
-import hashlib
 import itertools
 import json
 import time
@@ -25,7 +24,7 @@ from gan.errors import UserError
 from gan.evaluation.signs_judge import train_judge
 from gan.generating import Generator
 from gan.progress import progress
-from gan.storage import replacing
+from gan.storage import replacing, sha256
 from gan.study.cells import Stopped, kept_arrays
 from gan.study.signs_arms import FULL, missing_images
 from gan.tracking import GoodRun
@@ -220,9 +219,7 @@ class Generators:
         return str(folder)
 
     def _made(self, goodrun: GoodRun, minutes: float) -> Made:
-        with goodrun.checkpoint.open("rb") as file:
-            weights = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-        return Made(goodrun.run_id, goodrun.iteration, minutes, weights)
+        return Made(goodrun.run_id, goodrun.iteration, minutes, sha256(goodrun.checkpoint)[:16])
 
     def _minutes(self, key: str, known: bool) -> float:
         """Minutes of training so far, NaN where that is not known; 0 for a training that begins."""

@@ -1,15 +1,26 @@
 """Every form of goodrun_ref, what is refused, and the archive's own promises."""
 
+import contextlib
 import dataclasses
 import json
 import math
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import urllib.request
 from pathlib import Path
 
 import keras
 import mlflow
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from gan import checkpoints, tracking
 from gan.checkpoints import About
@@ -56,6 +67,74 @@ def tiny():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.name = "generator"
     return model
+
+
+# --- where a checkpoint of a run is read
+
+
+def test_of_a_store_on_this_machine_no_copy_is_made(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert resolve(archive.run_id).checkpoint.samefile(stored(archive.run_id, 60))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
+    (workplace / "temporary").mkdir()
+    program = """
+        import dataclasses, numpy, pathlib, tempfile, gan.tracking as tracking
+        from gan import checkpoints
+        from gan.checkpoints import About
+        Config = dataclasses.make_dataclass("Config", [("class_val", str)])
+        with tracking.archived_run("dcgan", "served", Config("17")) as run:
+            data = {"name": "drawn", "digest": "0" * 16, "images": 5}
+            about = About("dcgan", "17", 20, {"classes": 1}, {}, data, run.id)
+            run.checkpoint(about, {"averaged": [numpy.arange(3.0)]})
+        found = tracking.resolve(run.id, "dcgan", "17").checkpoint
+        assert pathlib.Path(tempfile.gettempdir()) in found.parents, found
+        assert checkpoints.whole(found)
+        print(run.id)
+    """
+    with mlflow_server(workplace) as address:
+        environment = os.environ | {"MLFLOW_TRACKING_URI": address, "TMPDIR": str(workplace / "temporary")}
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            cwd=workplace,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()[-1]) == 32
+    assert not list((workplace / "temporary").rglob("*.npz"))
+
+
+@contextlib.contextmanager
+def mlflow_server(folder):
+    """The address of an MLflow server with an archive of its own in a folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", address.partition(":")[2]),
+            *("--backend-store-uri", "sqlite:///served.db", "--artifacts-destination", "served"),
+        ],
+        cwd=folder,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as server:
+        try:
+            for _ in range(240):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://{address}/health", timeout=5).close()
+                    break
+                time.sleep(0.5)
+            yield f"http://{address}"
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
 
 
 # --- the forms of a reference

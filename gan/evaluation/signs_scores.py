@@ -40,16 +40,15 @@ def score(
         inception: gives ImageNet features, for the score that uses them; None leaves it out.
     """
     training, held_out = cut(real.train)
-    judge = judge_of(real, judge_iterations, say) if judge_iterations else None
-    if judge is None:
+    if not judge_iterations:
         evaluation.take(pixel_scores(evaluation.generated(), training, class_ids))
     else:
-        evaluation.score(SignScorer(judge, training, held_out, class_ids))
-    if judge is not None and class_ids == list(range(CLASSES)):
-        taught = _taught(generator, seed + 1, judge_iterations)
-        known = agreement(taught(held_out.images)[1], held_out.labels)
-        usual = agreement(judge(held_out.images)[1], held_out.labels)
-        evaluation.add_scores({"gan_train": known.macro, "gan_train_floor": usual.macro})
+        scorer = SignScorer(judge_of(real, judge_iterations, say), training, held_out, class_ids)
+        evaluation.score(scorer)
+        if class_ids == list(range(CLASSES)):
+            taught = _taught(generator, seed + 1, judge_iterations)
+            known = agreement(taught(held_out.images)[1], held_out.labels)
+            evaluation.add_scores({"gan_train": known.macro, "gan_train_floor": scorer.usual().macro})
     if inception is not None:
         evaluation.add_scores(_inception(inception, evaluation.generated(), training, held_out, class_ids))
 

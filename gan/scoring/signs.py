@@ -10,7 +10,7 @@ from gan.data.spread import spread_over
 from gan.scoring import neighbours
 from gan.scoring.copying import closest_pairs, copying_statistic
 from gan.scoring.fidelity import frechet_distance, kernel_distance, manifold_scores
-from gan.scoring.verdicts import agreement
+from gan.scoring.verdicts import Agreement, agreement
 
 RANKED_BY = "fid_held_out"  # what checkpoints of signs are compared by; lower is better
 RARE = 10  # the so many smallest classes are "rare"
@@ -124,6 +124,10 @@ class SignScorer:
                 scores[f"fid_{part}"] = frechet_distance(made, sample)
         return scores
 
+    def usual(self) -> Agreement:
+        """What the judge makes of the held-out images, at least one: the floor of what it makes of generated ones."""
+        return agreement(self._answers_of("held_out")[1], self.held_out.labels)
+
     def full(self, generated: Signs) -> Scores:
         """All scores.
 
@@ -135,7 +139,7 @@ class SignScorer:
         overall = {"gan_test": verdicts.overall}
         classes = {k: {"gan_test": float(verdicts.per_class[k])} for k in self.class_ids}
         if len(self.held_out):
-            usual = agreement(self._answers_of("held_out")[1], self.held_out.labels)
+            usual = self.usual()
             overall["gan_test_floor"] = usual.overall
             for k in self.class_ids:
                 if np.isfinite(usual.per_class[k]):

@@ -1,9 +1,9 @@
 """Generate from a good run, of signs or of street scenes, and show it beside what is real."""
 
+import contextlib
 import dataclasses
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
@@ -52,7 +52,7 @@ def main(config: EvaluateConfig) -> None:
     """Restore -> generate -> score -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import tracking
-    from gan.storage import digests, fill_folder, made_before, require_writable
+    from gan.storage import digests, fill_folder, made_before, require_writable, room, unfinished
 
     goodrun = tracking.resolve_any(config.goodrun_ref, {"dcgan": config.class_val, "pix2pix": ""}, one_of_all=True)
     if goodrun is None:
@@ -61,16 +61,13 @@ def main(config: EvaluateConfig) -> None:
     origin = {"run": goodrun.run_id, "iteration": goodrun.iteration} | subject.origin()
     output = Path(os.path.realpath(config.output or Path("images/evaluate") / subject.name))
     made_before(output, MANIFEST, origin)  # what this very command left is written again
-    room = output if output.exists() else output.parent
-    require_writable(room, subject.bytes)
+    require_writable(room(output), subject.bytes)
     curves = tracking.history(goodrun.run_id, CURVES)
 
     from gan.training.devices import make_deterministic
 
     make_deterministic()
-    with tempfile.TemporaryDirectory(dir=room, prefix=".evaluation-") as folder:
-        part = Path(folder) / output.name
-        part.mkdir()
+    with unfinished(output) as part:
         evaluation = subject.make(part)
         evaluation.write(part, curves)
         if evaluation.class_scores():
@@ -105,8 +102,10 @@ def hint(class_val: str) -> str:
     """Which good run a user may have meant."""
     from gan import tracking
 
-    newest = {"class_val " + class_val: tracking.newest_run("dcgan", class_val)}
-    newest["street scenes"] = tracking.newest_run("pix2pix", "")
+    newest = {}
+    with contextlib.suppress(UserError):  # there is no archive yet
+        newest = {"class_val " + class_val: tracking.newest_run("dcgan", class_val)}
+        newest["street scenes"] = tracking.newest_run("pix2pix", "")
     known = [f"the newest of {name} is {run_id}" for name, run_id in newest.items() if run_id]
     return ", ".join(known) or "`pretrained` comes with the project, or train one with train_dcgan.py"
 

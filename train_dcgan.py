@@ -76,6 +76,9 @@ def train(config: TrainConfig) -> tuple[str, int]:
     class_id = parse_class(config.class_val)
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
+        known = goodrun.about.config.get("drawn", 0)
+        if (known > 0) != (config.drawn > 0):
+            raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
         goodrun.require_more(config.iterations)
     signs = open_signs(config.data, None if config.judge_iterations else class_id)
     chosen = select(signs, class_id, config.use_test, config.use_held_out)
@@ -94,7 +97,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)
     images, labels = chosen.images, chosen.labels.astype(np.int32) if class_id is None else chosen.labels * 0
     if config.drawn:
-        drawings = drawn_signs(config.drawn, config.seed)
+        drawings = drawn_signs(np.full(CLASSES, config.drawn), config.seed)
         images = np.concatenate([images, drawings.images])
         labels = np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)])
 
@@ -110,7 +113,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     schedule = Schedule.of(config, goodrun)
     require_writable(Path.cwd(), schedule.space(trained.parts()))
 
-    data = {"name": signs.name, "digest": chosen.digest(), "images": len(chosen)}
+    data = checkpoints.About.of_data(signs.name, chosen.digest(), len(chosen), goodrun and goodrun.about)
     about = checkpoints.About(
         "dcgan", config.class_val, schedule.start, dataclasses.asdict(network),
         dataclasses.asdict(config) | {"precision": precision}, data, "",

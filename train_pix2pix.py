@@ -126,10 +126,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
     sheet = sample_sheet(network, shown)
     require_writable(Path.cwd(), schedule.space(trained.parts(), 3 * sheet(trained.sample()).nbytes))
 
-    data = {"name": scenes.name, "digest": scenes.training.digest(), "images": len(scenes.training)}
-    if goodrun:  # scenes of another data set that the good run has learned are known to this one too
-        earlier = goodrun.about.data
-        data["learned_before"] = sorted({*earlier.get("learned_before", []), earlier["digest"]} - {data["digest"]})
+    digest = scenes.training.digest()
+    data = checkpoints.About.of_data(scenes.name, digest, len(scenes.training), goodrun and goodrun.about)
     about = checkpoints.About(
         "pix2pix", "", schedule.start, network.describe(), dataclasses.asdict(config) | {"precision": precision},
         data, "",

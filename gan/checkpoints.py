@@ -52,6 +52,13 @@ class About:
         """Whether the weights have seen the training data of this digest, and no other before it."""
         return self.data.get("digest") == digest and not self.data.get("learned_before")
 
+    @staticmethod
+    def of_data(name: str, digest: str, images: int, before: "About | None") -> dict[str, Any]:
+        """The field `data`: what is learned now, and the digests of all other data that the weights knew before."""
+        data: dict[str, Any] = {"name": name, "digest": digest, "images": images}
+        earlier = {*before.data.get("learned_before", []), before.data["digest"]} - {digest} if before else set()
+        return data | ({"learned_before": sorted(earlier)} if earlier else {})
+
     def differences(self, before: "About") -> list[str]:
         """What matters for the weights to come and is not as it was, in words."""
         pairs = {
@@ -135,8 +142,22 @@ def require_trainable(path: Path) -> None:
         _require_more_than_weights(path, archive)
 
 
+def generates_only(path: Path) -> bool:
+    """Whether a checkpoint holds what is needed to generate, and nothing to train on.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with _opened(path) as archive:
+        return _holds_weights_only(archive)
+
+
+def _holds_weights_only(archive) -> bool:
+    return {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}
+
+
 def _require_more_than_weights(path: Path, archive) -> None:
-    if {name.partition("/")[0] for name in archive.files} == {"about", WEIGHTS}:
+    if _holds_weights_only(archive):
         raise UserError(
             f"{path} holds weights to generate from and nothing to train on; start without goodrun_ref, or from a "
             "run."
@@ -252,6 +273,8 @@ def _plausible(about: About) -> bool:
         and 0 <= about.iteration <= MOST_ITERATIONS
         and all(isinstance(about.data.get(name), str) for name in ("name", "digest"))
         and type(about.data.get("images")) is int
+        and isinstance(about.data.get("learned_before", []), list)
+        and all(isinstance(digest, str) for digest in about.data.get("learned_before", []))
     )
 
 

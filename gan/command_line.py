@@ -97,7 +97,19 @@ def run(
             raise
         print(f"error: {sentence}", file=sys.stderr)
         status = 2
+    except Exception as error:
+        if not _of_the_archive(error):
+            raise
+        from gan.tracking.store import first_line
+
+        print(f"error: the archive says: {first_line(error)}", file=sys.stderr)
+        status = 2
     sys.exit(status)
+
+
+def _of_the_archive(error: Exception) -> bool:
+    known = sys.modules.get("mlflow.exceptions")
+    return known is not None and isinstance(error, known.MlflowException)
 
 
 class _Terminated(KeyboardInterrupt):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from gan import checkpoints
-from gan.data.signs import to_uint8
+from gan.data.signs import CLASSES, to_uint8
+from gan.errors import UserError
 from gan.networks.dcgan import LATENT
 from gan.tracking import GoodRun
 from gan.training.dcgan import Network
@@ -23,6 +24,8 @@ class Generator:
 
     def __init__(self, goodrun: GoodRun):
         self.network = Network.restored(goodrun.about.network)
+        if self.network.classes != (CLASSES if goodrun.about.class_val == "all" else 1):
+            raise UserError(f"{goodrun.checkpoint} is no checkpoint of this project: its classes do not fit.")
         self._model = self.network.build_generator()
         checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: self._model.variables})
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ def start(program: str) -> str:
         program: a script of the project ("evaluate.py"), one of its modules ("gan.commands.study"), or another
             program of the environment ("mlflow").
     """
-    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    store = shown(os.environ.get("MLFLOW_TRACKING_URI", ""))
     elsewhere = store not in ("", f"sqlite:///{Path('mlflow.db').resolve()}")
     # `mlflow run PROJECT` starts the program in the project's folder and keeps the archive where the user stands.
     here = Path.cwd() == ROOT and not elsewhere
@@ -38,6 +39,11 @@ def start(program: str) -> str:
     if (script or module) and elsewhere:
         line = f"MLFLOW_TRACKING_URI={shlex.quote(store)} {line}"
     return line
+
+
+def shown(uri: str) -> str:
+    """A text with the address of an archive, fit to be printed and kept: without the name and password in it."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "USER:PASSWORD@", uri)
 
 
 def code_version() -> str:

@@ -5,12 +5,15 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from gan.errors import UserError
+
+PART = ".unfinished-"
 
 
 def require_writable(folder: Path, free: int = 0) -> None:
@@ -73,6 +76,23 @@ def replacing(path: str | Path, synced: bool = True) -> Iterator[BinaryIO]:
             os.close(folder)
 
 
+@contextlib.contextmanager
+def unfinished(output: Path) -> Iterator[Path]:
+    """A folder, on the disk of `output`, to make in what `fill_folder` moves there; it is gone when the block ends.
+
+    `kill -9` leaves it behind, and `made_before` takes no notice of it.
+    """
+    with tempfile.TemporaryDirectory(dir=room(output), prefix=PART) as folder:
+        part = Path(folder) / output.name
+        part.mkdir()
+        yield part
+
+
+def room(output: Path) -> Path:
+    """A folder that is there, or can be made, on the disk that `output` will be on."""
+    return output if output.exists() else output.parent
+
+
 def fill_folder(part: Path, folder: Path) -> None:
     """Move a finished folder to its place; where there is one already, file by file into it.
 
@@ -118,10 +138,11 @@ def made_before(
     Raises:
         UserError: it holds anything else.
     """
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+    if not output.exists() or (output.is_dir() and all(path.name.startswith(PART) for path in output.iterdir())):
         return False
     try:
-        made, found = json.loads((output / manifest).read_text()), digests(output, manifest)
+        made = json.loads((output / manifest).read_text())
+        found = {name: digest for name, digest in digests(output, manifest).items() if not name.startswith(PART)}
         own = made["origin"] == origin and found.items() <= made["files"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         own = False

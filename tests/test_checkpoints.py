@@ -483,3 +483,22 @@ def test_nothing_goes_while_there_is_room_and_order_does_not_matter() -> None:
     assert thin_out([300, 100, 200], 2) == []
     assert thin_out([400, 100, 300, 200], 1) == thin_out([100, 200, 300, 400], 1)
     assert 400 not in thin_out([400, 100, 300, 200], 0)
+
+
+def test_the_data_that_was_learned_before_goes_along() -> None:
+    first = dataclasses.replace(ABOUT, data=About.of_data("a", "a" * 16, 5, None))
+    assert "learned_before" not in first.data and first.learned_only("a" * 16)
+    same = dataclasses.replace(ABOUT, data=About.of_data("a", "a" * 16, 5, first))
+    assert same.data == first.data
+    other = dataclasses.replace(ABOUT, data=About.of_data("b", "b" * 16, 5, first))
+    assert other.data["learned_before"] == ["a" * 16] and not other.learned_only("b" * 16)
+    back = About.of_data("a", "a" * 16, 5, other)
+    assert back["learned_before"] == ["b" * 16]
+
+
+@pytest.mark.parametrize("before", [5, "a" * 16, [5]])
+def test_a_history_that_is_none_is_refused(tmp_path, before) -> None:
+    path = tmp_path / checkpoints.file_name(7)
+    checkpoints.save(path, dataclasses.replace(ABOUT, data=ABOUT.data | {"learned_before": before}), {})
+    with pytest.raises(UserError, match="is no checkpoint of this project"):
+        checkpoints.read_about(path)

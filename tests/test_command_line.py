@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from gan.command_line import option, parse, require, run
 from gan.errors import UserError
@@ -181,6 +182,11 @@ def test_a_full_disk_is_one_line_that_names_the_file(ends: Callable, number: int
     assert text.startswith("error: no space left") and "bread.png" in text and text.count("\n") == 1
     status, text = ends(failing(OSError(number, os.strerror(number))))
     assert status == 2 and "None" not in text
+
+
+def test_what_the_archive_does_not_do_is_one_line(ends: Callable) -> None:
+    status, text = ends(failing(MlflowException("no answer from http://me:secret@host\nand pages more")))
+    assert (status, text) == (2, "error: the archive says: no answer from http://USER:PASSWORD@host\n")
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "input/output error"), ZeroDivisionError("a bug")])

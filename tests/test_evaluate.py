@@ -202,6 +202,20 @@ def test_without_a_reference_it_names_the_newest_run(archive, capsys):
     assert "train_dcgan.py" in refused(capsys, class_val=5)
 
 
+def test_without_a_reference_and_without_an_archive_the_weights_of_the_project_are_named(workplace, capsys):
+    assert "`pretrained` comes with the project" in refused(capsys)
+
+
+def test_scores_are_not_lost_to_the_same_command_without_the_data(archive, tmp_path, capsys):
+    reference, out = a_copy(archive, tmp_path / "run"), tmp_path / "out"
+    run(reference, str(out))
+    before = contents(out)
+    assert "scores.json" in before
+    options = {"goodrun_ref": reference, "count": 5, "scores": "pixels", "output": out}
+    assert "other files" in refused(capsys, **options, data="gone")
+    assert contents(out) == before
+
+
 def test_a_folder_with_other_files_is_left_alone(archive, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "00000.png").write_text("precious")
@@ -291,10 +305,16 @@ def test_a_good_run_of_another_class(archive, capsys):
 
 
 def test_a_changed_checkpoint_of_a_stranger(archive, tmp_path, capsys):
-    for network in ({"classes": 1, "generator_width": 10**9}, {"weights": "http://"}, {"classes": "x"}):
+    sizes = {"classes": 1, "generator_width": 10**9}, {"classes": 1, "generator_width": 1000}
+    for network in (*sizes, {"weights": "http://"}, {"classes": "x"}):
         reference = a_copy(archive, tmp_path / "run", network=network)
         error = refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
         assert "can't be built" in error
+
+
+def test_a_checkpoint_whose_network_knows_other_classes_than_it_says(archive, tmp_path, capsys):
+    reference = a_copy(archive, tmp_path / "run", network={"classes": 5})
+    assert "its classes do not fit" in refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
 
 
 def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys):

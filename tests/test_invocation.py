@@ -92,3 +92,19 @@ def test_the_code_version_is_a_commit_or_unknown(tmp_path, monkeypatch):
     assert invocation.code_version()
     monkeypatch.setattr(invocation, "ROOT", tmp_path)
     assert invocation.code_version() == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("postgresql://me:secret@host/db", "postgresql://USER:PASSWORD@host/db"),
+        ("error at http://me:se:cret@host:5000, no answer", "error at http://USER:PASSWORD@host:5000, no answer"),
+        ("http://host:5000/a@b", "http://host:5000/a@b"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("", ""),
+    ],
+)
+def test_a_password_in_an_address_is_not_shown(given, shown, monkeypatch):
+    assert invocation.shown(given) == shown
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    assert "secret" not in invocation.start("evaluate.py")

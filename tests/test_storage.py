@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 from gan.errors import UserError
-from gan.storage import digests, fill_folder, is_folder, locked, made_before, require_writable, sha256
+from gan.storage import (
+    PART,
+    digests,
+    fill_folder,
+    is_folder,
+    locked,
+    made_before,
+    require_writable,
+    sha256,
+    unfinished,
+)  # fmt: skip
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -161,3 +171,27 @@ def test_what_is_not_as_it_was_made_is_refused(made: Path, spoil: str) -> None:
         manifest.write_text("[]" if spoil == "list" else "{")
     with pytest.raises(UserError, match="holds other files already; name a folder that is new or empty"):
         made_before(made, "manifest.json", origin)
+
+
+def test_what_a_killed_program_left_unfinished_is_no_file_of_the_user(made: Path, tmp_path: Path) -> None:
+    for output in (made, tmp_path / "empty"):
+        left = output / f"{PART}x" / "photos"
+        left.mkdir(parents=True)
+        (left / "1.png").write_bytes(b"half")
+    assert made_before(made, "manifest.json", ORIGIN)
+    assert not made_before(tmp_path / "empty", "manifest.json", ORIGIN)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_is_unfinished_is_gone_unless_it_was_moved(tmp_path: Path, there: bool) -> None:
+    output = tmp_path / "out"
+    if there:
+        output.mkdir()
+    with pytest.raises(KeyError), unfinished(output) as part:
+        (part / "1.png").write_bytes(b"half")
+        raise KeyError
+    assert [path.name for path in tmp_path.rglob("*")] == ["out"] * there
+    with unfinished(output) as part:
+        (part / "1.png").write_bytes(b"whole")
+        fill_folder(part, output)
+    assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["out", "1.png"]

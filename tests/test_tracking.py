@@ -2,15 +2,16 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import math
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 import urllib.request
@@ -21,6 +22,7 @@ import mlflow
 import numpy as np
 import pytest
 from conftest import ROOT
+from mlflow.exceptions import MlflowException
 
 from gan import checkpoints, tracking
 from gan.checkpoints import About
@@ -72,10 +74,67 @@ def tiny():
 # --- where a checkpoint of a run is read
 
 
-def test_of_a_store_on_this_machine_no_copy_is_made(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_of_a_store_on_this_machine_no_copy_is_made(archive):
     assert resolve(archive.run_id).checkpoint.samefile(stored(archive.run_id, 60))
-    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_that_the_run_lets_go_of_can_still_be_read(workplace):
+    with tracking.archived_run("dcgan", "still training", Config("17")) as run:
+        for iteration in (20, 30):
+            keep(run, iteration)
+        found = resolve(f"{run.id}/20")
+        run.drop([20])
+        keep(run, 40)
+        assert checkpoints.read_about(found.checkpoint).iteration == 20
+        assert checkpoints.read_about(resolve(run.id).checkpoint).iteration == 40
+
+
+def test_on_another_disk_the_file_of_the_store_is_read(archive, monkeypatch):
+    def refuse(*given):
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert resolve(archive.run_id).checkpoint == stored(archive.run_id, 60).resolve()
+
+
+def test_files_that_the_archive_does_not_give_are_told_in_a_sentence(archive, monkeypatch):
+    def refuse(*given, **options):
+        raise MlflowException("the server is gone")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", refuse)
+    with pytest.raises(UserError, match=r"checkpoint-00000060.npz of run .* can't be read: the server is gone"):
+        resolve(f"{archive.run_id}/60")
+    monkeypatch.setattr(mlflow.MlflowClient, "list_artifacts", refuse)
+    with pytest.raises(UserError, match=r"the files of run .* can't be listed: the server is gone"):
+        resolve(archive.run_id)
+    assert tracking.newest_of("dcgan", {}) is None  # and no error: the next run may have what is looked for
+
+
+def test_an_archive_in_a_folder_with_spaces(workplace, monkeypatch):
+    folder = workplace / "my signs (1), ü"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    try:
+        with tracking.archived_run("dcgan", "here", Config("17")) as run:
+            keep(run, 20)
+        assert resolve(run.id).iteration == 20
+        assert (folder / "mlflow.db").is_file() and [path.name for path in workplace.iterdir()] == [folder.name]
+        assert "--backend-store-uri" not in tracking.browse_hint(run.id)
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+def test_an_archive_whose_files_a_server_keeps(workplace):
+    store.prepare()
+    engine = sqlite3.connect("mlflow.db")
+    with engine:
+        engine.execute("update experiments set artifact_location = 'mlflow-artifacts:/0'")
+    engine.close()
+    with (
+        pytest.raises(UserError, match="start the server, and set MLFLOW_TRACKING_URI to its address"),
+        tracking.archived_run("dcgan", "here", Config("17")),
+    ):
+        pass
 
 
 @pytest.mark.slow

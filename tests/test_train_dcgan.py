@@ -21,6 +21,7 @@ from PIL import Image
 import train_dcgan
 from gan import checkpoints, command_line, session, tracking
 from gan.tracking import goodruns
+from tests.made_up_goodrun import write_goodrun
 from train_dcgan import TrainConfig
 
 WITHOUT_JUDGE = ["--data", DATA, "--judge_iterations", "0"]
@@ -282,6 +283,15 @@ def test_another_learning_rate_on_resume_is_said(archive, small_networks, capsys
     assert f"going on with another generator_lr: {before} before, 0.0001 now" in capsys.readouterr().out
 
 
+def test_what_was_learned_before_is_known_of_the_weights_that_go_on(archive, small_networks, capsys):
+    run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=archive.run_id, use_held_out=True))
+    assert "going on with another data (digest)" in capsys.readouterr().out
+    before = tracking.resolve(archive.run_id, "dcgan", "17").about
+    about = tracking.resolve(run_id, "dcgan", "17").about
+    assert about.data["learned_before"] == [before.data["digest"]]
+    assert not about.learned_only(about.data["digest"]) and before.learned_only(before.data["digest"])
+
+
 def test_a_kept_number_of_checkpoints_besides_the_latest(workplace, small_networks):
     run_id, _ = train_dcgan.train(quick(iterations=100, checkpoint_interval=10, keep_checkpoints=2))
     kept = tracking.checkpoint_names(run_id)
@@ -507,6 +517,16 @@ def test_a_good_run_of_another_class(archive, capsys):
 def test_a_good_run_of_another_network(archive, capsys):
     # The fixture's networks are narrow ones, the script's own are not.
     assert "another network" in bad_reference(capsys, archive.run_id, iterations=100)
+
+
+def test_a_good_run_that_knows_drawings_and_one_that_does_not(workplace, capsys):
+    reference = write_goodrun(workplace / "a", config={"drawn": 300})
+    assert "has learned 300 drawn signs of each class; give drawn=300." in bad_reference(
+        capsys, reference, class_val="all"
+    )
+    reference = write_goodrun(workplace / "b")
+    error = bad_reference(capsys, reference, class_val="all", drawn=5)
+    assert "has learned 0 drawn signs of each class; give drawn=0." in error
 
 
 def test_weights_that_only_generate_are_not_gone_on_from(archive, small_networks, tmp_path, monkeypatch, capsys):

@@ -6,7 +6,6 @@ uv run python -m gan.commands.augment_scenes --goodrun_ref RUN --count 500
 import dataclasses
 import os
 import re
-import tempfile
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
@@ -52,7 +51,7 @@ def main(config: AugmentConfig) -> None:
     from gan.augmentation.folder import MANIFEST
     from gan.augmentation.networks import restore
     from gan.augmentation.pairs import parse_classes
-    from gan.storage import made_before, require_writable
+    from gan.storage import made_before, require_writable, room, unfinished
 
     good = restore(config.goodrun_ref, config.data)
     scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size
@@ -67,10 +66,9 @@ def main(config: AugmentConfig) -> None:
     if made_before(output, MANIFEST, origin):
         print(f"{output} holds these very pairs already.")
         return
-    room = output if output.exists() else output.parent
     real = len(scenes.validation) + len(scenes.test) + config.with_real * len(scenes.training)
     twice = 2 if config.zipped else 1
-    require_writable(room, twice * (config.count + real) * width * height * PIXEL_BYTES)
+    require_writable(room(output), twice * (config.count + real) * width * height * PIXEL_BYTES)
 
     from gan.augmentation.folder import Shelf, write_manifest
     from gan.augmentation.making import make
@@ -80,8 +78,8 @@ def main(config: AugmentConfig) -> None:
     from gan.training.devices import make_deterministic
 
     make_deterministic()
-    with tempfile.TemporaryDirectory(dir=room, prefix=".augmenting-") as folder:
-        shelf = Shelf(Path(folder) / "shelf", scenes, config.seed, good.traits())
+    with unfinished(output) as part:
+        shelf = Shelf(part.with_name(f"{part.name}.shelf"), scenes, config.seed, good.traits())
         made = make(
             good, classes, config.count, config.seed, config.agreement, config.segmenter_iterations, say, shelf.add
         )
@@ -91,7 +89,6 @@ def main(config: AugmentConfig) -> None:
                 f"of {tally.tries} tries no pair agreed with its label map enough to be kept; use a good run that "
                 f"was trained longer, or ask for less with --agreement (it is {config.agreement})."
             )
-        part = Path(folder) / output.name
         words = f"Generated from iteration {goodrun.iteration} of run {goodrun.run_id}, seed {config.seed}"
         shelf.write(part, {"source": words}, (width, height), config.with_real, config.zipped)
         gallery.write(part, f"{words}; label maps made from the training part of {scenes.name}.", keep, usual, tally)

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import shlex
-import tempfile
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
@@ -54,7 +53,7 @@ def main(config: BalanceConfig) -> None:
     from gan.balance import files as balance_files
     from gan.balance.balancing import pickled_size, wanted
     from gan.data.pickles import MAX_BYTES
-    from gan.storage import fill_folder, made_before, require_writable
+    from gan.storage import fill_folder, made_before, require_writable, room, unfinished
 
     goodrun = restored(config)
     source = balance_files.open_source(config.source)
@@ -76,8 +75,7 @@ def main(config: BalanceConfig) -> None:
             f"{count:,} images make a file of about {size / 1e6:,.0f} MB, and up to {MAX_BYTES / 1e6:,.0f} MB are "
             "read again; give a smaller target or fewer classes."
         )
-    room = output if output.exists() else output.parent
-    require_writable(room, 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
+    require_writable(room(output), 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
 
     from gan.balance import report as balance_report
     from gan.balance.filling import fill_classes
@@ -86,9 +84,7 @@ def main(config: BalanceConfig) -> None:
         source, goodrun, lacking, config.seed, config.quality, config.judge_iterations
     )
     words = balance_report.words(filled, goodrun, source)
-    with tempfile.TemporaryDirectory(dir=room, prefix=".balance-") as folder:
-        part = Path(folder) / output.name
-        part.mkdir()
+    with unfinished(output) as part:
         balance_files.write_data(part, source, features, filled, goodrun.run_id)
         if config.folders:
             balance_files.write_by_class(part, source, features, filled)

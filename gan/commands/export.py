@@ -35,9 +35,9 @@ def main(config: ExportConfig) -> None:
     goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
     scores = read_scores(config.evaluation, goodrun) if config.evaluation else None
     output = Path(config.output)
-    others = list(output.glob("checkpoint-*.npz")) if output.is_dir() else []
-    if any(path.name != goodrun.checkpoint.name for path in others):
-        raise UserError(f"output {output} holds another checkpoint already ({others[0].name}); name a new folder.")
+    for path in output.glob("checkpoint-*.npz") if output.is_dir() else ():
+        if path.name != goodrun.checkpoint.name or not exported_before(path, goodrun.run_id):
+            raise UserError(f"output {output} holds another checkpoint already ({path.name}); name a new folder.")
     require_writable(output if output.exists() else output.resolve().parent)
 
     import numpy as np
@@ -56,6 +56,16 @@ def main(config: ExportConfig) -> None:
     with replacing(output / CARD) as file:
         file.write(card(goodrun, scores, config.data_licence).encode())
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n{output / CARD}")
+
+
+def exported_before(path: Path, run_id: str) -> bool:
+    """Whether a file is what this program writes of a run."""
+    from gan.checkpoints import generates_only, read_about
+
+    try:
+        return generates_only(path) and read_about(path).run_id == run_id
+    except UserError:
+        return False
 
 
 def read_scores(folder: str, goodrun) -> dict:

@@ -21,7 +21,8 @@ LEFT_OPEN = {
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
 }
 OWN = {"signs": ("batch_size", "gan_iterations", "gan_drawn", "gan_seeds", "quality"), "scenes": ("count",)}
-STATE_BYTES = 1_000_000_000  # of disk: data, generated images and generators of a study of all regimes, about
+# Of disk, about: what a study always writes, and besides for each generator of signs its data, images and weights.
+STATE_BYTES, GENERATOR_BYTES = 300_000_000, 400_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,7 @@ class StudyConfig:
     arms: str = option(
         "",
         "signs: some of real, weights, oversampling, smote, classical, drawn, generated, generated-classical, "
-        "generated-drawn, mixed; "
+        "generated-drawn, mixed (generated:IMAGES and drawn:IMAGES: so many of each class; mixed:SHARE); "
         "scenes: some of real, classical, generated-25, both-25 (any percentage of generated pairs); all if empty",
     )
     seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something")
@@ -77,6 +78,9 @@ class StudyConfig:
         require(1 <= self.gan_iterations <= most, "gan_iterations", f"from 1 to {most}", self.gan_iterations)
         require(0 <= self.gan_drawn <= 10_000, "gan_drawn", "from 0 to 10000", self.gan_drawn)
         require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
+        if self.task == "signs" and self.goodrun_ref:
+            full = signs_arms.FULL in signs_arms.parse_regimes(self.regimes or LEFT_OPEN["signs"]["regimes"])
+            require(full, "goodrun_ref", "the generator of the regime full: leave it out", self.goodrun_ref)
         require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
         require(1 <= self.count <= 10_000, "count", "from 1 to 10000", self.count)
         known = self.precision in ("float32", "bfloat16")
@@ -94,7 +98,7 @@ def main(config: StudyConfig) -> int:
     os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
     folder = Path(config.output or f"images/study/{config.task}").resolve()
     require_own(folder)
-    require_writable(folder, STATE_BYTES)
+    require_writable(folder, STATE_BYTES + generators(settled(config)) * GENERATOR_BYTES)
     try:
         study(config, folder)
     except (KeyboardInterrupt, Stopped) as stop:
@@ -103,6 +107,15 @@ def main(config: StudyConfig) -> int:
         say(f"finished experiments are kept in {folder}; go on with\n  {again(config)}")
         return stop.status if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
     return 0
+
+
+def generators(config: StudyConfig) -> int:
+    """How many generators of signs a study has."""
+    if config.task != "signs" or all(
+        signs_arms.GENERATED not in a.sources for a in signs_arms.parse_arms(config.arms)
+    ):
+        return 0
+    return len(signs_arms.parse_regimes(config.regimes)) * config.gan_seeds
 
 
 def settled(config: StudyConfig) -> StudyConfig:

@@ -15,6 +15,7 @@ from gan.data.backdrops import BACKDROPS, backdrop, smooth_noise
 from gan.data.pictograms import BLUE, RED, WHITE, pictogram
 from gan.data.signs import CLASSES, SIZE, TRAINING_COUNTS, Signs
 from gan.errors import UserError
+from gan.progress import progress
 
 TRACK_FRAMES = 30  # most frames of a track, as in GTSRB
 TRACKS_AT_LEAST = 7  # tracks of a class, as of the rarest in GTSRB; in a small set they are shorter
@@ -125,10 +126,19 @@ def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
     return np.concatenate(chunks)[:count]
 
 
-def drawn_signs(each: int, seed: int) -> Signs:
-    """So many drawn signs of every class, in order of class, of no known track (see `draw_more`)."""
-    images = [draw_more(k, each, seed) for k in range(CLASSES)]
-    return Signs.of(np.concatenate(images), np.repeat(np.arange(CLASSES), each))
+def drawn_signs(wanted: np.ndarray, seed: int) -> Signs:
+    """Drawn signs in order of class, of no known track (see `draw_more`), with a progress bar.
+
+    Args:
+        wanted: integers (43,), how many of each class.
+        seed: another one draws others.
+    """
+    images, labels = np.empty((wanted.sum(), SIZE, SIZE, 3), np.uint8), np.repeat(np.arange(CLASSES), wanted)
+    with progress(len(images), "drawing signs", "image") as bar:
+        for k in np.flatnonzero(wanted):
+            images[labels == k] = draw_more(int(k), int(wanted[k]), seed)
+            bar.update(int(wanted[k]))
+    return Signs.of(images, labels)
 
 
 def class_counts(examples: int) -> np.ndarray:

@@ -66,7 +66,7 @@ class Signs:
     def origin(self) -> dict:
         """What the images and scores depend on."""
         names = ("class_val", "seed", "count", "scores", "inception")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | {"compared": self.real is not None}
 
     def make(self, folder: Path):
         """Generate into a folder, and score; the `gan.evaluation.signs_report.Evaluation`."""
@@ -108,7 +108,7 @@ def real_images(about, data: str, every_class: bool) -> SignSet | None:
         # Runs of the time before there were held-out tracks have learned them all.
         parts = about.config.get("use_test") is True, about.config.get("use_held_out", True) is True
         if select(signs, class_id, *parts).digest() == about.data["digest"]:
-            if any(parts):
+            if any(parts) or about.data.get("learned_before"):
                 print("the run has learned signs that it should be compared with: scores beside them mean little.")
             return signs
         reason = f"{signs.name} holds other images than the run was trained on."

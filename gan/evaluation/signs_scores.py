@@ -40,10 +40,11 @@ def score(
         inception: gives ImageNet features, for the score that uses them; None leaves it out.
     """
     training, held_out = cut(real.train)
-    if not judge_iterations:
+    judge = judge_of(real, judge_iterations, say) if judge_iterations else None
+    if judge is None:  # not wanted, or there is too little to train it on
         evaluation.take(pixel_scores(evaluation.generated(), training, class_ids))
     else:
-        scorer = SignScorer(judge_of(real, judge_iterations, say), training, held_out, class_ids)
+        scorer = SignScorer(judge, training, held_out, class_ids)
         evaluation.score(scorer)
         if class_ids == list(range(CLASSES)):
             taught = _taught(generator, seed + 1, judge_iterations)

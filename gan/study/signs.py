@@ -18,7 +18,7 @@ from gan import pictures
 from gan.balance import files as balance_files
 from gan.balance.smote import require_imblearn, smote
 from gan.data.sets import SignSet
-from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
+from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, with_mirrored
 from gan.data.split import cut
 from gan.data.spread import spread_over
 from gan.errors import UserError
@@ -41,13 +41,12 @@ from gan.study.signs_arms import (
     rare_classes,
 )
 from gan.study.signs_drawn import drawn_pool
-from gan.study.signs_generators import FATES, Generators, Pool, Source, Train
+from gan.study.signs_generators import FATES, RECIPE, Generators, Pool, Source, Train
 from gan.training.classifier import ClassifierTrainer
 from gan.training.devices import make_deterministic
 from gan.training.mixture import Mixture, Shares
 from gan.training.trainer import train_quietly
 
-RECIPE = 1  # count up when a cell would come out differently: cells of another recipe are not taken for this one's
 PARTS = {"test": "official test set", "held_out": "held-out tracks"}
 KINDS = {
     "rare": "mean recall of the {rare} smallest classes",
@@ -191,11 +190,24 @@ class SignsStudy:
         ]
         report.table(["part", "images", "of rare classes", "their tracks"], rows)
         report.text("Rare classes: " + ", ".join(f"{k} ({NAMES[k]})" for k in self.rare) + ".")
+        config = self._config
         report.text(
-            "Intervals are over seeds: they do not hold what other test images, other held-out tracks or (unless "
-            "gan_seeds is above 1) another choice of kept tracks would change. One image of rare classes in the "
+            "Intervals are over seeds, taken as independent: they do not hold what other test images or other "
+            f"held-out tracks would change, and {config.seeds} seeds share {config.gan_seeds} choice"
+            f"{'s' * (config.gan_seeds > 1)} of kept tracks, each with one generator and its images (gan_seeds). The "
+            "correction of a test is for the arms of its regime. One image of rare classes in the "
             f"{PARTS[next(iter(self.parts))]} is worth {self._weight():.1f} points of their recall on average."
         )
+        twins = [k for k in self.rare if MIRROR.get(k, k) not in (k, *self.rare)]
+        mirrored = any(arm.classical or GENERATED in arm.sources for arm in self._arms.values())
+        if twins and mirrored and set(self.design.regimes) != {FULL}:
+            report.text(
+                "Of "
+                + ", ".join(f"{k} ({NAMES[k]})" for k in twins)
+                + ", mirrored photos of another class, which is "
+                "not cut, are real images too wherever images are mirrored: in arms with classical augmentation, and "
+                "for every generator."
+            )
         if self.drawn is not None:
             report.heading("Drawn signs, which no network made")
             report.text("Pictograms in streets that the program draws, each thirty of one sign in one place.")
@@ -206,9 +218,15 @@ class SignsStudy:
             return
         report.heading("Generators")
         report.text(
-            "Each learned the images of its regime and no others; minutes are of its training. A classifier that has "
-            "seen no others either sorts what it makes, as the command balance does."
+            f"Each learned the images of its regime{self._drawings()} and no others; minutes are of its training. A "
+            "classifier that has seen no others either sorts what it makes, as the command balance does."
         )
+        if config.goodrun_ref:
+            report.text(
+                f"That of the regime {FULL} was given. A run id names the checkpoint that came nearest to the "
+                "held-out tracks, so there its arms were chosen by what they are tested on; on the official test set "
+                "they were not."
+            )
         head = ["regime", "draw", "run", "iteration", "minutes", *FATES, "thrown away of rare classes"]
         report.table(head, [self._source_row(*key, source) for key, source in self.sources.items()])
         for (regime, draw), source in self.sources.items():
@@ -217,6 +235,10 @@ class SignsStudy:
                     f"Generated images, and all that is known of the rare classes: {self.design.regimes[regime]}"
                 )
                 report.picture(self._strips(regime, source), f"generated and real images, {regime}")
+
+    def _drawings(self) -> str:
+        drawn = self._config.gan_drawn
+        return f", {drawn} drawn signs of each class as another look of it," if drawn else ""
 
     def _weight(self) -> float:
         """Points of the rare classes' recall that an image of the first test part is worth, on average."""

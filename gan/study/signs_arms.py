@@ -48,7 +48,7 @@ class Arm:
         return tuple(self.source.split("+")) if self.source else ()
 
 
-_CLASSICAL = "mirrored where that is a sign; turned, moved, zoomed and in other light"
+_CLASSICAL = "turned, moved, zoomed and in other light; real ones mirrored where that is a sign"
 ARMS = {
     arm.name: arm
     for arm in (
@@ -91,7 +91,8 @@ def _arm(name: str) -> Arm:
     arm = ARMS.get(base)
     if arm is None or (colon and not set(arm.sources) & {GENERATED, DRAWN}):
         raise UserError(
-            f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, mixed:SHARE), "
+            f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, drawn:IMAGES, "
+            "mixed:SHARE), "
             f"not {name!r}."
         )
     if not colon:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.data.drawn import draw_more
-from gan.progress import progress
+from gan.data.drawn import drawn_signs
 from gan.study.cells import kept_arrays
-from gan.study.signs_generators import FATES, Pool
+from gan.study.signs_generators import FATES, Pool, recipe
 
 SEED = 0
 
@@ -21,12 +20,9 @@ def drawn_pool(folder: Path, wanted: np.ndarray) -> Pool:
     """
 
     def make() -> dict[str, np.ndarray]:
-        labels = np.repeat(np.arange(len(wanted)), wanted)
-        images = np.empty((len(labels), 32, 32, 3), np.uint8)
-        with progress(len(images), "drawing signs", "image") as bar:
-            for k in np.flatnonzero(wanted):
-                images[labels == k] = draw_more(int(k), int(wanted[k]), SEED)
-                bar.update(int(wanted[k]))
-        return {"images": images, "labels": labels, "fates": np.zeros((len(FATES), len(wanted)), np.int64)}
+        signs = drawn_signs(wanted, SEED)
+        fates = np.zeros((len(FATES), len(wanted)), np.int64)
+        return {"images": signs.images, "labels": signs.labels.astype(np.int64), "fates": fates}
 
-    return Pool(kept_arrays(folder / "pools", {"drawn": SEED, "wanted": wanted.tolist()}, make), {"seed": SEED})
+    identity = {"drawn": SEED, "wanted": wanted.tolist()} | recipe()
+    return Pool(kept_arrays(folder / "pools", identity, make), {"seed": SEED} | recipe())

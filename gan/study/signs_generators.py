@@ -7,6 +7,7 @@ that has seen no others either.
 import dataclasses
 import itertools
 import json
+import re
 import time
 import types
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from gan.balance import balancing
 from gan.data.drawn import drawn_signs
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
-from gan.data.signs import NAMES, SIZE, Signs, join
+from gan.data.signs import CLASSES, NAMES, SIZE, Signs, join
 from gan.errors import UserError
 from gan.evaluation.signs_judge import train_judge
 from gan.generating import Generator
@@ -31,6 +32,7 @@ from gan.tracking import GoodRun
 
 RECORDS = "generators.json"  # minutes of training
 POOL_SEED = 0
+RECIPE = 1  # count up when cells or the images in pools would come out differently: older ones are not taken then
 SHAPE = SIZE, SIZE, 3
 FATES = ("drawn", "kept", *balancing.REASONS.values())  # what becomes of generated images
 
@@ -176,8 +178,11 @@ class Generators:
         learned = select(SignSet(data, training, None), None, False, True).digest()
         traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
         traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
-        found = tracking.newest_of("dcgan", traits | {"drawn": str(self._drawn)})
-        key = f"{regime}-{draw}" + (f"-drawn{self._drawn}" if self._drawn else "")
+        traits |= {"drawn": str(self._drawn), "precision": self._precision}
+        found = tracking.newest_of("dcgan", traits)
+        if found and not found.about.learned_only(learned):
+            found = None
+        key = f"{regime}-{draw}-{learned}-{self._iterations}" + (f"-drawn{self._drawn}" if self._drawn else "")
         if found is None or found.iteration < self._iterations:
             before = f"{found.run_id}/{found.iteration}" if found else ""
             done = f", going on from {found.iteration}" if found else ""
@@ -193,7 +198,7 @@ class Generators:
 
     def _checked(self, reference: str) -> GoodRun:
         """A good run that has seen nothing of the test parts."""
-        goodrun = tracking.resolve(reference, "dcgan", "all")
+        goodrun = resolved(reference)
         about = goodrun.about
         # Runs of the time before there were held-out tracks have learned them all.
         for name, absent in (("use_held_out", True), ("use_test", False)):
@@ -202,11 +207,17 @@ class Generators:
                     f"goodrun_ref {reference} was trained with {name}=true: it has learned signs that the study "
                     f"tests on; give a run with {name}=false, or none to have one trained."
                 )
-        if about.data.get("digest") != select(self._signs, None, False, False).digest():
+        if not about.learned_only(select(self._signs, None, False, False).digest()):
             raise UserError(
-                f"goodrun_ref {reference} was trained on other images ({about.data.get('name')}) than the training "
-                f"part of {self._signs.name}, and may know signs that the study tests on; give a run of this data, "
-                "or none to have one trained."
+                f"goodrun_ref {reference} was trained on other images ({about.data.get('name')}, or before that) "
+                f"than the training part of {self._signs.name}, and may know signs that the study tests on; give a "
+                "run of this data, or none to have one trained."
+            )
+        drawn = about.config.get("drawn", 0)
+        if drawn != self._drawn:
+            raise UserError(
+                f"goodrun_ref {reference} has learned {drawn} drawn signs of each class, and the generators of the "
+                f"other regimes would learn {self._drawn}; give gan_drawn={drawn}, or another run."
             )
         return goodrun
 
@@ -237,6 +248,19 @@ class Generators:
             return {}
 
 
+def recipe() -> dict[str, int]:
+    """What the identity of a pool says of the recipe; the first one was not written down."""
+    return {"recipe": RECIPE} if RECIPE > 1 else {}
+
+
+def resolved(reference: str) -> GoodRun:
+    """A good run of all classes."""
+    try:
+        return tracking.resolve(reference, "dcgan", "all")
+    except UserError as error:  # it speaks of a parameter that the study has not
+        raise UserError(re.sub(r"give class_val=\w+, or a good run", "give a good run", str(error))) from None
+
+
 def pool(
     folder: Path, source: tuple[GoodRun, Made], training: Signs, drawn: int, target: int, quality: float, steps: int,
     words: str,
@@ -256,7 +280,7 @@ def pool(
         words: what progress bars say.
     """
     goodrun, made = source
-    identity = {"weights": made.weights, "quality": quality, "seed": POOL_SEED}
+    identity = {"weights": made.weights, "quality": quality, "seed": POOL_SEED} | recipe()
     if quality:
         identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balancing.COPY}
         identity |= {"sorted_drawn": drawn} if drawn else {}
@@ -266,7 +290,7 @@ def pool(
     def make() -> dict[str, np.ndarray]:
         judge = None
         if quality:
-            learned = join(training, drawn_signs(drawn, POOL_SEED)) if drawn else training
+            learned = join(training, drawn_signs(np.full(CLASSES, drawn), POOL_SEED)) if drawn else training
             judge = train_judge(learned, steps, POOL_SEED, f"training the classifier that sorts: {words}")
         sieve = balancing.Sieve(judge, quality, training)
         images, labels, fates = _generate(goodrun, wanted, sieve, POOL_SEED, words)

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from gan.checkpoints import About, newest_in, read_about, require_trainable, whole
 from gan.errors import UserError
-from gan.invocation import ROOT
+from gan.invocation import ROOT, shown
 from gan.storage import is_folder
 from gan.tracking.store import (
     KIND,
@@ -118,10 +118,8 @@ def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
     prepare()
     for run in search(f"tags.`{KIND}` = '{kind}'"):
         known = run.data.params | run.data.tags
-        if all(known.get(name, NOT_GIVEN.get(name)) == value for name, value in traits.items()) and checkpoints_of(
-            run.info.run_id
-        ):
-            with contextlib.suppress(UserError):  # damaged: the next one may be whole
+        if all(known.get(name, NOT_GIVEN.get(name)) == value for name, value in traits.items()):
+            with contextlib.suppress(UserError):  # it has none, or damaged ones: the next run may be whole
                 path = _from_run(run.info.run_id, None)
                 about = read_about(path)
                 return GoodRun(about.run_id, about.iteration, path, about)
@@ -130,9 +128,10 @@ def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
 
 def _from_run(run_id: str, iteration: int | None) -> Path:
     try:
-        kept = checkpoints_of(run_id)
+        mlflow.get_run(run_id)
     except MlflowException:
-        raise UserError(f"goodrun_ref: there is no run {run_id} in {mlflow.get_tracking_uri()}.") from None
+        raise UserError(f"goodrun_ref: there is no run {run_id} in {shown(mlflow.get_tracking_uri())}.") from None
+    kept = checkpoints_of(run_id)
     if not kept:
         raise UserError(f"goodrun_ref: run {run_id} has no checkpoint.")
     if iteration is not None:

@@ -5,6 +5,7 @@ import dataclasses
 import importlib.metadata
 import math
 import os
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from gan import checkpoints
 from gan.checkpoints import About
 from gan.errors import UserError
-from gan.invocation import code_version, start
+from gan.invocation import code_version, shown, start
 from gan.tracking.store import (
     CHECKPOINTS,
     CLASS,
@@ -184,10 +185,17 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
             opened = mlflow.start_run(run_name=name)
         except (MlflowException, OSError) as error:
             raise UserError(
-                f"the archive at {mlflow.get_tracking_uri()} can't be written ({first_line(error)})."
+                f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
             ) from None
         aside.enter_context(full_disk_told())
         active = aside.enter_context(opened)
+        if active.info.artifact_uri.startswith("mlflow-artifacts:") and not mlflow.get_tracking_uri().startswith(
+            "http"
+        ):
+            raise UserError(
+                "this archive was made by an MLflow server, which keeps its files: start the server, and set "
+                "MLFLOW_TRACKING_URI to its address (http://127.0.0.1:5000 if it said no other)."
+            )
         run = Run(active.info.run_id)
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
@@ -228,7 +236,7 @@ def register(run_id: str, name: str, alias: str) -> str:
     try:
         mlflow.get_run(run_id)
     except MlflowException:
-        raise UserError(f"there is no run {run_id} in {mlflow.get_tracking_uri()}.") from None
+        raise UserError(f"there is no run {run_id} in {shown(mlflow.get_tracking_uri())}.") from None
     # A program that is killed while it logs a model leaves one that is not ready.
     models = [model for model in models_of(run_id) if model.status == LoggedModelStatus.READY]
     if not models:
@@ -249,10 +257,10 @@ def browse_hint(run_id: str) -> str:
     run = mlflow.get_run(run_id)
     uri = mlflow.get_tracking_uri()
     here = uri == f"sqlite:///{Path('mlflow.db').resolve()}"
-    store = "" if here else f" --backend-store-uri {uri}"
+    store = "" if here else f" --backend-store-uri {shlex.quote(shown(uri))}"
     server = f"{start('mlflow')} server --workers 1{store}"
     if uri.startswith("http"):
-        return f"{uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+        return f"{shown(uri)}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
     return (
         f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n"
         f"  then open http://127.0.0.1:5000/#/experiments/{run.info.experiment_id}/runs/{run_id}"

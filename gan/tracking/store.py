@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from gan.checkpoints import NAME
 from gan.errors import UserError
+from gan.invocation import shown
 from gan.storage import locked
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
@@ -29,9 +30,16 @@ def prepare(create: bool = True) -> None:
     Raises:
         UserError: there is none and it is not to be created, or it can't be opened.
     """
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        # MLflow's own default has %20 for a space, which SQLAlchemy takes for three characters of the name.
+        plain = f"sqlite:///{Path('mlflow.db').resolve()}"
+        if mlflow.get_tracking_uri() != plain:
+            mlflow.set_tracking_uri(plain)
     uri = mlflow.get_tracking_uri()
     if not uri.startswith(("sqlite:", "http:", "https:", "postgresql", "mysql", "mssql", "databricks")):
-        raise UserError(f"MLFLOW_TRACKING_URI is {uri!r}; give sqlite:///FILE or the address of an MLflow server.")
+        raise UserError(
+            f"MLFLOW_TRACKING_URI is {shown(uri)!r}; give sqlite:///FILE or the address of an MLflow server."
+        )
     lock: contextlib.AbstractContextManager = contextlib.nullcontext()
     if uri.startswith("sqlite:///"):
         file = Path(uri.removeprefix("sqlite:///"))
@@ -42,7 +50,7 @@ def prepare(create: bool = True) -> None:
         with lock:
             mlflow.search_experiments(max_results=1)
     except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
-        raise UserError(f"the archive {uri} can't be opened or created: {first_line(error)}") from None
+        raise UserError(f"the archive {shown(uri)} can't be opened or created: {first_line(error)}") from None
 
 
 def runs_of(kind: str, class_val: str) -> list[str]:
@@ -90,8 +98,15 @@ def iteration_of(model) -> int:
 
 
 def checkpoint_names(run_id: str) -> list[str]:
-    """Names of a run's checkpoint files, oldest first."""
-    files = mlflow.MlflowClient().list_artifacts(run_id, CHECKPOINTS)
+    """Names of a run's checkpoint files, oldest first.
+
+    Raises:
+        UserError: the archive does not tell.
+    """
+    try:
+        files = mlflow.MlflowClient().list_artifacts(run_id, CHECKPOINTS)
+    except MlflowException as error:
+        raise UserError(f"the files of run {run_id} can't be listed: {first_line(error)}") from None
     return sorted(name for name in (file.path.rpartition("/")[2] for file in files) if NAME.fullmatch(name))
 
 
@@ -103,17 +118,39 @@ def checkpoints_of(run_id: str) -> dict[int, str]:
 def fetched(run_id: str, name: str) -> Path:
     """A checkpoint file of a run, on this machine.
 
-    Of a store on this machine it is the store's own file. Of a server it is a copy, which goes when the program ends.
+    Of a store on this machine it is the store's own file, of a server a copy that goes when the program ends.
+
+    Raises:
+        UserError: the archive does not give it.
     """
-    root = mlflow.get_run(run_id).info.artifact_uri
-    # By run id, MLflow copies the files of a local store as well, and removes no copy: 0.1 to 0.9 GB at every start.
-    copied_to = None if urlparse(root).scheme in ("", "file") else f"{_downloads().name}/{run_id}"
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=f"{root}/{CHECKPOINTS}/{name}", dst_path=copied_to))
+    kept = _kept() / run_id / name
+    kept.unlink(missing_ok=True)
+    try:
+        root = mlflow.get_run(run_id).info.artifact_uri
+        # By run id, MLflow copies the files of a local store as well, and removes no copy: 0.1 to 0.9 GB each start.
+        local = urlparse(root).scheme in ("", "file")
+        path = Path(
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{root}/{CHECKPOINTS}/{name}", dst_path=None if local else str(kept.parent)
+            )
+        )
+    except (MlflowException, OSError) as error:
+        raise UserError(f"{name} of run {run_id} can't be read: {first_line(error)}") from None
+    if local:  # a training that still runs may let go of the file: a second name keeps it
+        with contextlib.suppress(OSError):  # the temporary folder is on another disk
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, kept)
+            return kept
+    return path
 
 
 @functools.cache
-def _downloads() -> tempfile.TemporaryDirectory:
+def _kept_until_the_end() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="checkpoints-")
+
+
+def _kept() -> Path:
+    return Path(_kept_until_the_end().name)
 
 
 @contextlib.contextmanager
@@ -135,9 +172,9 @@ def full_disk_told() -> Iterator[None]:
     except MlflowException as error:
         if "disk is full" not in str(error) and "disk I/O error" not in str(error):
             raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), mlflow.get_tracking_uri()) from None
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), shown(mlflow.get_tracking_uri())) from None
 
 
 def first_line(error: Exception) -> str:
     """What an error says first, without the pages after it."""
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    return shown(str(error).strip().splitlines()[0][:200]) if str(error).strip() else type(error).__name__

@@ -24,6 +24,7 @@ EMA_HALF_LIFE = 100_000  # images
 EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
 
 
+WIDEST = 256  # channels of a network's first level: a file of a stranger may name no more
 SAMPLE_BATCH = 128  # images at a time when samples are made
 
 METRICS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
@@ -42,7 +43,8 @@ class Network:
 
     def __post_init__(self):
         sizes = self.classes, self.generator_width, self.discriminator_width, self.looks
-        if not all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) or not 0 <= self.dropout < 1:
+        fits = all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
+        if not fits or not 0 <= self.dropout < 1:
             raise ValueError(f"no network can be built of {self}")
 
     @classmethod

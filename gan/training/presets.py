@@ -16,6 +16,7 @@ from gan.training.devices import PRECISIONS
 
 PHOTOS, LABELS = "labels_to_photo", "photo_to_labels"
 DIRECTIONS = (PHOTOS, LABELS)
+WIDEST = 128  # channels of a network's finest level: a file of a stranger may name no more
 STEP = 32  # pixels: widths and heights are multiples of it
 WIDTHS, HEIGHTS = (64, 1024), (32, 1024)  # smallest and largest
 
@@ -68,7 +69,8 @@ class Preset:
             and self.generator in ("unet", "spatial")
             and self.discriminator in ("patches", "pixels")
             and all(type(count) is int and 1 <= count <= 10**7 for count in counts)
-            and max(counts[:4]) <= 4096
+            and max(counts[:2]) <= WIDEST
+            and max(counts[2:4]) <= 4096
             and all(
                 type(value) in (int, float) and 0 <= value <= 1e6
                 for value in (

@@ -9,7 +9,7 @@ import pytest
 
 from evaluate import EvaluateConfig
 from evaluate import main as evaluate
-from gan import command_line, tracking
+from gan import checkpoints, command_line, tracking
 from gan.commands.export import CARD, ExportConfig, card, main
 from gan.generating import Generator
 from gan.progress import progress
@@ -93,3 +93,21 @@ def test_weights_that_do_not_fit_into_half_precision(archive, tmp_path, capsys, 
     reference = f"{archive.run_id}/60"
     error = refused(capsys, class_val="17", goodrun_ref=reference, output=str(tmp_path / "out"))
     assert "half precision" in error and not (tmp_path / "out").exists()
+
+
+def test_what_another_run_left_is_not_replaced_and_neither_is_a_run_itself(archive, tmp_path, capsys):
+    out = tmp_path / "out"
+    main(ExportConfig("17", f"{archive.run_id}/60", output=str(out)))
+    main(ExportConfig("17", f"{archive.run_id}/60", output=str(out)))  # its own is made again
+    (out / CARD).write_text("edited")
+    path = out / "checkpoint-00000060.npz"
+    about = checkpoints.read_about(path)
+    checkpoints.save(path, dataclasses.replace(about, run_id="e" * 32), {"averaged": [np.zeros(3, np.float16)]})
+    before = path.read_bytes()
+    options = {"class_val": "17", "goodrun_ref": f"{archive.run_id}/60"}
+    assert "holds another checkpoint already" in refused(capsys, **options, output=str(out))
+    assert path.read_bytes() == before and (out / CARD).read_text() == "edited"
+    path.write_bytes(tracking.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.read_bytes())
+    before = path.read_bytes()
+    error = refused(capsys, **(options | {"goodrun_ref": str(out)}), output=str(out))
+    assert "holds another checkpoint already" in error and path.read_bytes() == before

@@ -20,6 +20,7 @@ from gan.data import drawn
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
 from gan.data.split import cut
+from gan.errors import UserError
 from gan.study import signs as signs_study
 from gan.study.cells import Cell, Stopped
 
@@ -89,8 +90,13 @@ def good_run(folder: Path, signs_folder: str, **config) -> str:
     signs = open_signs(signs_folder)
     learned = select(signs, None, config.get("use_test", False), config.get("use_held_out", True))
     digest = config.pop("digest", learned.digest())
-    data = {"name": signs_folder, "digest": digest, "images": len(learned)}
-    about = About("dcgan", "all", 5, {"classes": 43}, config, data, "f" * 32)
+    data = {
+        "name": signs_folder,
+        "digest": digest,
+        "images": len(learned),
+        "learned_before": config.pop("before", []),
+    }
+    about = About("dcgan", config.pop("class_val", "all"), 5, {"classes": 43}, config, data, "f" * 32)
     folder.mkdir()
     checkpoints.save(folder / checkpoints.file_name(5), about, {"averaged": [np.zeros(3, np.float32)]})
     return str(folder)
@@ -109,7 +115,35 @@ def test_a_good_run_that_knows_the_test_parts_is_refused(capsys, workplace, sign
     knows = {"use_held_out": False, "use_test": False, "digest": "0123456789abcdef"}
     error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "d", signs_folder, **knows))
     assert "was trained on other images" in error and "may know signs that the study tests on" in error
+    knows = {"use_held_out": False, "use_test": False, "before": ["0123456789abcdef"]}
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "e", signs_folder, **knows))
+    assert "was trained on other images" in error and "or before that" in error
     assert "no run id" in refused(capsys, **chosen, goodrun_ref="nonsense")
+
+
+def test_a_good_run_that_the_study_can_not_use_is_told_in_its_own_words(capsys, workplace, signs_folder) -> None:
+    chosen = {"data": signs_folder, "arms": "real,generated", "regimes": "full"}
+    knows = {"use_held_out": False, "use_test": False, "drawn": 300}
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "a", signs_folder, **knows))
+    assert "has learned 300 drawn signs of each class" in error and "give gan_drawn=300, or another run" in error
+    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "b", signs_folder, class_val="17"))
+    assert "was trained on class_val 17, not all; give a good run of class_val all" in error
+    assert "goodrun_ref is the generator of the regime full: leave it out" in refused(
+        capsys, **(chosen | {"regimes": "2"}), goodrun_ref="pretrained"
+    )
+
+
+def test_the_room_on_the_disk_grows_with_the_generators(monkeypatch, signs_folder, workplace, capsys) -> None:
+    asked = []
+
+    def require_writable(folder, free):
+        asked.append(free)
+        raise UserError("enough")
+
+    monkeypatch.setattr("gan.storage.require_writable", require_writable)
+    for options in ({"arms": "real"}, {"regimes": "2"}, {"regimes": "full,2", "gan_seeds": "3"}):
+        refused(capsys, data=signs_folder, **options)
+    assert asked[1] - asked[0] == 4e8 and asked[2] - asked[0] == 6 * 4e8
 
 
 # --- what runs

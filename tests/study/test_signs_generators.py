@@ -1,6 +1,7 @@
 """Which generator a regime gets, what it may learn, and which of its images are kept."""
 
 import dataclasses
+import json
 import types
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from gan.balance import balancing
+from gan.checkpoints import About
 from gan.data import drawn
 from gan.data.gtsrb import read_signs
 from gan.data.sets import SignSet, open_signs, select
@@ -33,6 +35,7 @@ def world(tmp_path, monkeypatch, signs_folder):
     fit = cut(signs.train)[0]
     made = types.SimpleNamespace(calls=[], status=0, archive=None, asked=[], said=[], fit=fit, folder=tmp_path)
     made.cut = cut_tracks(fit, "2", rare_classes(signs.train), 0)
+    made.learned = select(SignSet("", made.cut, None), None, False, True).digest()
 
     def train(*given):
         made.calls.append(given)
@@ -43,7 +46,8 @@ def world(tmp_path, monkeypatch, signs_folder):
         return made.archive
 
     def good_run(iteration):
-        return GoodRun("f" * 32, iteration, checkpoint, None)
+        data = {"name": "made up", "digest": made.learned, "images": 5}
+        return GoodRun("f" * 32, iteration, checkpoint, About("dcgan", "all", iteration, {}, {}, data, "f" * 32))
 
     monkeypatch.setattr(signs_generators.tracking, "newest_of", newest_of)
     monkeypatch.setattr(signs_generators.tracking, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
@@ -63,7 +67,7 @@ def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> No
     learned = select(SignSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
     assert world.asked[0] == {
         "data_digest": learned.digest(), "class_val": "all", "seed": "1", "iterations": "5", "judge_iterations": "0",
-        "drawn": "0",
+        "drawn": "0", "precision": "float32",
     }  # fmt: skip
 
 
@@ -71,7 +75,8 @@ def test_a_generator_that_learns_drawings_is_another_one(world) -> None:
     world.generators._drawn = 7
     world.generators.of("2", 0, world.cut)
     assert world.calls[0][5] == 7 and world.asked[0]["drawn"] == "7"
-    assert "2-0-drawn7" in (world.folder / "generators.json").read_text()
+    (key,) = json.loads((world.folder / "generators.json").read_text())
+    assert key.startswith("2-0-") and key.endswith("-5-drawn7")
 
 
 def test_the_generator_of_all_data_leaves_the_held_out_tracks_out(world, signs_folder) -> None:
@@ -85,6 +90,13 @@ def test_a_trained_generator_is_found_again(world) -> None:
     world.archive = world.good_run(5)
     _, made = world.generators.of("2", 0, world.cut)
     assert world.calls == [] and np.isnan(made.minutes)
+
+
+def test_a_generator_that_went_on_from_other_data_is_not_taken(world) -> None:
+    world.archive = world.good_run(5)
+    world.archive.about.data["learned_before"] = ["0" * 16]
+    world.generators.of("2", 0, world.cut)
+    assert len(world.calls) == 1 and world.calls[0][-1] == ""
 
 
 def test_a_generator_that_was_stopped_goes_on_and_its_minutes_add_up(world, monkeypatch) -> None:

@@ -233,7 +233,7 @@ def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch
     np.testing.assert_array_equal(np.bincount(labels, minlength=CLASSES), np.maximum(30 - counts, 0))
     k = study.rare[0]
     np.testing.assert_array_equal(images[labels == k], drawn.draw_more(k, 30 - counts[k], 0))
-    monkeypatch.setattr("gan.study.signs_drawn.draw_more", None)
+    monkeypatch.setattr("gan.study.signs_drawn.drawn_signs", None)
     prepare(changed, tmp_path, no_generator, print)
     cell = Cell(0, "full", "drawn:30")
     assert build().identity(cell) == study.identity(cell) and "drawn" in study.identity(cell)

@@ -8,9 +8,10 @@ import pytest
 from gan.commands.study import StudyConfig
 from gan.data import drawn
 from gan.data.gtsrb import read_signs, write_signs
-from gan.data.signs import CLASSES, Signs, with_mirrored
+from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
 from gan.errors import UserError
 from gan.evaluation.signs_judge import Judge
+from gan.report import Report
 from gan.study.cells import Cell
 from gan.study.signs import SignsStudy, measured, prepare, shares_of
 from gan.study.signs_arms import parse_arms
@@ -57,6 +58,20 @@ def test_the_design_names_everything(study) -> None:
         "held_out.rare", "held_out.macro", "held_out.worst", "held_out.accuracy"
     ]  # fmt: skip
     assert len(study.rare) == 10 and "10 smallest" in design.measures["test.rare"]
+
+
+def test_the_report_says_what_the_figures_do_not_hold(config, tmp_path) -> None:
+    def told(**changed):
+        report = Report("x")
+        SignsStudy(dataclasses.replace(config, **changed), {}).describe(report)
+        report.write(tmp_path / "report.html")
+        return (tmp_path / "report.html").read_text()
+
+    assert "4 seeds share 2 choices of kept tracks" in told()
+    assert "4 seeds share 1 choice of kept tracks" in told(gan_seeds=1)
+    mirrored = f"39 ({NAMES[39]}), mirrored photos of another class, which is not cut"
+    assert mirrored in told() and mirrored in told(arms="real,generated")
+    assert mirrored not in told(regimes="full") and mirrored not in told(arms="real,oversampling,smote")
 
 
 def test_without_a_test_part_the_held_out_tracks_decide(config, tmp_path) -> None:

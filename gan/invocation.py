@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 
@@ -20,7 +21,7 @@ def start(program: str) -> str:
             program of the environment ("mlflow").
     """
     store = shown(os.environ.get("MLFLOW_TRACKING_URI", ""))
-    elsewhere = store not in ("", f"sqlite:///{Path('mlflow.db').resolve()}")
+    elsewhere = store != "" and not is_here(store)
     # `mlflow run PROJECT` starts the program in the project's folder and keeps the archive where the user stands.
     here = Path.cwd() == ROOT and not elsewhere
     script, module = program.endswith(".py"), program.startswith("gan.")
@@ -39,6 +40,11 @@ def start(program: str) -> str:
     if (script or module) and elsewhere:
         line = f"MLFLOW_TRACKING_URI={shlex.quote(store)} {line}"
     return line
+
+
+def is_here(uri: str) -> bool:
+    """Whether an address of an archive is that of the present folder; MLflow writes %20 for a space in it."""
+    return unquote(uri) == f"sqlite:///{Path('mlflow.db').resolve()}"
 
 
 def shown(uri: str) -> str:

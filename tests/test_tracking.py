@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,7 +25,7 @@ import pytest
 from conftest import ROOT
 from mlflow.exceptions import MlflowException
 
-from gan import checkpoints, tracking
+from gan import checkpoints, invocation, tracking
 from gan.checkpoints import About
 from gan.errors import UserError
 from gan.tracking import goodruns, store
@@ -114,14 +115,21 @@ def test_an_archive_in_a_folder_with_spaces(workplace, monkeypatch):
     folder = workplace / "my signs (1), ü"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    encoded = mlflow.get_tracking_uri()
+    assert "my%20signs" in encoded
     try:
+        with pytest.raises(UserError, match=f"there is no archive {re.escape(str(folder / 'mlflow.db'))}"):
+            resolve("20")
         with tracking.archived_run("dcgan", "here", Config("17")) as run:
             keep(run, 20)
         assert resolve(run.id).iteration == 20
-        assert (folder / "mlflow.db").is_file() and [path.name for path in workplace.iterdir()] == [folder.name]
-        assert "--backend-store-uri" not in tracking.browse_hint(run.id)
+        assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlruns"}
+        assert [path.name for path in workplace.iterdir()] == [folder.name]
     finally:
         mlflow.set_tracking_uri(None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", encoded)  # as `mlflow run` gives it
+    assert "MLFLOW_TRACKING_URI" not in invocation.start("evaluate.py") and resolve(run.id).iteration == 20
+    assert "--backend-store-uri" not in tracking.browse_hint(run.id)
 
 
 def test_an_archive_whose_files_a_server_keeps(workplace):

@@ -23,7 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from gan import checkpoints
 from gan.checkpoints import About
 from gan.errors import UserError
-from gan.invocation import code_version, shown, start
+from gan.invocation import code_version, is_here, shown, start
 from gan.tracking.store import (
     CHECKPOINTS,
     CLASS,
@@ -256,8 +256,7 @@ def browse_hint(run_id: str) -> str:
     """How to see a run in the browser: the command and the address."""
     run = mlflow.get_run(run_id)
     uri = mlflow.get_tracking_uri()
-    here = uri == f"sqlite:///{Path('mlflow.db').resolve()}"
-    store = "" if here else f" --backend-store-uri {shlex.quote(shown(uri))}"
+    store = "" if is_here(uri) else f" --backend-store-uri {shlex.quote(shown(uri))}"
     server = f"{start('mlflow')} server --workers 1{store}"
     if uri.startswith("http"):
         return f"{shown(uri)}/#/experiments/{run.info.experiment_id}/runs/{run_id}"

@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlparse
+from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.exceptions import MlflowException
@@ -30,8 +30,8 @@ def prepare(create: bool = True) -> None:
     Raises:
         UserError: there is none and it is not to be created, or it can't be opened.
     """
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        # MLflow's own default has %20 for a space, which SQLAlchemy takes for three characters of the name.
+    if "MLFLOW_TRACKING_URI" not in os.environ and "%" not in str(Path.cwd()):
+        # MLflow's default has %20 for a space: the database is found by it, the files beside it are put elsewhere.
         plain = f"sqlite:///{Path('mlflow.db').resolve()}"
         if mlflow.get_tracking_uri() != plain:
             mlflow.set_tracking_uri(plain)
@@ -42,7 +42,7 @@ def prepare(create: bool = True) -> None:
         )
     lock: contextlib.AbstractContextManager = contextlib.nullcontext()
     if uri.startswith("sqlite:///"):
-        file = Path(uri.removeprefix("sqlite:///"))
+        file = Path(unquote(uri.removeprefix("sqlite:///")))
         if not create and not file.exists():
             raise UserError(f"there is no archive {file}; start in the folder where the run was trained.")
         lock = locked(file.with_name(file.name + ".lock"))

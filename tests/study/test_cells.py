@@ -179,7 +179,8 @@ from made_up_study import MadeUp
 from gan.command_line import _stop
 from gan.study.cells import Store, conduct
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):  # as `gan.command_line.run` does, whatever is inherited
+        signal.signal(number, _stop)
     folder = Path({folder!r})
     build = functools.partial(MadeUp, trace=str(folder / "trace.txt"), trouble="slow")
     study = build()

@@ -79,8 +79,11 @@ class StudyConfig:
         require(0 <= self.gan_drawn <= 10_000, "gan_drawn", "from 0 to 10000", self.gan_drawn)
         require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
         if self.task == "signs" and self.goodrun_ref:
-            full = signs_arms.FULL in signs_arms.parse_regimes(self.regimes or LEFT_OPEN["signs"]["regimes"])
-            require(full, "goodrun_ref", "the generator of the regime full: leave it out", self.goodrun_ref)
+            regimes = signs_arms.parse_regimes(self.regimes or LEFT_OPEN["signs"]["regimes"])
+            if signs_arms.FULL not in regimes:
+                raise UserError(
+                    "goodrun_ref generates in the regime full only; leave it out, or add full to regimes."
+                )
         require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
         require(1 <= self.count <= 10_000, "count", "from 1 to 10000", self.count)
         known = self.precision in ("float32", "bfloat16")

@@ -128,7 +128,7 @@ def test_a_good_run_that_the_study_can_not_use_is_told_in_its_own_words(capsys, 
     assert "has learned 300 drawn signs of each class" in error and "give gan_drawn=300, or another run" in error
     error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "b", signs_folder, class_val="17"))
     assert "was trained on class_val 17, not all; give a good run of class_val all" in error
-    assert "goodrun_ref is the generator of the regime full: leave it out" in refused(
+    assert "goodrun_ref generates in the regime full only; leave it out" in refused(
         capsys, **(chosen | {"regimes": "2"}), goodrun_ref="pretrained"
     )
 

@@ -82,34 +82,32 @@ def run(
     _end_with_mlflow()
     try:
         status = main(parse(config_class, argv)) or 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        status = 2
     except KeyboardInterrupt as stop:
         print("stopped before there was anything to keep", file=sys.stderr)
         status = 143 if isinstance(stop, _Terminated) else 130
-    except OSError as error:
-        if is_no_space(error):
-            sentence = f"no space left to write {error.filename or 'a file'}; free some and start again."
-        elif error.filename:
-            sentence = f"{error.filename}: {(error.strerror or str(error)).lower()}."
-        else:
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
-        status = 2
-    except Exception as error:
-        if not _of_the_archive(error):
-            raise
-        from gan.tracking.store import first_line
-
-        print(f"error: the archive says: {first_line(error)}", file=sys.stderr)
         status = 2
     sys.exit(status)
 
 
-def _of_the_archive(error: Exception) -> bool:
-    known = sys.modules.get("mlflow.exceptions")
-    return known is not None and isinstance(error, known.MlflowException)
+def _sentence(error: Exception) -> str | None:
+    """What a user is told of an error; None for a mistake of the program's own."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        if is_no_space(error):
+            return f"no space left to write {error.filename or 'a file'}; free some and start again."
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}." if error.filename else None
+    archive = sys.modules.get("mlflow.exceptions")  # not imported for this: it takes seconds
+    if archive is None or not isinstance(error, archive.MlflowException):
+        return None
+    from gan.tracking.store import first_line
+
+    return f"the archive says: {first_line(error)}"
 
 
 class _Terminated(KeyboardInterrupt):

@@ -44,7 +44,12 @@ def start(program: str) -> str:
 
 def is_here(uri: str) -> bool:
     """Whether an address of an archive is that of the present folder; MLflow writes %20 for a space in it."""
-    return unquote(uri) == f"sqlite:///{Path('mlflow.db').resolve()}"
+    return unquote(uri) == archive_here()
+
+
+def archive_here() -> str:
+    """The address of the archive of the present folder."""
+    return f"sqlite:///{Path('mlflow.db').resolve()}"
 
 
 def shown(uri: str) -> str:

@@ -8,18 +8,14 @@ archive with a finished run.
 
 import argparse
 import contextlib
-import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlflow_server import mlflow_server
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
@@ -44,30 +40,17 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("screenshots"), help="folder for the screenshots")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-            *("--port", str(port), "--backend-store-uri", options.store),
-        ],
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health")
-        faults = 0
-        with browser() as driver:
-            for page, (path, words) in PAGES.items():
-                driver.get(f"http://127.0.0.1:{port}/#/experiments/0/runs/{options.run_id}{path}")
-                missing = wait_for_words(driver, words)
-                faults += bool(missing)
-                tidy_up(driver)
-                time.sleep(4)  # charts and pictures are drawn after their titles
-                driver.save_screenshot(str(options.output / f"{page}.png"))
-                print(f"{page}: {'missing ' + ', '.join(missing) if missing else 'everything is there'}")
-        return faults
-    finally:
-        server.terminate()
-        server.wait(30)
+    faults = 0
+    with mlflow_server("--backend-store-uri", options.store) as address, browser() as driver:
+        for page, (path, words) in PAGES.items():
+            driver.get(f"{address}/#/experiments/0/runs/{options.run_id}{path}")
+            missing = wait_for_words(driver, words)
+            faults += bool(missing)
+            tidy_up(driver)
+            time.sleep(4)  # charts and pictures are drawn after their titles
+            driver.save_screenshot(str(options.output / f"{page}.png"))
+            print(f"{page}: {'missing ' + ', '.join(missing) if missing else 'everything is there'}")
+    return faults
 
 
 @contextlib.contextmanager
@@ -109,24 +92,6 @@ def tidy_up(driver: webdriver.Chrome) -> None:
             width = box.size["width"]
             # The slider stands to the left of its box: press it near its end.
             ActionChains(driver).move_to_element_with_offset(box, -width // 2 - 22, 0).click().perform()
-
-
-def wait_for(address: str) -> None:
-    """Wait until a server answers."""
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    raise SystemExit(f"{address} did not answer within two minutes")
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 if __name__ == "__main__":

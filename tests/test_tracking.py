@@ -1,6 +1,5 @@
 """Every form of goodrun_ref, what is refused, and the archive's own promises."""
 
-import contextlib
 import dataclasses
 import errno
 import json
@@ -8,14 +7,10 @@ import math
 import os
 import re
 import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import textwrap
-import time
-import urllib.request
 from pathlib import Path
 
 import keras
@@ -24,6 +19,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from mlflow.exceptions import MlflowException
+from mlflow_server import mlflow_server
 
 from gan import checkpoints, invocation, tracking
 from gan.checkpoints import About
@@ -162,7 +158,8 @@ def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
         assert checkpoints.whole(found)
         print(run.id)
     """
-    with mlflow_server(workplace) as address:
+    kept_in = "--backend-store-uri", "sqlite:///served.db", "--artifacts-destination", "served"
+    with mlflow_server(*kept_in, cwd=workplace) as address:
         environment = os.environ | {"MLFLOW_TRACKING_URI": address, "TMPDIR": str(workplace / "temporary")}
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(program)],
@@ -174,34 +171,6 @@ def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()[-1]) == 32
     assert not list((workplace / "temporary").rglob("*.npz"))
-
-
-@contextlib.contextmanager
-def mlflow_server(folder):
-    """The address of an MLflow server with an archive of its own in a folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", address.partition(":")[2]),
-            *("--backend-store-uri", "sqlite:///served.db", "--artifacts-destination", "served"),
-        ],
-        cwd=folder,
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as server:
-        try:
-            for _ in range(240):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://{address}/health", timeout=5).close()
-                    break
-                time.sleep(0.5)
-            yield f"http://{address}"
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
 
 
 # --- the forms of a reference

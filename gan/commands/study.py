@@ -70,7 +70,7 @@ class StudyConfig:
             if owner != self.task and getattr(self, field.name) != field.default:
                 raise UserError(f"{field.name} is an option of task={owner}; leave it out of task={self.task}.")
         ARMS[self.task].parse_arms(self.arms)
-        ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
+        regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
         require(1 <= self.seeds <= 100, "seeds", "from 1 to 100", self.seeds)
         require(0 <= self.steps <= 1_000_000, "steps", "from 1 to 1000000, or 0", self.steps)
         require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
@@ -78,12 +78,8 @@ class StudyConfig:
         require(1 <= self.gan_iterations <= most, "gan_iterations", f"from 1 to {most}", self.gan_iterations)
         require(0 <= self.gan_drawn <= 10_000, "gan_drawn", "from 0 to 10000", self.gan_drawn)
         require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
-        if self.task == "signs" and self.goodrun_ref:
-            regimes = signs_arms.parse_regimes(self.regimes or LEFT_OPEN["signs"]["regimes"])
-            if signs_arms.FULL not in regimes:
-                raise UserError(
-                    "goodrun_ref generates in the regime full only; leave it out, or add full to regimes."
-                )
+        if self.task == "signs" and self.goodrun_ref and signs_arms.FULL not in regimes:
+            raise UserError("goodrun_ref generates in the regime full only; leave it out, or add full to regimes.")
         require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
         require(1 <= self.count <= 10_000, "count", "from 1 to 10000", self.count)
         known = self.precision in ("float32", "bfloat16")
@@ -114,9 +110,8 @@ def main(config: StudyConfig) -> int:
 
 def generators(config: StudyConfig) -> int:
     """How many generators of signs a study has."""
-    if config.task != "signs" or all(
-        signs_arms.GENERATED not in a.sources for a in signs_arms.parse_arms(config.arms)
-    ):
+    arms = signs_arms.parse_arms(config.arms) if config.task == "signs" else ()
+    if not any(signs_arms.GENERATED in arm.sources for arm in arms):
         return 0
     return len(signs_arms.parse_regimes(config.regimes)) * config.gan_seeds
 

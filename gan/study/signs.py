@@ -189,7 +189,7 @@ class SignsStudy:
             [PARTS[part], len(s), int(np.isin(s.labels, self.rare).sum()), "-"] for part, s in self.parts.items()
         ]
         report.table(["part", "images", "of rare classes", "their tracks"], rows)
-        report.text("Rare classes: " + ", ".join(f"{k} ({NAMES[k]})" for k in self.rare) + ".")
+        report.text(f"Rare classes: {_named(self.rare)}.")
         config = self._config
         report.text(
             "Intervals are over seeds, taken as independent: they do not hold what other test images or other "
@@ -202,11 +202,8 @@ class SignsStudy:
         mirrored = any(arm.classical or GENERATED in arm.sources for arm in self._arms.values())
         if twins and mirrored and set(self.design.regimes) != {FULL}:
             report.text(
-                "Of "
-                + ", ".join(f"{k} ({NAMES[k]})" for k in twins)
-                + ", mirrored photos of another class, which is "
-                "not cut, are real images too wherever images are mirrored: in arms with classical augmentation, and "
-                "for every generator."
+                f"Of {_named(twins)}, mirrored photos of another class, which is not cut, are real images too "
+                "wherever images are mirrored: in arms with classical augmentation, and for every generator."
             )
         if self.drawn is not None:
             report.heading("Drawn signs, which no network made")
@@ -261,6 +258,10 @@ class SignsStudy:
             spread = spread_over(len(known), SHOWN)
             rows.append((f"{k}  {NAMES[k]}", images[labels == k][:SHOWN], known[spread]))
         return pictures.class_strips(rows)
+
+
+def _named(class_ids: list[int]) -> str:
+    return ", ".join(f"{k} ({NAMES[k]})" for k in class_ids)
 
 
 def opened(data: str) -> SignSet:

@@ -92,8 +92,7 @@ def _arm(name: str) -> Arm:
     if arm is None or (colon and not set(arm.sources) & {GENERATED, DRAWN}):
         raise UserError(
             f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, drawn:IMAGES, "
-            "mixed:SHARE), "
-            f"not {name!r}."
+            f"mixed:SHARE), not {name!r}."
         )
     if not colon:
         return arm

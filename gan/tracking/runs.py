@@ -189,9 +189,8 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
             ) from None
         aside.enter_context(full_disk_told())
         active = aside.enter_context(opened)
-        if active.info.artifact_uri.startswith("mlflow-artifacts:") and not mlflow.get_tracking_uri().startswith(
-            "http"
-        ):
+        served = active.info.artifact_uri.startswith("mlflow-artifacts:")
+        if served and not mlflow.get_tracking_uri().startswith("http"):
             raise UserError(
                 "this archive was made by an MLflow server, which keeps its files: start the server, and set "
                 "MLFLOW_TRACKING_URI to its address (http://127.0.0.1:5000 if it said no other)."

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from gan.checkpoints import NAME
 from gan.errors import UserError
-from gan.invocation import shown
+from gan.invocation import archive_here, shown
 from gan.storage import locked
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
@@ -32,7 +32,7 @@ def prepare(create: bool = True) -> None:
     """
     if "MLFLOW_TRACKING_URI" not in os.environ and "%" not in str(Path.cwd()):
         # MLflow's default has %20 for a space: the database is found by it, the files beside it are put elsewhere.
-        plain = f"sqlite:///{Path('mlflow.db').resolve()}"
+        plain = archive_here()
         if mlflow.get_tracking_uri() != plain:
             mlflow.set_tracking_uri(plain)
     uri = mlflow.get_tracking_uri()
@@ -123,7 +123,7 @@ def fetched(run_id: str, name: str) -> Path:
     Raises:
         UserError: the archive does not give it.
     """
-    kept = _kept() / run_id / name
+    kept = Path(_kept_until_the_end().name) / run_id / name
     kept.unlink(missing_ok=True)
     try:
         root = mlflow.get_run(run_id).info.artifact_uri
@@ -147,10 +147,6 @@ def fetched(run_id: str, name: str) -> Path:
 @functools.cache
 def _kept_until_the_end() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="checkpoints-")
-
-
-def _kept() -> Path:
-    return Path(_kept_until_the_end().name)
 
 
 @contextlib.contextmanager

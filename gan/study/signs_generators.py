@@ -179,9 +179,7 @@ class Generators:
         traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
         traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
         traits |= {"drawn": str(self._drawn), "precision": self._precision}
-        found = tracking.newest_of("dcgan", traits)
-        if found and not found.about.learned_only(learned):
-            found = None
+        found = tracking.newest_of("dcgan", traits, lambda about: about.learned_only(learned))
         key = f"{regime}-{draw}-{learned}-{self._iterations}" + (f"-drawn{self._drawn}" if self._drawn else "")
         if found is None or found.iteration < self._iterations:
             before = f"{found.run_id}/{found.iteration}" if found else ""

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -113,8 +114,16 @@ def newest_run(kind: str, class_val: str) -> str | None:
     return next((run_id for run_id in runs_of(kind, class_val) if checkpoints_of(run_id)), None)
 
 
-def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
-    """The last whole checkpoint of the newest run of a kind whose tags or parameters are as given, or None."""
+def newest_of(
+    kind: str, traits: dict[str, str], suits: Callable[[About], bool] = lambda about: True
+) -> GoodRun | None:
+    """The last whole checkpoint of the newest run of a kind that is what is looked for, or None.
+
+    Args:
+        kind: what kind of run.
+        traits: tags or parameters that it has.
+        suits: whether what a checkpoint says of itself will do; a run whose checkpoint does not is passed over.
+    """
     prepare()
     for run in search(f"tags.`{KIND}` = '{kind}'"):
         known = run.data.params | run.data.tags
@@ -122,7 +131,8 @@ def newest_of(kind: str, traits: dict[str, str]) -> GoodRun | None:
             with contextlib.suppress(UserError):  # it has none, or damaged ones: the next run may be whole
                 path = _from_run(run.info.run_id, None)
                 about = read_about(path)
-                return GoodRun(about.run_id, about.iteration, path, about)
+                if suits(about):
+                    return GoodRun(about.run_id, about.iteration, path, about)
     return None
 
 

@@ -1,0 +1,54 @@
+"""Runs with checkpoints too small to have been trained, in the archive of the working folder."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import mlflow
+import numpy as np
+
+from gan import checkpoints, tracking
+from gan.checkpoints import About
+
+Config = dataclasses.make_dataclass("Config", [("class_val", str)])
+
+
+def resolve(reference, class_val="17"):
+    """The good run of `train_dcgan.py`."""
+    return tracking.resolve(reference, "dcgan", class_val)
+
+
+def keep(run, iteration, class_val="17"):
+    """Put a tiny checkpoint into a run."""
+    data = {"name": "drawn", "digest": "0" * 16, "images": 5}
+    about = About("dcgan", class_val, iteration, {"classes": 1}, {}, data, run.id)
+    run.checkpoint(about, {"averaged": [np.full(3, iteration, np.float32)]})
+
+
+def stored(run_id, iteration):
+    """Where a checkpoint of a run lies in the archive."""
+    (path,) = Path("mlruns").glob(f"**/{run_id}/**/{checkpoints.file_name(iteration)}")
+    return path
+
+
+def logged(run_id, order=None):
+    return mlflow.search_logged_models(
+        experiment_ids=["0"], filter_string=f"source_run_id='{run_id}'", order_by=order, output_format="list"
+    )
+
+
+def scored_run(name, scores):
+    """The id of a run with a checkpoint and a logged model for each iteration; its scores are None or a number."""
+    with tracking.archived_run("dcgan", name, Config("17")) as run:
+        for iteration, score in scores.items():
+            keep(run, iteration)
+            values = {"diversity": 0.5} | ({} if score is None else {"fid_held_out": score})
+            run.model(tiny(), np.zeros((1, 2), np.float32), iteration, values, "fid_held_out")
+    return run.id
+
+
+def tiny():
+    """The smallest model that MLflow keeps."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.name = "generator"
+    return model

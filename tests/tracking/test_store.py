@@ -95,15 +95,12 @@ def test_an_archive_whose_files_a_server_keeps(workplace):
 def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
     (workplace / "temporary").mkdir()
     program = """
-        import dataclasses, numpy, pathlib, tempfile, gan.tracking as tracking
-        from gan import checkpoints
-        from gan.checkpoints import About
-        Config = dataclasses.make_dataclass("Config", [("class_val", str)])
+        import pathlib, tempfile
+        from gan import checkpoints, tracking
+        from made_up_archive import Config, keep, resolve
         with tracking.archived_run("dcgan", "served", Config("17")) as run:
-            data = {"name": "drawn", "digest": "0" * 16, "images": 5}
-            about = About("dcgan", "17", 20, {"classes": 1}, {}, data, run.id)
-            run.checkpoint(about, {"averaged": [numpy.arange(3.0)]})
-        found = tracking.resolve(run.id, "dcgan", "17").checkpoint
+            keep(run, 20)
+        found = resolve(run.id).checkpoint
         assert pathlib.Path(tempfile.gettempdir()) in found.parents, found
         assert checkpoints.whole(found)
         print(run.id)
@@ -113,7 +110,7 @@ def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
         environment = os.environ | {"MLFLOW_TRACKING_URI": address, "TMPDIR": str(workplace / "temporary")}
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(program)],
-            env=environment | {"PYTHONPATH": str(ROOT)},
+            env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
             cwd=workplace,
             capture_output=True,
             text=True,

@@ -441,7 +441,10 @@ def test_two_iterations_draw_other_things() -> None:
     for iteration in (1, 2):
         trained = build()
         step(trained, iteration)
-        states.append(state(trained)["discriminator"])
+        paths = [variable.path for variable in trained.parts()["discriminator"]]
+        values_by_path = dict(zip(paths, state(trained)["discriminator"], strict=True))
+        # What moves the last bias is rounding alone (see above): on some processors the same both times.
+        states.append([value for path, value in values_by_path.items() if not path.endswith(LAST_BIAS)])
     assert all(changed(*states))
 
 

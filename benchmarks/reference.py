@@ -80,6 +80,7 @@ class ReferenceConfig:
     samples: int = option(500, "images generated and scored at each measurement")
     precision: str = option("auto", "of ours: float32, bfloat16, or auto, whose trial counts as training")
     reference_batch: int = option(20, "real images an iteration of the reference; 20 is the recipe's")
+    reference_precision: str = option("float32", "of the reference: float32 is the recipe's, or bfloat16")
     judge_iterations: int = option(
         2_000, "training of the classifier whose features the score uses, if there is none"
     )
@@ -96,6 +97,8 @@ class ReferenceConfig:
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         known = self.precision in ("float32", "bfloat16", "auto")
         require(known, "precision", "float32, bfloat16 or auto", self.precision)
+        known = self.reference_precision in ("float32", "bfloat16")
+        require(known, "reference_precision", "float32 or bfloat16", self.reference_precision)
 
 
 class Contender(Protocol):
@@ -216,7 +219,7 @@ def train_reference(config: ReferenceConfig, images: np.ndarray, state: Path, me
     """Train the reference from where it was to the last iteration or a signal; the iterations that are made."""
     from benchmarks.reference_recipe import ReferenceRecipe
 
-    recipe = ReferenceRecipe(images, config.seed, config.reference_batch)
+    recipe = ReferenceRecipe(images, config.seed, config.reference_batch, config.reference_precision)
     saved = state / "reference.npz"
     if saved.exists():
         recipe.load(saved)  # before anything else: it may be of other parameters

@@ -3,7 +3,8 @@
 Nothing is made faster here and nothing slower: batches are augmented by Keras' own `ImageDataGenerator`, images for
 the discriminator come from `predict`, and both updates are `train_on_batch` of compiled models.  Where the recipe
 says nothing, it is Keras' default (slope of LeakyReLU, first weights) or the usual choice: normal latents, padding
-"same", and the generator's own update against unsmoothed labels.
+"same", and the generator's own update against unsmoothed labels.  It was published in float32; the networks can have
+bfloat16 as well where a processor is faster at it, so that both sides of a comparison have the same arithmetic.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from benchmarks.clock import Clock
 from gan.data.signs import to_uint8
 from gan.errors import UserError
 from gan.storage import replacing
+from gan.training.devices import PRECISIONS
 
 LATENT = 100  # dimensions of the latent
 BATCH = 20  # real images an iteration, as many generated ones
@@ -27,47 +29,55 @@ ITERATIONS = 14_100  # of the published training
 RATE, BETA_1 = 1e-4, 0.5  # of Adam, for both networks
 DROPOUT = 0.4
 SMOOTHING = 0.05  # labels are up to this far from 0 and 1, at random
-FORMAT = 2
+FORMAT = 3
 
 
-def build_generator() -> keras.Model:
-    """A model from latents (N, 100) to images (N, 32, 32, 3) in [-1, 1]."""
+def build_generator(precision: str = "float32") -> keras.Model:
+    """A model from latents (N, 100) to images (N, 32, 32, 3) in [-1, 1].
+
+    Args:
+        precision: Keras dtype policy of the inner layers; the images are float32 always.
+    """
     return keras.Sequential(
         [
             keras.Input((LATENT,)),
-            layers.Dense(16 * 16 * 256),
-            layers.LeakyReLU(),
-            layers.Reshape((16, 16, 256)),
-            layers.Conv2D(256, 5, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2DTranspose(128, 4, strides=2, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2D(128, 5, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2D(128, 5, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2D(3, 7, padding="same", activation="tanh"),
+            layers.Dense(16 * 16 * 256, dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Reshape((16, 16, 256), dtype=precision),
+            layers.Conv2D(256, 5, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2DTranspose(128, 4, strides=2, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2D(128, 5, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2D(128, 5, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2D(3, 7, padding="same", activation="tanh", dtype="float32"),
         ],
         name="reference_generator",
     )
 
 
-def build_discriminator() -> keras.Model:
-    """A model from images (N, 32, 32, 3) to the probability (N, 1) that they are real."""
+def build_discriminator(precision: str = "float32") -> keras.Model:
+    """A model from images (N, 32, 32, 3) to the probability (N, 1) that they are real.
+
+    Args:
+        precision: Keras dtype policy of the inner layers; the probability is float32 always.
+    """
     return keras.Sequential(
         [
             keras.Input((32, 32, 3)),
-            layers.Conv2D(64, 3, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2D(128, 3, strides=2, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2D(128, 3, strides=2, padding="same"),
-            layers.LeakyReLU(),
-            layers.Conv2D(256, 3, strides=2, padding="same"),
-            layers.LeakyReLU(),
-            layers.Flatten(),
-            layers.Dropout(DROPOUT, name="dropout"),
-            layers.Dense(1, activation="sigmoid"),
+            layers.Conv2D(64, 3, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2D(128, 3, strides=2, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2D(128, 3, strides=2, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Conv2D(256, 3, strides=2, padding="same", dtype=precision),
+            layers.LeakyReLU(dtype=precision),
+            layers.Flatten(dtype=precision),
+            layers.Dropout(DROPOUT, name="dropout", dtype=precision),
+            layers.Dense(1, activation="sigmoid", dtype="float32"),
         ],
         name="reference_discriminator",
     )
@@ -80,22 +90,23 @@ class ReferenceRecipe:
         images: uint8 (N, 32, 32, 3), the real images of one class.
         seed: of the first weights and of every draw.
         batch_size: real images an iteration, and as many generated ones.
+        precision: "float32" or "bfloat16" (weights stay float32, most arithmetic is bfloat16).
 
     Attributes:
         iteration: updates of both networks made so far.
         clock: wall and processor time that building and training took so far, compiling included.
     """
 
-    def __init__(self, images: np.ndarray, seed: int, batch_size: int = BATCH):
+    def __init__(self, images: np.ndarray, seed: int, batch_size: int = BATCH, precision: str = "float32"):
         self.clock = Clock()
+        self.batch_size, self.seed, self.precision, self.iteration = batch_size, seed, precision, 0
         with self.clock:
-            self._build(images, seed, batch_size)
+            self._build(images)
 
-    def _build(self, images: np.ndarray, seed: int, batch_size: int) -> None:
-        self.batch_size, self.seed, self.iteration = batch_size, seed, 0
-        keras.utils.set_random_seed(seed)
-        self.generator = build_generator()
-        self.discriminator = build_discriminator()
+    def _build(self, images: np.ndarray) -> None:
+        keras.utils.set_random_seed(self.seed)
+        self.generator = build_generator(PRECISIONS[self.precision])
+        self.discriminator = build_discriminator(PRECISIONS[self.precision])
         self.discriminator.compile(keras.optimizers.Adam(RATE, beta_1=BETA_1), "binary_crossentropy")
         # Built now: weights of an optimizer that is not built yet can't be restored.
         self.discriminator.optimizer.build(self.discriminator.trainable_variables)
@@ -104,7 +115,7 @@ class ReferenceRecipe:
         self.adversarial.compile(keras.optimizers.Adam(RATE, beta_1=BETA_1), "binary_crossentropy")
         self.adversarial.optimizer.build(self.adversarial.trainable_variables)
 
-        self._random = np.random.default_rng(seed)
+        self._random = np.random.default_rng(self.seed)
         self._images = images.astype(np.float32) / 127.5 - 1
         self._digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()[:16]
         self._augmentation = tf.keras.preprocessing.image.ImageDataGenerator(
@@ -192,8 +203,8 @@ class ReferenceRecipe:
         """Go on from a saved file.
 
         Raises:
-            UserError: the file is damaged, or of other images, another seed or another batch size; nothing is
-                changed then.
+            UserError: the file is damaged, or of other images, another seed, batch size or precision; nothing
+                is changed then.
         """
         try:
             with np.load(path, allow_pickle=False) as archive:
@@ -221,7 +232,12 @@ class ReferenceRecipe:
 
     def _identity(self) -> dict[str, int | str]:
         """What a saved training must share with this one."""
-        return {"seed": self.seed, "batch_size": self.batch_size, "digest of the images": self._digest}
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "precision": self.precision,
+            "digest of the images": self._digest,
+        }
 
     def _parts(self) -> dict[str, list]:
         return {

@@ -139,7 +139,7 @@ def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
 
 
 def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) -> str:
-    """In words: how good the reference became and after what processor time, and when ours was as good.
+    """In words: how good the reference became and after what time, and when ours was as good.
 
     Args:
         rows: of `table`.
@@ -160,16 +160,16 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
     best, last = min(reference, key=lambda row: row[name]), reference[-1]
     for what, row in [("best and last", best)] if best is last else [("best", best), ("last", last)]:
         words = f"The reference's {what} {name} is {row[name]:.4g}, at iteration {row['iteration']:,}"
-        lines.append(f"{words} after {duration(row['seconds'])}.")
+        lines.append(f"{words} after {times(row)}.")
         first = next((each for each in ours if each[name] <= row[name]), None)
         if first:
-            ratio = f"{row['seconds'] / first['seconds']:.3g} times as fast"
-            lines.append(f"  Ours had {first[name]:.4g} after {duration(first['seconds'])}: {ratio}.")
+            ratio = f"{row['cpu_seconds'] / first['cpu_seconds']:.3g} times as fast"
+            lines.append(f"  Ours had {first[name]:.4g} after {times(first)}: {ratio}.")
         elif ours:
-            lines.append(f"  Ours did not reach that in {duration(ours[-1]['seconds'])}.")
+            lines.append(f"  Ours did not reach that in {times(ours[-1])}.")
     if ours:
         best = min(ours, key=lambda row: row[name])
-        lines.append(f"Our best {name} is {best[name]:.4g} after {duration(best['seconds'])}.")
+        lines.append(f"Our best {name} is {best[name]:.4g} after {times(best)}.")
     else:
         lines.append("Ours has not been measured.")
     floor = f"{name}_floor"
@@ -180,9 +180,9 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
     return "\n".join(lines)
 
 
-def wall(row: dict[str, Any]) -> str:
-    """The wall time of a row in words."""
-    return f"{duration(row['seconds'])} by the clock"
+def times(row: dict[str, Any]) -> str:
+    """The processor time of a row in words, and the wall time."""
+    return f"{duration(row['cpu_seconds'])} of processor time ({duration(row['seconds'])} by the clock)"
 
 
 def duration(seconds: float) -> str:

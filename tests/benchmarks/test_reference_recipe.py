@@ -130,6 +130,20 @@ def test_each_network_learns_in_its_own_update_only(monkeypatch):
     assert (recipe.iteration, recipe.images_seen) == (2, 2 * BATCH) and recipe.clock.cpu_seconds > 0
 
 
+def test_bfloat16_is_of_the_inner_arithmetic_alone():
+    assert {layer.compute_dtype for layer in build_generator().layers + build_discriminator().layers} == {"float32"}
+    recipe = ReferenceRecipe(noise(), 0, BATCH, "bfloat16")
+    for model in (recipe.generator, recipe.discriminator):
+        *inner, last = model.layers
+        assert {layer.compute_dtype for layer in inner} == {"bfloat16"} and last.compute_dtype == "float32"
+        assert {str(variable.dtype) for variable in model.weights} == {"float32"}
+    before = values(recipe.generator.weights), values(recipe.discriminator.weights)
+    losses = recipe.iterate()
+    assert losses["discriminator_loss"] == pytest.approx(np.log(2), abs=0.1)
+    assert all(changed(before[0], values(recipe.generator.weights)))
+    assert all(changed(before[1], values(recipe.discriminator.weights)))
+
+
 def test_real_images_are_turned_moved_zoomed_and_mirrored():
     ramp = np.broadcast_to(np.linspace(40, 200, 32)[None, :, None], (32, 32, 3))
     flat = np.full((32, 32, 3), 255)
@@ -181,6 +195,7 @@ def test_load_refuses_what_does_not_fit_and_changes_nothing(tmp_path: Path):
     for other, words in (
         (ReferenceRecipe(noise(), 1, BATCH), "seed 0 and this run has 1"),
         (ReferenceRecipe(noise(), 0, BATCH + 1), "batch_size 2 and this run has 3"),
+        (ReferenceRecipe(noise(), 0, BATCH, "bfloat16"), "precision float32 and this run has bfloat16"),
         (ReferenceRecipe(noise(9), 0, BATCH), "digest of the images"),
     ):
         before = state(other)

@@ -8,12 +8,12 @@ adds those of a study that was made meanwhile (`images/study/signs/cells.csv`) t
 
 import csv
 import dataclasses
-import io
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
+from benchmarks import reference_report as report
 from gan.command_line import option, require, run
 from gan.errors import UserError
 from gan.scoring.intervals import mean_interval, paired
@@ -81,16 +81,6 @@ def added(rows: Rows, cells: Rows, gan_drawn: int) -> Rows:
     return {key: together[key] for key in sorted(together, key=lambda key: (regimes.index(key[0]), key[1], key[3]))}
 
 
-def write(path: Path, rows: Rows) -> None:
-    """Replace a table of experiments."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(next(iter(rows.values()))), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows.values())
-    with replacing(path) as file:
-        file.write(text.getvalue().encode())
-
-
 def values(rows: Rows, regime: str, arm: str, measure: str) -> list[float]:
     """Of all seeds that an arm has in a regime, in order."""
     wanted = (regime, arm, ARMS[arm])
@@ -151,7 +141,7 @@ def main(config: StudySignsConfig) -> int:
     pictures = list(results(rows, config.seeds).charts())
     require_writable(output)
     if config.cells:
-        write(source, rows)
+        report.write_csv(source, list(rows.values()))
     for name, picture in pictures:
         path = output / ("study-signs.png" if name == "arms" else f"study-signs-{name}.png")
         with replacing(path) as file:

@@ -81,17 +81,21 @@ def added(rows: Rows, cells: Rows, gan_drawn: int) -> Rows:
     return {key: together[key] for key in sorted(together, key=lambda key: (regimes.index(key[0]), key[1], key[3]))}
 
 
+def seeds_of(rows: Rows, regime: str, arm: str) -> list[int]:
+    """The seeds that an arm has in a regime, in order."""
+    wanted = (regime, arm, ARMS[arm])
+    return sorted(seed for *key, seed in rows if tuple(key) == wanted)
+
+
 def values(rows: Rows, regime: str, arm: str, measure: str) -> list[float]:
     """Of all seeds that an arm has in a regime, in order."""
-    wanted = (regime, arm, ARMS[arm])
-    found = sorted((seed, float(row[measure])) for (*key, seed), row in rows.items() if tuple(key) == wanted)
-    return [value for _, value in found]
+    return [float(rows[regime, arm, ARMS[arm], seed][measure]) for seed in seeds_of(rows, regime, arm)]
 
 
-def regimes_of(rows: Rows) -> list[str]:
-    """The regimes in which every arm has the same seeds."""
-    counts = {regime: {len(values(rows, regime, arm, "test.rare")) for arm in ARMS} for regime in REGIMES}
-    return [regime for regime, found in counts.items() if len(found) == 1 and found != {0}]
+def regimes_of(rows: Rows) -> dict[str, list[int]]:
+    """The regimes in which every arm has the same seeds, and these."""
+    found = {regime: [seeds_of(rows, regime, arm) for arm in ARMS] for regime in REGIMES}
+    return {regime: first for regime, (first, *others) in found.items() if first and others == [first] * len(others)}
 
 
 def table(rows: Rows) -> str:
@@ -99,12 +103,12 @@ def table(rows: Rows) -> str:
     lines = [f"| tracks kept | seeds | {' | '.join(f'{arm}, test / held-out' for arm in ARMS)} |"]
     lines.append("|" + " --- |" * (2 + len(ARMS)))
     gains = []
-    for regime in regimes_of(rows):
+    for regime, seeds in regimes_of(rows).items():
         by_arm = {arm: [values(rows, regime, arm, part) for part in MEASURES] for arm in ARMS}
         *others, best = by_arm
         shares = [" / ".join(shown(mean_interval(each)) for each in by_arm[arm]) for arm in ARMS]
         name = "all" if regime == "full" else regime
-        lines.append(f"| {name} | {len(by_arm[best][0])} | {' | '.join(shares)} |")
+        lines.append(f"| {name} | {len(seeds)} | {' | '.join(shares)} |")
         for other in others:
             found = [paired(*pair).difference for pair in zip(by_arm[best], by_arm[other], strict=True)]
             gains.append(f"{REGIMES[regime]}: {best} over {other} {' / '.join(map(signed, found))}")
@@ -117,7 +121,7 @@ def results(rows: Rows, seeds: int) -> Results:
     Raises:
         UserError: none has.
     """
-    regimes = [r for r in regimes_of(rows) if len(values(rows, r, "classical", "test.rare")) >= seeds]
+    regimes = [regime for regime, found in regimes_of(rows).items() if found[:seeds] == list(range(seeds))]
     if not regimes:
         raise UserError(f"no regime has {seeds} seeds of {', '.join(ARMS)}; give fewer.")
     cells = {

@@ -52,7 +52,8 @@ def build_generator(precision: str = "float32") -> keras.Model:
             layers.LeakyReLU(dtype=precision),
             layers.Conv2D(128, 5, padding="same", dtype=precision),
             layers.LeakyReLU(dtype=precision),
-            layers.Conv2D(3, 7, padding="same", activation="tanh", dtype="float32"),
+            layers.Conv2D(3, 7, padding="same", dtype=precision),
+            layers.Activation("tanh", dtype="float32"),
         ],
         name="reference_generator",
     )

@@ -59,6 +59,7 @@ def test_generator_is_that_of_the_recipe():
         ("Conv2D", large, 5 * 5 * 128 * 128 + 128),
         ("LeakyReLU", large, 0, 0.3),
         ("Conv2D", (32, 32, 3), 7 * 7 * 128 * 3 + 3),
+        ("Activation", (32, 32, 3), 0),
     ]
     assert build_generator().layers[-1].activation.__name__ == "tanh"
 

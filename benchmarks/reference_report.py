@@ -27,6 +27,10 @@ TICKS = {
     **{60 * k: f"{k} min" for k in (1, 3, 10, 30)},
     **{3600 * k: f"{k} h" for k in (1, 3, 10, 30, 100)},
 }
+TIMES = {
+    "cpu_seconds": "processor time of training, all cores together",
+    "seconds": "time of training by the clock",
+}
 # A machine where other programs keep more than this share of a core busy is not idle.
 BUSY = 0.3
 
@@ -110,30 +114,33 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
-    """Draw a score against the processor time of training, with the same of real images as a line.
+    """Draw a score against the time of training, by the processor and by the clock; real images are a line.
 
     Args:
         path: the PNG to make or replace.
         rows: of `table`.
         name: of the score; its floor, where there is one, is `<name>_floor`.
     """
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    axes = figure.add_subplot()
-    for recipe, colour in COLOURS.items():
-        chosen = [row for row in rows if row["recipe"] == recipe]
-        seconds, values = [row["cpu_seconds"] for row in chosen], [row.get(name, math.nan) for row in chosen]
-        axes.plot(seconds, values, "o-", color=colour, label=recipe, linewidth=1.4, markersize=3.5)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
     floors = {row[f"{name}_floor"] for row in rows if f"{name}_floor" in row}
-    if floors:
-        axes.axhline(min(floors), color="#868e96", linestyle="--", linewidth=1, label="real images")
-    axes.set(xlabel="processor time of training, all cores together", ylabel=name.replace("_", " "), xscale="log")
-    low, high = axes.get_xlim()
-    shown = {seconds: text for seconds, text in TICKS.items() if low <= seconds <= high}
-    axes.set_xticks(list(shown), list(shown.values()))
-    axes.minorticks_off()
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    panels = figure.subplots(1, len(TIMES), sharey=True)
+    for axes, (time, words) in zip(panels, TIMES.items(), strict=True):
+        for recipe, colour in COLOURS.items():
+            chosen = [row for row in rows if row["recipe"] == recipe]
+            seconds, values = [row[time] for row in chosen], [row.get(name, math.nan) for row in chosen]
+            axes.plot(seconds, values, "o-", color=colour, label=recipe, linewidth=1.4, markersize=3.5)
+        if floors:
+            axes.axhline(min(floors), color="#868e96", linestyle="--", linewidth=1, label="real images")
+        axes.set(xlabel=words, xscale="log", yscale="log")
+        low, high = axes.get_xlim()
+        shown = {seconds: text for seconds, text in TICKS.items() if low <= seconds <= high}
+        axes.set_xticks(list(shown), list(shown.values()))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel(name.replace("_", " "))
+    panels[-1].legend(frameon=False)
     with replacing(path) as file:
         FigureCanvasAgg(figure).print_png(file)
 

@@ -91,7 +91,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.session import Schedule, Session, say
     from gan.training import devices
     from gan.training.dcgan import Network, SignGan
-    from gan.training.trainer import measure_rate
+    from gan.training.trainer import build_in_precision
 
     devices.make_deterministic()
     network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)
@@ -106,8 +106,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         return SignGan(network, images, labels, config.batch_size, *rates, config.seed, precision)
 
     before = goodrun.about.config.get("precision") if goodrun else None
-    precision = devices.choose_precision(config.precision, lambda each: measure_rate(build(each)), say, before)
-    trained = build(precision)
+    precision, trained = build_in_precision(config.precision, build, say, before)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, trained.parts())
     schedule = Schedule.of(config, goodrun)

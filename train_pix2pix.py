@@ -98,7 +98,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.training import devices, presets
     from gan.training.paired import Pairs
     from gan.training.pix2pix import SceneGan
-    from gan.training.trainer import measure_rate
+    from gan.training.trainer import build_in_precision
 
     devices.make_deterministic()
     network = presets.SceneNetwork(
@@ -118,8 +118,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         return SceneGan(network, feed, *rates, config.l1_weight, config.seed, precision, shown)
 
     before = goodrun.about.config.get("precision") if goodrun else None
-    precision = devices.choose_precision(config.precision, lambda each: measure_rate(build(each), 4), say, before)
-    trained = build(precision)
+    precision, trained = build_in_precision(config.precision, build, say, before, 4)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, trained.parts())
     schedule = Schedule.of(config, goodrun)

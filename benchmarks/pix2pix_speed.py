@@ -16,7 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
-from benchmarks import reference_report as report
+from benchmarks import machine
+from benchmarks.tables import write_csv
 from gan.command_line import option, require, run
 from gan.errors import UserError
 from gan.invocation import code_version, command
@@ -62,12 +63,11 @@ def main(config: SpeedConfig) -> None:
         )
     output = Path(config.output)
     require_writable(output)
-    if report.load() > report.BUSY:
-        print(f"warning: this machine is not idle (load {report.load():.1f}): the times will be too long.")
+    machine.warn_unless_idle("the times will be too long")
     context = multiprocessing.get_context("spawn")
     about = {
         "command": command("benchmarks/pix2pix_speed.py", config),
-        "machine": f"{report.processor()}, {multiprocessing.cpu_count()} cores",
+        "machine": f"{machine.processor()}, {multiprocessing.cpu_count()} cores",
         "code": code_version(),
     }
     rows, workers = [], {}
@@ -95,7 +95,7 @@ def main(config: SpeedConfig) -> None:
             process.kill()
     sizes = {name: getattr(config, name) for name in ("width", "height", "batch_size", "iterations")}
     rows = [row | sizes | about for row in rows[len(workers) :]]
-    report.write_csv(output / "pix2pix_speed.csv", rows)
+    write_csv(output / "pix2pix_speed.csv", rows)
     print(summary(rows))
     print(f"table: {output / 'pix2pix_speed.csv'}")
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
-from benchmarks import reference_report as report
+from benchmarks import machine
+from benchmarks.tables import write_csv
 from gan.command_line import option, require, run
 from gan.errors import UserError
 from gan.invocation import ROOT, code_version, command
@@ -72,11 +73,10 @@ def main(config: PresetsConfig) -> None:
 
     output = Path(config.output)
     require_writable(output)
-    if report.load() > report.BUSY:
-        print(f"warning: this machine is not idle (load {report.load():.1f}): fewer updates fit into the minutes.")
+    machine.warn_unless_idle("fewer updates fit into the minutes")
     about = {
         "command": command("benchmarks/presets.py", config),
-        "machine": f"{report.processor()}, {multiprocessing.cpu_count()} cores",
+        "machine": f"{machine.processor()}, {multiprocessing.cpu_count()} cores",
         "code": code_version(),
     }
     rows = []
@@ -85,7 +85,7 @@ def main(config: PresetsConfig) -> None:
             row = measured(config, run_id, iteration)
             print(line(row), flush=True)
             rows.append(row | about)
-            report.write_csv(output / "presets.csv", rows)
+            write_csv(output / "presets.csv", rows)
     print(f"table: {output / 'presets.csv'}")
 
 

@@ -1,12 +1,8 @@
-"""What the reference benchmark keeps of each measurement, and the table, chart and words it makes of them."""
+"""What the reference benchmark keeps of each measurement, and the rows, chart and words it makes of them."""
 
-import csv
 import dataclasses
-import io
 import json
 import math
-import os
-import platform
 import re
 import zipfile
 from collections.abc import Callable
@@ -31,8 +27,6 @@ TIMES = {
     "cpu_seconds": "processor time of training, all cores together",
     "seconds": "time of training by the clock",
 }
-# A machine where other programs keep more than this share of a core busy is not idle.
-BUSY = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,16 +95,6 @@ def table(measurements: list[Measurement], score: Callable[[np.ndarray], dict[st
         scores = {name: float(f"{value:.6g}") for name, value in score(measurement.images).items()}
         rows.append(about | scores | last)
     return rows
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows as a CSV; a score that a row lacks stays empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    with replacing(path) as file:
-        file.write(text.getvalue().encode())
 
 
 def write_chart(path: Path, rows: list[dict[str, Any]], name: str) -> None:
@@ -200,20 +184,6 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-
-def processor() -> str:
-    """The model of the processor, as far as the system tells it."""
-    try:
-        model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        model = None
-    return model[1].strip() if model else platform.processor() or platform.machine()
-
-
-def load() -> float:
-    """How many cores other programs kept busy in the last minute; 0 where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _files(folder: Path, recipe: str) -> list[Path]:

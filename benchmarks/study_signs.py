@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
-from benchmarks import reference_report as report
+from benchmarks.tables import write_csv
 from gan.command_line import option, require, run
 from gan.errors import UserError
 from gan.scoring.intervals import mean_interval, paired
@@ -145,7 +145,7 @@ def main(config: StudySignsConfig) -> int:
     pictures = list(results(rows, config.seeds).charts())
     require_writable(output)
     if config.cells:
-        report.write_csv(source, list(rows.values()))
+        write_csv(source, list(rows.values()))
     for name, picture in pictures:
         path = output / ("study-signs.png" if name == "arms" else f"study-signs-{name}.png")
         with replacing(path) as file:

@@ -179,13 +179,7 @@ class SignGan:
         Returns:
             float32 (M,): the values of `metric_names`; the penalty is 0 where it was not taken.
         """
-        return tf.cond(
-            iteration % PENALTY_EVERY == 0,
-            lambda: self._update(iteration, penalised=True),
-            lambda: self._update(iteration, penalised=False),
-        )
 
-    def _update(self, iteration, penalised: bool):
         def key(purpose):
             return draws.key(self.seed, iteration, purpose)
 
@@ -217,19 +211,19 @@ class SignGan:
                 total_generator_loss += GENERATOR_CLASS_WEIGHT * fading * class_losses[1]
         generator_gradients = tape.gradient(total_generator_loss, self.generator.trainable_variables)
         gradients = tape.gradient(total_loss, self.discriminator.trainable_variables)
-        penalty = tf.constant(0.0)
-        if penalised:
-            penalty, extra = self._penalise(shown, twice)
-            # The last bias shifts all logits alike: the penalty has no gradient there.
-            gradients = [a if b is None else a + b for a, b in zip(gradients, extra, strict=True)]
+        penalty, gradients = tf.cond(
+            iteration % PENALTY_EVERY == 0,
+            lambda: self._penalised(shown, twice, gradients),
+            lambda: (0.0, gradients),
+        )
         self.generator_optimizer.apply(generator_gradients, self.generator.trainable_variables)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
         self._average(iteration)
         accuracies = losses.ranking_accuracy(on_real, on_generated)
         return tf.stack([generator_loss, discriminator_loss, *accuracies, penalty, *class_losses])
 
-    def _penalise(self, images, labels):
-        """R1 + R2 of a batch that is half real, half generated, and its gradients, scaled for being taken rarely."""
+    def _penalised(self, images, labels, gradients):
+        """R1 + R2 of a batch that is half real, half generated, and gradients with its own, scaled for being rare."""
         images = tf.stop_gradient(images)
         with tf.GradientTape() as outer:
             with tf.GradientTape() as inner:
@@ -239,7 +233,9 @@ class SignGan:
             # The mean over both halves is half of R1 + R2.
             penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
             loss = PENALTY / 2 * PENALTY_EVERY * penalty
-        return penalty, outer.gradient(loss, self.discriminator.trainable_variables)
+        extra = outer.gradient(loss, self.discriminator.trainable_variables)
+        # The last bias shifts all logits alike: the penalty has no gradient there.
+        return penalty, [a if b is None else a + b for a, b in zip(gradients, extra, strict=True)]
 
     def _inputs(self, first, labels):
         return [first, labels] if self.network.classes > 1 else first

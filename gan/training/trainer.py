@@ -8,14 +8,16 @@ It knows nothing of networks or of the archive.  What it trains offers `iterate(
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
 from gan.progress import progress
+from gan.training import devices
 
 BLOCK = 25  # iterations at most between two looks at the world: an interruption waits that long
+COMPILED = "compiled_block"  # attribute of a trainable where `compile_block` keeps what it made
 
 
 class Trainable(Protocol):
@@ -35,6 +37,9 @@ class Trainable(Protocol):
 
     def model(self) -> tuple[Any, np.ndarray | dict[str, np.ndarray]]:
         """The model that generates, and an example of its input."""
+
+
+Built = TypeVar("Built", bound=Trainable)
 
 
 class StopRequested:
@@ -106,7 +111,13 @@ def train(
 
 
 def compile_block(trainable: Trainable) -> Callable[[Any, Any], Any]:
-    """A compiled function (first iteration, count) that makes `count` updates and returns the mean metrics."""
+    """A compiled function (first iteration, count) that makes `count` updates and returns the mean metrics.
+
+    It is kept with the trainable: what was tried is not compiled again to be trained.
+    """
+    kept = vars(trainable)
+    if COMPILED in kept:
+        return kept[COMPILED]
 
     @tf.function(input_signature=[tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int32)])
     def block(first, count):
@@ -115,6 +126,7 @@ def compile_block(trainable: Trainable) -> Callable[[Any, Any], Any]:
             total += trainable.iterate(iteration)
         return total / tf.cast(count, tf.float32)
 
+    kept[COMPILED] = block
     return block
 
 
@@ -171,14 +183,49 @@ def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, in
         first = stop
 
 
-def measure_rate(trainable: Trainable, iterations: int = 16) -> float:
-    """Images per second of a trainable, after a warm-up. It is changed by this: throw it away afterwards.
+def build_in_precision(
+    wanted: str,
+    build: Callable[[str], Built],
+    say: Callable[[str], None],
+    before: str | None = None,
+    iterations: int = 16,
+) -> tuple[str, Built]:
+    """Build a trainable in the precision wanted; "auto" builds and tries both.
+
+    Args:
+        wanted: see `devices.choose_precision`, as `say` and `before`.
+        build: makes the trainable of a precision.
+        iterations: timed in each trial.
+
+    Returns:
+        The precision, and its trainable as `build` makes it, compiled already if it was tried.
 
     Raises:
         UserError: the feed met damaged data.
     """
+    tried = {}
+
+    def rate(precision: str) -> float:
+        tried[precision] = build(precision)
+        return measure_rate(tried[precision], iterations)
+
+    precision = devices.choose_precision(wanted, rate, say, before)
+    return precision, tried[precision] if precision in tried else build(precision)
+
+
+def measure_rate(trainable: Trainable, iterations: int) -> float:
+    """Images per second of a trainable, after a warm-up. What it learned is undone.
+
+    Raises:
+        UserError: the feed met damaged data.
+    """
+    variables = [variable for part in trainable.parts().values() for variable in part]
+    start = [np.array(variable) for variable in variables]
     block = compile_block(trainable)
     _run(block, trainable, 0, 2)
     began = time.perf_counter()
     _run(block, trainable, 0, iterations)
-    return iterations * trainable.batch_size / (time.perf_counter() - began)
+    rate = iterations * trainable.batch_size / (time.perf_counter() - began)
+    for variable, value in zip(variables, start, strict=True):
+        variable.assign(value)
+    return rate

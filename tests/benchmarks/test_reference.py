@@ -12,6 +12,7 @@ from benchmarks import reference
 from benchmarks import reference_report as report
 from benchmarks.reference import ReferenceConfig, main, next_measurement
 from benchmarks.reference_recipe import ReferenceRecipe
+from benchmarks.tables import write_csv
 from gan.command_line import parse
 from gan.errors import UserError
 
@@ -107,6 +108,7 @@ def test_measurements_come_at_a_constant_ratio_whenever_asked():
     assert next_measurement(0) == 20
     assert next_measurement(20) == pytest.approx(26)
     assert next_measurement(25.9) == pytest.approx(26)
+    assert next_measurement(25.9, step=1.1) == pytest.approx(20 * 1.1**3)
     assert next_measurement(200) == next_measurement(180) == pytest.approx(20 * 1.3**9)
 
 
@@ -128,7 +130,7 @@ def test_measurements_are_kept_by_recipe_and_iteration(tmp_path):
 def test_table_holds_scores_and_leaves_missing_ones_empty(tmp_path):
     scores = iter([{"fid": 1 / 3, "fid_floor": 0.1}, {"fid": 2.0}])
     rows = report.table([measurement(iteration=1), measurement(iteration=2)], lambda images: next(scores))
-    report.write_csv(tmp_path / "table.csv", rows)
+    write_csv(tmp_path / "table.csv", rows)
     first, second = read_csv(tmp_path / "table.csv")
     assert list(first) == [
         *(

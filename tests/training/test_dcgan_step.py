@@ -9,6 +9,7 @@ from gan.errors import UserError
 from gan.networks.dcgan import pick_logits
 from gan.training import dcgan, devices
 from gan.training.dcgan import EMA_HALF_LIFE, EMA_RAMP, PENALTY_EVERY, Network, SignGan
+from gan.training.trainer import compile_block, measure_rate
 
 ONE = Network(classes=1, generator_width=4, discriminator_width=4)
 THREE = Network(classes=3, generator_width=4, discriminator_width=4)
@@ -410,6 +411,15 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
             step(trained, iteration)
         states.append(state(trained))
     assert_same(*states)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_trains_after_a_trial_of_its_rate_as_without_one(precision: str) -> None:
+    tried, untried = build(precision=precision), build(precision=precision)
+    measure_rate(tried, iterations=3)
+    for trained in (tried, untried):
+        compile_block(trained)(tf.constant(0), tf.constant(PENALTY_EVERY + 2))
+    assert_same(state(tried), state(untried))
 
 
 def test_another_seed_gives_other_weights() -> None:

@@ -12,7 +12,7 @@ from gan.training import devices
 from gan.training.paired import Pairs
 from gan.training.pix2pix import AT_ONCE, METRICS, SceneGan, pictures, weights
 from gan.training.presets import LABELS, PHOTOS, PRESETS, SceneNetwork
-from gan.training.trainer import compile_block
+from gan.training.trainer import compile_block, measure_rate
 
 WIDTH, HEIGHT = 64, 32
 PALETTE = generic((0, 2, 5))
@@ -136,6 +136,16 @@ def test_stopped_and_restored_it_goes_on_bit_for_bit(preset, precision):
     for part in whole:
         assert not any(changed(whole[part], end[part])), part
     assert any(changed(half["averaged"], end["averaged"]))
+
+
+@pytest.mark.parametrize(("preset", "precision"), [("paper", "float32"), ("spatial", "bfloat16")])
+def test_it_trains_after_a_trial_of_its_rate_as_without_one(preset, precision):
+    tried, untried = build(preset, precision=precision), build(preset, precision=precision)
+    measure_rate(tried, iterations=3)
+    for trained in (tried, untried):
+        compile_block(trained)(tf.constant(0), tf.constant(3))
+    for part, variables in values(tried).items():
+        assert not any(changed(variables, values(untried)[part])), part
 
 
 def test_another_seed_is_another_run():

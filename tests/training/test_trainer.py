@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import time
@@ -6,7 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.training.trainer import BLOCK, StopRequested, blocks, compile_block, measure_rate, run_blocks, train
+from gan.training.trainer import (
+    BLOCK,
+    StopRequested,
+    blocks,
+    build_in_precision,
+    compile_block,
+    measure_rate,
+    run_blocks,
+    train,
+)
 
 
 class Counting:
@@ -18,6 +28,9 @@ class Counting:
     def __init__(self, most: int = 400):
         self.made = tf.Variable(tf.zeros(most, tf.int32))
         self.last = tf.Variable(-1)
+
+    def parts(self):
+        return {"counts": [self.made], "last": [self.last]}
 
     def iterate(self, iteration):
         self.made.scatter_nd_add([[iteration]], [1])
@@ -203,3 +216,32 @@ def test_the_rate_is_images_of_the_measured_iterations(monkeypatch: pytest.Monke
     clock = iter([10.0, 10.5])
     monkeypatch.setattr("gan.training.trainer.time.perf_counter", lambda: next(clock))
     assert measure_rate(Counting(), iterations=6) == pytest.approx(6 * 10 / 0.5)
+
+
+def test_what_is_learned_while_the_rate_is_measured_is_undone() -> None:
+    trainable = Counting()
+    list(run_blocks(compile_block(trainable), trainable, 0, 3, []))
+    measure_rate(trainable, iterations=6)
+    assert np.asarray(trainable.made)[:8].tolist() == [1, 1, 1, 0, 0, 0, 0, 0] and int(trainable.last) == 2
+
+
+@pytest.mark.parametrize(("wanted", "built"), [("auto", ["float32", "bfloat16"]), ("bfloat16", ["bfloat16"])])
+def test_what_was_tried_is_neither_built_nor_compiled_again(wanted, built, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.chain([0, 2, 2, 3], itertools.count(4))  # of the two trials: bfloat16 is the faster one
+    monkeypatch.setattr("gan.training.trainer.time.perf_counter", lambda: next(clock))
+    made, traced = [], []
+
+    class Traced(Counting):
+        def __init__(self, precision: str):
+            super().__init__()
+            made.append(precision)
+
+        def iterate(self, iteration):
+            traced.append(self)
+            return super().iterate(iteration)
+
+    precision, trainable = build_in_precision(wanted, Traced, lambda text: None)
+    assert precision == "bfloat16" and made == built
+    list(run_blocks(compile_block(trainable), trainable, 0, 2, []))
+    assert traced.count(trainable) == 1 and len(traced) == len(built)
+    assert np.asarray(trainable.made)[:3].tolist() == [1, 1, 0]

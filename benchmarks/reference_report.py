@@ -154,8 +154,9 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
         lines.append(f"{words} after {times(row)}.")
         first = next((each for each in ours if each[name] <= row[name]), None)
         if first:
-            ratio = f"{row['cpu_seconds'] / first['cpu_seconds']:.3g} times as fast"
-            lines.append(f"  Ours had {first[name]:.4g} after {times(first)}: {ratio}.")
+            ratios = [f"{row[time] / first[time]:.3g}" for time in ("cpu_seconds", "seconds")]
+            words = f"{ratios[0]} times as fast ({ratios[1]} by the clock)"
+            lines.append(f"  Ours had {first[name]:.4g} after {times(first)}: {words}.")
         elif ours:
             lines.append(f"  Ours did not reach that in {times(ours[-1])}.")
     if ours:

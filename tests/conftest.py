@@ -139,11 +139,18 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def archive(trained, monkeypatch):
-    """The trained run, with its folder as the working folder."""
+    """The trained run, with its folder as the working folder; for every test it is the only and newest training."""
+    import mlflow
+
     monkeypatch.chdir(trained.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    return trained
+    yield trained
+    # By its address: the test may have left for another folder or archive.
+    client = mlflow.MlflowClient(f"sqlite:///{trained.folder}/mlflow.db")
+    for run in client.search_runs(["0"], "tags.`gan.kind` = 'dcgan'"):
+        if run.info.run_id != trained.run_id:
+            client.delete_run(run.info.run_id)
 
 
 def start_script(script: str, *options: str, cwd: Path) -> subprocess.Popen:

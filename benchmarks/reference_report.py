@@ -154,7 +154,7 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
         lines.append(f"{words} after {times(row)}.")
         first = next((each for each in ours if each[name] <= row[name]), None)
         if first:
-            ratios = [f"{row[time] / first[time]:.3g}" for time in ("cpu_seconds", "seconds")]
+            ratios = [f"{row[time] / first[time]:.3g}" for time in TIMES]
             words = f"{ratios[0]} times as fast ({ratios[1]} by the clock)"
             lines.append(f"  Ours had {first[name]:.4g} after {times(first)}: {words}.")
         elif ours:

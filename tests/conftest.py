@@ -142,13 +142,15 @@ def archive(trained, monkeypatch):
     """The trained run, with its folder as the working folder; for every test it is the only and newest training."""
     import mlflow
 
+    from gan.tracking.store import KIND
+
     monkeypatch.chdir(trained.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     yield trained
     # By its address: the test may have left for another folder or archive.
     client = mlflow.MlflowClient(f"sqlite:///{trained.folder}/mlflow.db")
-    for run in client.search_runs(["0"], "tags.`gan.kind` = 'dcgan'"):
+    for run in client.search_runs(["0"], f"tags.`{KIND}` = 'dcgan'"):
         if run.info.run_id != trained.run_id:
             client.delete_run(run.info.run_id)
 

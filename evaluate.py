@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.data.signs import parse_class
 from gan.errors import UserError
 
@@ -51,10 +51,10 @@ class EvaluateConfig:
 def main(config: EvaluateConfig) -> None:
     """Restore -> generate -> score -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan import tracking
-    from gan.storage import digests, fill_folder, made_before, require_writable, room, unfinished
+    from gan import archive
+    from gan.files import digests, fill_folder, made_before, require_writable, room, unfinished
 
-    goodrun = tracking.resolve_any(config.goodrun_ref, {"dcgan": config.class_val, "pix2pix": ""}, one_of_all=True)
+    goodrun = archive.resolve_any(config.goodrun_ref, {"dcgan": config.class_val, "pix2pix": ""}, one_of_all=True)
     if goodrun is None:
         raise UserError(f"evaluate needs goodrun_ref, the run to generate from; {hint(config.class_val)}.")
     subject = subject_of(goodrun, config)
@@ -62,7 +62,7 @@ def main(config: EvaluateConfig) -> None:
     output = Path(os.path.realpath(config.output or Path("images/evaluate") / subject.name))
     made_before(output, MANIFEST, origin)  # what this very command left is written again
     require_writable(room(output), subject.bytes)
-    curves = tracking.history(goodrun.run_id, CURVES)
+    curves = archive.history(goodrun.run_id, CURVES)
 
     from gan.training.devices import make_deterministic
 
@@ -75,7 +75,7 @@ def main(config: EvaluateConfig) -> None:
                 json.dumps({"overall": evaluation.scores(), "classes": evaluation.class_scores()}, indent=1)
             )
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))
-        with tracking.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
+        with archive.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.about.data["name"], goodrun.about.data["digest"], "evaluation")
             run.metrics(evaluation.scores(), goodrun.iteration)
@@ -84,28 +84,28 @@ def main(config: EvaluateConfig) -> None:
             fill_folder(part, output)
     if evaluation.scores():
         print(evaluation.text())
-    print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {tracking.browse_hint(run.id)}")
+    print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}")
 
 
 def subject_of(goodrun, config: EvaluateConfig):
     """What to generate, and beside what: of signs or of street scenes, as the run says."""
     if goodrun.about.kind == "pix2pix":
-        from gan.evaluation.scenes import Streets
+        from gan.pix2pix.evaluation import Streets
 
         return Streets.of(goodrun, config)
-    from gan.evaluation.signs import Signs
+    from gan.dcgan.evaluation import Signs
 
     return Signs.of(goodrun, config)
 
 
 def hint(class_val: str) -> str:
     """Which good run a user may have meant."""
-    from gan import tracking
+    from gan import archive
 
     newest = {}
     with contextlib.suppress(UserError):  # there is no archive yet
-        newest = {"class_val " + class_val: tracking.newest_run("dcgan", class_val)}
-        newest["street scenes"] = tracking.newest_run("pix2pix", "")
+        newest = {"class_val " + class_val: archive.newest_run("dcgan", class_val)}
+        newest["street scenes"] = archive.newest_run("pix2pix", "")
     known = [f"the newest of {name} is {run_id}" for name, run_id in newest.items() if run_id]
     return ", ".join(known) or "`pretrained` comes with the project, or train one with train_dcgan.py"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.checkpoints import MOST_ITERATIONS
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.data.signs import CLASSES, parse_class
 from gan.errors import UserError
 
@@ -67,14 +67,14 @@ def train(config: TrainConfig) -> tuple[str, int]:
     # Imported here, so that --help and mistakes in parameters are answered at once.
     import numpy as np
 
-    from gan import checkpoints, tracking
-    from gan.data.drawn import drawn_signs
+    from gan import archive, checkpoints
     from gan.data.sets import open_signs, select
     from gan.data.split import cut
-    from gan.storage import require_writable
+    from gan.drawn.signs import drawn_signs
+    from gan.files import require_writable
 
     class_id = parse_class(config.class_val)
-    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
+    goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
         known = goodrun.about.config.get("drawn", 0)
         if (known > 0) != (config.drawn > 0):
@@ -85,13 +85,13 @@ def train(config: TrainConfig) -> tuple[str, int]:
     folder = Path("images/train").resolve()
     require_writable(folder)
 
-    from gan.evaluation.signs_judge import judge_of
+    from gan.dcgan.gan import Network, SignGan
+    from gan.dcgan.judge import judge_of
+    from gan.dcgan.scores import RANKED_BY, checkpoint_scores
     from gan.invocation import command, start
-    from gan.scoring.signs import RANKED_BY, checkpoint_scores
-    from gan.session import Schedule, Session, say
     from gan.training import devices
-    from gan.training.dcgan import Network, SignGan
-    from gan.training.trainer import build_in_precision
+    from gan.training.loop import build_in_precision
+    from gan.training.run import Schedule, Session, say
 
     devices.make_deterministic()
     network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)
@@ -125,7 +125,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         judge, *cut(signs.train), chosen, class_id, lambda labels: trained.images(labels, "scores")
     )
     name = f"dcgan class {config.class_val} {signs.name}"
-    with tracking.archived_run("dcgan", name, config) as run:
+    with archive.archived_run("dcgan", name, config) as run:
         run.data(signs.name, data["digest"])
         run.tags({"device": devices.describe(), "precision_used": precision})
         if goodrun:
@@ -137,7 +137,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
             again=lambda reference: command("train_dcgan.py", config, goodrun_ref=reference),
         )  # fmt: skip
         status = session.train()
-        say(f"samples: {session.folder}\nbrowse: {tracking.browse_hint(run.id)}")
+        say(f"samples: {session.folder}\nbrowse: {archive.browse_hint(run.id)}")
         if status == 0:
             say(f"generate: {start('evaluate.py')} --class_val {config.class_val} --goodrun_ref {run.id}")
     return run.id, status

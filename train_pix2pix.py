@@ -5,9 +5,9 @@ from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.checkpoints import MOST_ITERATIONS
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 
-# Those of `gan.training.presets`, named here so that mistakes are answered at once.
+# Those of `gan.pix2pix.presets`, named here so that mistakes are answered at once.
 PRESETS = ("averaged", "paper", "spatial")
 DIRECTIONS = ("labels_to_photo", "photo_to_labels")
 AS_PRESET = -1.0  # of a number: what the preset says
@@ -79,26 +79,27 @@ def main(config: TrainConfig) -> int:
 def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan import checkpoints, tracking
+    from gan import archive, checkpoints
     from gan.data.scenes import load, open_scenes
-    from gan.storage import require_writable
+    from gan.files import require_writable
 
-    goodrun = tracking.resolve(config.goodrun_ref, "pix2pix", "")
+    goodrun = archive.resolve(config.goodrun_ref, "pix2pix", "")
     if goodrun:
         goodrun.require_more(config.iterations)
     scenes = open_scenes(config.data)
     folder = Path("images/train").resolve()
     require_writable(folder)
 
-    from gan.evaluation.scenes_judge import segmenter_of, spread_over
-    from gan.evaluation.scenes_scores import RANKED_BY, CheckpointScorer
-    from gan.evaluation.scenes_sheets import SHOWN, real_pictures, real_sheet, sample_sheet
     from gan.invocation import command
-    from gan.session import Schedule, Session, say
-    from gan.training import devices, presets
-    from gan.training.paired import Pairs
-    from gan.training.pix2pix import SceneGan
-    from gan.training.trainer import build_in_precision
+    from gan.pix2pix import presets
+    from gan.pix2pix.batches import Pairs
+    from gan.pix2pix.gan import SceneGan
+    from gan.pix2pix.judge import segmenter_of, spread_over
+    from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
+    from gan.pix2pix.sheets import SHOWN, real_pictures, real_sheet, sample_sheet
+    from gan.training import devices
+    from gan.training.loop import build_in_precision
+    from gan.training.run import Schedule, Session, say
 
     devices.make_deterministic()
     network = presets.SceneNetwork(
@@ -142,7 +143,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         return scorer.real | (scorer.photos if network.to_photos else scorer.label_maps)(made)
 
     name = f"pix2pix {config.preset} {config.direction} {config.width}x{config.height} {scenes.name}"
-    with tracking.archived_run("pix2pix", name, config) as run:
+    with archive.archived_run("pix2pix", name, config) as run:
         run.data(scenes.name, data["digest"])
         run.tags({"device": devices.describe(), "precision_used": precision})
         if goodrun:
@@ -157,7 +158,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
             sheet=sheet, real_sheet=real_sheet(network, shown),
         )  # fmt: skip
         status = session.train()
-        say(f"samples: {session.folder}\nbrowse: {tracking.browse_hint(run.id)}")
+        say(f"samples: {session.folder}\nbrowse: {archive.browse_hint(run.id)}")
     return run.id, status
 
 

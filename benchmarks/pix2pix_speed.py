@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks 
 
 from benchmarks import machine
 from benchmarks.tables import write_csv
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.errors import UserError
+from gan.files import require_writable
 from gan.invocation import code_version, command
-from gan.storage import require_writable
 
 OURS = {"this project, float32": "float32", "this project, bfloat16": "bfloat16"}
 TORCH = {
@@ -137,7 +137,7 @@ def prepare_torch(variant: str, config: SpeedConfig):
     import torch
 
     from benchmarks.pix2pix_torch import TorchTraining
-    from gan.networks.pix2pix import levels
+    from gan.pix2pix.networks import levels
 
     sizes = config.width, config.height, config.batch_size, CLASSES + 1, levels(config.width, config.height)
     training = TorchTraining(*sizes, **TORCH[variant])
@@ -151,11 +151,11 @@ def prepare_ours(variant: str, config: SpeedConfig):
 
     from gan.data.palettes import CITYSCAPES
     from gan.data.scenes import Scene, Scenes, load
+    from gan.pix2pix.batches import Pairs
+    from gan.pix2pix.gan import SceneGan
+    from gan.pix2pix.presets import PHOTOS, PRESETS, SceneNetwork
     from gan.training import devices
-    from gan.training.paired import Pairs
-    from gan.training.pix2pix import SceneGan
-    from gan.training.presets import PHOTOS, PRESETS, SceneNetwork
-    from gan.training.trainer import compile_block
+    from gan.training.loop import compile_block
 
     devices.make_deterministic()
     random, size = np.random.default_rng(0), (config.height, config.width)

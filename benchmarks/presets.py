@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks 
 
 from benchmarks import machine
 from benchmarks.tables import write_csv
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.errors import UserError
+from gan.files import require_writable
 from gan.invocation import ROOT, code_version, command
-from gan.storage import require_writable
 from train_pix2pix import PRESETS
 
 ENDLESS = 10_000_000  # iterations: time ends the training, not their number
@@ -69,7 +69,7 @@ class PresetsConfig:
 
 def main(config: PresetsConfig) -> None:
     """Train what is to be trained, score it, and write the table."""
-    from gan import tracking
+    from gan import archive
 
     output = Path(config.output)
     require_writable(output)
@@ -81,7 +81,7 @@ def main(config: PresetsConfig) -> None:
     }
     rows = []
     for run_id in config.run_ids or [trained(config, preset) for preset in config.names]:
-        for iteration in tracking.checkpoints_of(run_id):
+        for iteration in archive.checkpoints_of(run_id):
             row = measured(config, run_id, iteration)
             print(line(row), flush=True)
             rows.append(row | about)
@@ -95,7 +95,7 @@ def trained(config: PresetsConfig, preset: str) -> str:
     Raises:
         UserError: the training failed; it has said why.
     """
-    from gan import tracking
+    from gan import archive
 
     print(f"{preset}: {config.minutes:g} minutes of training", flush=True)
     options = {
@@ -103,7 +103,7 @@ def trained(config: PresetsConfig, preset: str) -> str:
         "iterations": ENDLESS, "checkpoint_interval": config.checkpoint_interval,
         "segmenter_iterations": config.segmenter_iterations,
     }  # fmt: skip
-    before = tracking.newest_run("pix2pix", "") if Path("mlflow.db").exists() else None
+    before = archive.newest_run("pix2pix", "") if Path("mlflow.db").exists() else None
     process = start("train_pix2pix.py", options)
     try:
         process.wait(60 * config.minutes)
@@ -113,7 +113,7 @@ def trained(config: PresetsConfig, preset: str) -> str:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)  # it keeps what it has until now, and ends
             process.wait()
-    newest = tracking.newest_run("pix2pix", "")
+    newest = archive.newest_run("pix2pix", "")
     if newest is None or newest == before:
         raise UserError(f"the training of {preset} kept nothing (see above); give it more minutes.")
     return newest
@@ -121,11 +121,11 @@ def trained(config: PresetsConfig, preset: str) -> str:
 
 def measured(config: PresetsConfig, run_id: str, iteration: int) -> dict:
     """The row of a checkpoint: what it is, how long its training took, and its scores."""
-    from gan import tracking
+    from gan import archive
 
-    goodrun = tracking.resolve(f"{run_id}/{iteration}", "pix2pix", "")
+    goodrun = archive.resolve(f"{run_id}/{iteration}", "pix2pix", "")
     about = goodrun.about
-    _, rates = tracking.history(run_id, ["images_per_second"])["images_per_second"]
+    _, rates = archive.history(run_id, ["images_per_second"])["images_per_second"]
     seconds = iteration * about.config["batch_size"] / statistics.median(rates)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scored"

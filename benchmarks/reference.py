@@ -22,16 +22,16 @@ from benchmarks import machine
 from benchmarks import reference_report as report
 from benchmarks.clock import Clock
 from benchmarks.tables import write_csv
-from gan.command_line import option, require, run, stops
+from gan.config import option, require, run, stops
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import Signs, parse_class
 from gan.data.split import cut
 from gan.errors import UserError
+from gan.files import require_writable
 from gan.invocation import code_version, command
 from gan.progress import progress
 from gan.scoring.fidelity import frechet_distance
-from gan.scoring.neighbours import compare
-from gan.storage import require_writable
+from gan.scoring.nearest import compare
 from train_dcgan import TrainConfig
 
 FIRST = 20  # seconds of processor time at the first measurement
@@ -54,7 +54,7 @@ def make_score(signs: SignSet, real: Signs, judge_iterations: int) -> Score:
     Raises:
         UserError: the data has no images of some class, so that there can be no classifier.
     """
-    from gan.evaluation.signs_judge import judge_of
+    from gan.dcgan.judge import judge_of
 
     judge = judge_of(signs, judge_iterations, print)
     if judge is None:
@@ -134,9 +134,9 @@ class Ours:
             self._build(images, seed, precision)
 
     def _build(self, images: np.ndarray, seed: int, precision: str) -> None:
+        from gan.dcgan.gan import Network, SignGan
         from gan.training import devices
-        from gan.training.dcgan import Network, SignGan
-        from gan.training.trainer import build_in_precision, compile_block
+        from gan.training.loop import build_in_precision, compile_block
 
         default = TrainConfig()
         self.batch_size, self.iteration = default.batch_size, 0
@@ -159,7 +159,7 @@ class Ours:
         """One block of iterations; the mean metrics."""
         import tensorflow as tf
 
-        from gan.training.trainer import BLOCK
+        from gan.training.loop import BLOCK
 
         with self.clock:
             averages = self._block(tf.constant(self.iteration), tf.constant(BLOCK)).numpy()
@@ -180,9 +180,9 @@ def main(config: ReferenceConfig) -> int:
     require_writable(output)
     score = make_score(signs, real, config.judge_iterations)
 
-    from gan.training import devices, trainer  # isort: skip  before the recipe: it loads TensorFlow without greetings
-
+    from gan.training import devices  # isort: skip  before the recipe: it loads TensorFlow without greetings
     from benchmarks.reference_recipe import ITERATIONS
+    from gan.training import loop as trainer
 
     about = {
         "command": command("benchmarks/reference.py", config),

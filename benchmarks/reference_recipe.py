@@ -20,7 +20,7 @@ from keras import layers
 from benchmarks.clock import Clock
 from gan.data.signs import to_uint8
 from gan.errors import UserError
-from gan.storage import replacing
+from gan.files import replacing
 from gan.training.devices import PRECISIONS
 
 LATENT = 100  # dimensions of the latent

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from gan import pictures
 from gan.errors import UserError
-from gan.storage import replacing
+from gan.files import replacing
 
 COLOURS = {"reference": pictures.REAL, "ours": pictures.GENERATED}
 TICKS = {

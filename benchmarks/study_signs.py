@@ -14,11 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
 from benchmarks.tables import write_csv
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.errors import UserError
+from gan.files import replacing, require_writable
 from gan.scoring.intervals import mean_interval, paired
-from gan.storage import replacing, require_writable
-from gan.study.cells import Cell, Design
+from gan.study.grid import Cell, Design
 from gan.study.results import Results, shown, signed
 
 ARMS = {"classical": "", "drawn": "", "generated-drawn": "300"}  # of the tracks kept; drawings that the GAN learned

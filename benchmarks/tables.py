@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from gan.storage import replacing
+from gan.files import replacing
 
 
 def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -57,7 +57,7 @@ os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")  # else a saved model as
 def __getattr__(name):
     # Loaded when it is asked for: nothing else here needs imbalanced-learn, and importing the package stays quick.
     if name == "GANOverSampler":
-        from gan.balance.oversampler import GANOverSampler
+        from gan.dcgan.oversampler import GANOverSampler
 
         return GANOverSampler
     raise AttributeError("module 'gan' has no attribute " + repr(name))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gan.errors import UserError
-from gan.storage import replacing
+from gan.files import replacing
 
 NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near

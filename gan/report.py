@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from gan import pictures
-from gan.storage import replacing
+from gan.files import replacing
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #212529; max-width: 1180px; margin: 2em auto; padding: 0 1em; }

@@ -15,10 +15,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlflow_server import mlflow_server
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
+
+from tests.mlflow_server import mlflow_server
 
 # Page of a run, and the words that a person must see there.
 PAGES = {

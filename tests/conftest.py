@@ -28,7 +28,7 @@ QUICK = {
 
 @pytest.fixture(autouse=True)
 def no_signal_of_another_test():
-    from gan.command_line import stops
+    from gan.config import stops
 
     stops.clear()
     yield
@@ -64,9 +64,10 @@ def small_networks(monkeypatch):
 
 
 def narrow(patch):
-    from gan.evaluation import signs_judge
-    from gan.networks.classifier import build_classifier
-    from gan.training import classifier, dcgan
+    from gan.dcgan import classifier
+    from gan.dcgan import gan as dcgan
+    from gan.dcgan import judge as signs_judge
+    from gan.dcgan.classifier_network import build_classifier
 
     small = functools.partial(build_classifier, width=4)
     patch.setattr(signs_judge, "build_classifier", small)
@@ -81,7 +82,7 @@ def narrow(patch):
 
 def run_script(config_class, main, **changed) -> NoReturn:
     """A script's `main` as its command line starts it, in this process; ends with SystemExit."""
-    from gan import command_line
+    from gan import config as command_line
 
     options = [text for name, value in changed.items() for text in (f"--{name}", str(value))]
     command_line.run(config_class, main, options)
@@ -109,8 +110,8 @@ class Trained:
 @pytest.fixture(scope="session")
 def signs_folder(tmp_path_factory):
     """A folder of signs of all classes, of seven tracks where they are many; quicker to read than to draw."""
-    from gan.data.drawn import draw_signs
     from gan.data.gtsrb import write_signs
+    from gan.drawn.signs import draw_signs
 
     folder = tmp_path_factory.mktemp("signs")
     for name, signs in zip(("train.p", "test.p"), draw_signs(1300, 86, 0), strict=True):
@@ -128,11 +129,11 @@ def trained(tmp_path_factory):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         narrow(patch)
         import train_dcgan
-        from gan import tracking
+        from gan import archive
 
         run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**QUICK))
         assert status == 0
-        tracking.register(run_id, "signs", "goodrun")
+        archive.register(run_id, "signs", "goodrun")
     assert Path.cwd() == before
     return Trained(folder, run_id)
 
@@ -142,7 +143,7 @@ def archive(trained, monkeypatch):
     """The trained run, with its folder as the working folder; for every test it is the only and newest training."""
     import mlflow
 
-    from gan.tracking.store import KIND
+    from gan.archive.store import KIND
 
     monkeypatch.chdir(trained.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -7,7 +7,7 @@ import keras
 import mlflow
 import numpy as np
 
-from gan import checkpoints, tracking
+from gan import archive, checkpoints
 from gan.checkpoints import About
 
 Config = dataclasses.make_dataclass("Config", [("class_val", str)])
@@ -15,7 +15,7 @@ Config = dataclasses.make_dataclass("Config", [("class_val", str)])
 
 def resolve(reference, class_val="17"):
     """The good run of `train_dcgan.py`."""
-    return tracking.resolve(reference, "dcgan", class_val)
+    return archive.resolve(reference, "dcgan", class_val)
 
 
 def keep(run, iteration, class_val="17"):
@@ -39,7 +39,7 @@ def logged(run_id, order=None):
 
 def scored_run(name, scores):
     """The id of a run with a checkpoint and a logged model for each iteration; its scores are None or a number."""
-    with tracking.archived_run("dcgan", name, Config("17")) as run:
+    with archive.archived_run("dcgan", name, Config("17")) as run:
         for iteration, score in scores.items():
             keep(run, iteration)
             values = {"diversity": 0.5} | ({} if score is None else {"fid_held_out": score})

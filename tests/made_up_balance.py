@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.balance import balancing, filling
 from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, select
 from gan.data.signs import CLASSES, Signs
+from gan.dcgan import balance as balancing
+from gan.dcgan import balance_filling as filling
 from tests.made_up_goodrun import write_goodrun
 
 CLASS_SIZES = np.resize([4, 9, 6], CLASSES)

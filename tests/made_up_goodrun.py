@@ -14,7 +14,7 @@ RUN_ID = "0123456789abcdef" * 2
 
 def write_goodrun(folder: Path, class_val: str = "all", data: dict | None = None, config: dict | None = None) -> str:
     """Write the checkpoint of iteration 7 of a run of all classes, or of one; what `goodrun_ref` takes."""
-    from gan.training.dcgan import Network
+    from gan.dcgan.gan import Network
 
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(3)

@@ -5,7 +5,7 @@ import numpy as np
 
 from gan.data.palettes import Palette
 from gan.data.scene import Scene, Scenes, SceneSet
-from gan.evaluation.scenes_judge import Segmenter
+from gan.pix2pix.judge import Segmenter
 
 GROUND, BOX, SKY, VOID = 2, 5, 7, 200
 PALETTE = Palette(

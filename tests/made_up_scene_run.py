@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from gan import checkpoints
-from gan.augmentation.networks import KIND
 from gan.data.scenes import open_scenes
-from gan.training.pix2pix import weights
-from gan.training.presets import PHOTOS, Preset, SceneNetwork
+from gan.pix2pix.augment_models import KIND
+from gan.pix2pix.gan import weights
+from gan.pix2pix.presets import PHOTOS, Preset, SceneNetwork
 from train_pix2pix import TrainConfig
 
 SMALL = Preset("small", "spatial", generator_base=4, dropout=0.0, latent=8, discriminator_base=4)
@@ -46,7 +46,7 @@ def quick(**changed) -> TrainConfig:
 
 def narrow(patch) -> None:
     """Networks sixteen times narrower."""
-    from gan.training import presets
+    from gan.pix2pix import presets
 
     small = {
         name: dataclasses.replace(preset, generator_base=4, discriminator_base=4)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from gan.errors import UserError
-from gan.study.cells import Cell, Design
+from gan.study.grid import Cell, Design
 
 ARMS = {"real": "nothing added", "classical": "turned and moved", "generated": "filled up"}
 REGIMES = {"1": "One track", "full": "Full data"}

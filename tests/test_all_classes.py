@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import conftest
 import mlflow
 import numpy as np
 import pytest
@@ -11,9 +10,11 @@ from PIL import Image
 
 import evaluate
 import train_dcgan
-from gan import checkpoints, tracking
-from gan.evaluation import inception, signs_scores
-from gan.tracking import goodruns
+from gan import archive, checkpoints
+from gan.archive import goodruns
+from gan.dcgan import full_scores as signs_scores
+from gan.dcgan import inception
+from tests import conftest
 from tests.made_up_goodrun import write_goodrun
 
 CLASSES = [f"{k:02d}" for k in range(43)]
@@ -63,18 +64,18 @@ def contents(folder):
 
 def weights_of(run):
     """What iteration 4 says of itself, and the arrays that generate."""
-    goodrun = tracking.resolve(f"{run.run_id}/4", "dcgan", "all")
+    goodrun = archive.resolve(f"{run.run_id}/4", "dcgan", "all")
     with np.load(goodrun.checkpoint) as stored:
         return goodrun.about, [stored[name] for name in sorted(stored.files) if name.startswith("averaged/")]
 
 
 def test_checkpoints_are_scored_and_ranked(run):
     names = ["fid_held_out", "fid_training", "gan_test", "gan_test_worst", "diversity", "nearest_real"]
-    history = tracking.history(run.run_id, names)
+    history = archive.history(run.run_id, names)
     assert list(history) == names and all(steps == [2, 4] for steps, _ in history.values())
     values = history["fid_held_out"][1]
-    assert tracking.resolve(run.run_id, "dcgan", "all").iteration == (2 if values[0] < values[1] else 4)
-    losses = tracking.history(run.run_id, ["class_loss_real", "class_loss_generated"])
+    assert archive.resolve(run.run_id, "dcgan", "all").iteration == (2 if values[0] < values[1] else 4)
+    losses = archive.history(run.run_id, ["class_loss_real", "class_loss_generated"])
     assert len(losses) == 2 and all(value > 0 for _, found in losses.values() for value in found)
     judges = mlflow.search_runs(filter_string="tags.`gan.kind` = 'classifier'", output_format="list")
     assert len(judges) == 1, "training and evaluating share one judge"
@@ -84,7 +85,7 @@ def test_training_goes_on(run, signs_folder, capsys):
     options = QUICK | {"iterations": 6, "data": signs_folder, "batch_size": 8}
     resumed, status = train_dcgan.train(train_dcgan.TrainConfig(**options, goodrun_ref=f"{run.run_id}/4"))
     assert status == 0 and "going on with another" not in capsys.readouterr().out
-    assert tracking.checkpoint_names(resumed) == [checkpoints.file_name(6)]
+    assert archive.checkpoint_names(resumed) == [checkpoints.file_name(6)]
 
 
 def test_images_of_every_class(run):
@@ -183,8 +184,8 @@ def test_training_of_one_class_does_not_go_on_from_all(run, signs_folder, capsys
 
 def test_drawn_signs_are_learned_as_another_look(run, signs_folder, tmp_path, monkeypatch):
     """Two and two iterations are four; what is generated is the photographed look; the data is told with them."""
-    from gan.data import drawn
-    from gan.training import dcgan
+    from gan.dcgan import gan as dcgan
+    from gan.drawn import signs as drawn
 
     monkeypatch.setattr(drawn, "MORE_AT_ONCE", 8)
     learned, build = [], dcgan.SignGan
@@ -200,7 +201,7 @@ def test_drawn_signs_are_learned_as_another_look(run, signs_folder, tmp_path, mo
     rest, _ = train_dcgan.train(train_dcgan.TrainConfig(**options, goodrun_ref=f"{half}/2"))
     stored = []
     for run_id in (whole, rest):
-        with np.load(tracking.resolve(f"{run_id}/4", "dcgan", "all").checkpoint) as found:
+        with np.load(archive.resolve(f"{run_id}/4", "dcgan", "all").checkpoint) as found:
             stored.append({name: found[name] for name in found.files if name != "about"})
     assert stored[0].keys() == stored[1].keys()
     assert all((value == stored[1][name]).all() for name, value in stored[0].items())

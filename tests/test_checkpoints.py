@@ -10,11 +10,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import full_disk
 
 from gan import checkpoints
 from gan.checkpoints import NAME, About, file_name, finite, load, newest_in, read_about, save, size, thin_out, whole
 from gan.errors import UserError
+from tests.conftest import full_disk
 
 ABOUT = About(
     kind="dcgan",

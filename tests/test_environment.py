@@ -6,7 +6,8 @@ import runpy
 import sys
 
 import pytest
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 INIT = ROOT / "gan" / "__init__.py"
 

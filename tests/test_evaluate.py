@@ -4,19 +4,19 @@ import dataclasses
 import json
 from pathlib import Path
 
-import conftest
 import keras
 import mlflow
 import numpy as np
 import pytest
-from conftest import DATA
 from PIL import Image
 
 import evaluate
 from evaluate import EvaluateConfig
-from gan import checkpoints, tracking
-from gan.evaluation import signs as evaluated_signs
-from gan.training.dcgan import Network
+from gan import checkpoints
+from gan.dcgan import evaluation as evaluated_signs
+from gan.dcgan.gan import Network
+from tests import conftest
+from tests.conftest import DATA
 
 QUICK = {"count": 5, "scores": "pixels", "judge_iterations": 2}
 
@@ -43,7 +43,7 @@ def state_of(goodrun):
 
 def a_copy(archive, folder, weights=None, **changed):
     """A folder with a checkpoint of the trained run that can only generate and says other things of itself."""
-    goodrun = tracking.resolve(archive.run_id, "dcgan", "17")
+    goodrun = archive.resolve(archive.run_id, "dcgan", "17")
     folder.mkdir(exist_ok=True)
     about = dataclasses.replace(goodrun.about, **changed)
     path = folder / checkpoints.file_name(60)
@@ -85,7 +85,7 @@ def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names
 
 
 def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_networks, tmp_path, monkeypatch):
-    from gan.evaluation import signs_judge
+    from gan.dcgan import judge as signs_judge
 
     out = tmp_path / "out"
     run(archive.run_id, str(out), scores="full")
@@ -105,7 +105,7 @@ def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_netw
 
 def test_images_are_those_of_the_averaged_generator(archive, tmp_path):
     run(f"{archive.run_id}/40", str(tmp_path / "out"), seed=3)
-    path = tracking.resolve(f"{archive.run_id}/40", "dcgan", "17").checkpoint
+    path = archive.resolve(f"{archive.run_id}/40", "dcgan", "17").checkpoint
     network = Network(**checkpoints.read_about(path).network)
     model = network.build_generator()
     checkpoints.load(path, {"averaged": model.variables})
@@ -117,7 +117,7 @@ def test_images_are_those_of_the_averaged_generator(archive, tmp_path):
 
 
 def test_weights_in_half_precision_give_nearly_the_same_images(archive, tmp_path):
-    weights = [array.astype(np.float16) for array in state_of(tracking.resolve(archive.run_id, "dcgan", "17"))]
+    weights = [array.astype(np.float16) for array in state_of(archive.resolve(archive.run_id, "dcgan", "17"))]
     half = a_copy(archive, tmp_path / "half", weights)
     for reference, out in ((archive.run_id, "whole"), (half, "out")):
         run(reference, str(tmp_path / out), scores="none")
@@ -130,7 +130,7 @@ def test_weights_in_half_precision_give_nearly_the_same_images(archive, tmp_path
 
 @pytest.mark.parametrize("dtype", ["float64", "int16"])
 def test_weights_in_another_precision_are_refused(archive, tmp_path, capsys, dtype):
-    weights = [array.astype(dtype) for array in state_of(tracking.resolve(archive.run_id, "dcgan", "17"))]
+    weights = [array.astype(dtype) for array in state_of(archive.resolve(archive.run_id, "dcgan", "17"))]
     error = refused(capsys, goodrun_ref=a_copy(archive, tmp_path / "run", weights), output=tmp_path / "out")
     assert "another network" in error and not (tmp_path / "out").exists()
 
@@ -139,7 +139,7 @@ def test_weights_in_another_precision_are_refused(archive, tmp_path, capsys, dty
 def test_all_references_to_one_checkpoint_give_the_same_bytes(archive, tmp_path, reference):
     folder = tmp_path / "copy"
     folder.mkdir()
-    original = tracking.resolve(archive.run_id, "dcgan", "17").checkpoint
+    original = archive.resolve(archive.run_id, "dcgan", "17").checkpoint
     (folder / original.name).write_bytes(original.read_bytes())
     run(reference.format(run=archive.run_id, folder=folder), str(tmp_path / "one"))
     run(archive.run_id, str(tmp_path / "two"))
@@ -287,7 +287,7 @@ def test_without_the_weights_of_inception_it_is_a_sentence(archive, tmp_path, mo
 def test_an_archive_that_cannot_be_written_is_told_before_anything_is_generated(
     archive, tmp_path, monkeypatch, capsys
 ):
-    from gan import generating
+    from gan.dcgan import generator as generating
 
     def generated(*_):
         raise AssertionError
@@ -318,7 +318,7 @@ def test_a_checkpoint_whose_network_knows_other_classes_than_it_says(archive, tm
 
 
 def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys):
-    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    about = archive.resolve(archive.run_id, "dcgan", "17").about
     changes = [{"run_id": "/../../../x"}, {"data": {}}, {"data": about.data | {"name": 5}}]
     for change in [*changes, {"iteration": -7}, {"iteration": 10**30}]:
         reference = a_copy(archive, tmp_path / "run", **change)
@@ -333,7 +333,7 @@ def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys
     ],
 )
 def test_without_the_training_data_it_goes_without_real_images_and_scores(archive, tmp_path, capsys, data, words):
-    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    about = archive.resolve(archive.run_id, "dcgan", "17").about
     run(a_copy(archive, tmp_path / "run", data=about.data | data), str(tmp_path / "out"), scores="full")
     said = capsys.readouterr().out
     assert "without real images beside and scores: " in said and words in said and "nearest_real" not in said
@@ -353,7 +353,7 @@ def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, c
 
 
 def test_data_that_has_moved_is_named(archive, tmp_path, capsys):
-    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    about = archive.resolve(archive.run_id, "dcgan", "17").about
     gone = dataclasses.replace(about, data=about.data | {"name": "gone"})
     assert evaluated_signs.real_images(gone, "", every_class=False) is None
     assert evaluated_signs.real_images(gone, about.data["name"], every_class=False) is not None

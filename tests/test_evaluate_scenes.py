@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import conftest
 import mlflow
 import numpy as np
 import pytest
@@ -13,8 +12,9 @@ from PIL import Image
 import evaluate
 import train_pix2pix
 from evaluate import EvaluateConfig
-from gan import checkpoints, tracking
+from gan import archive, checkpoints
 from gan.data.scenes import open_scenes
+from tests import conftest
 from tests.made_up_scene_run import narrow, quick
 
 DATA = "drawn:24"
@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def archive(trained, monkeypatch):
+def own_archive(trained, monkeypatch):
     monkeypatch.chdir(trained[0].folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
@@ -60,12 +60,12 @@ def made(config: EvaluateConfig) -> dict[str, bytes]:
     return found
 
 
-def test_photos_of_held_out_label_maps_with_sheet_scores_and_report(archive, capsys):
-    evaluate.main(of(f"{archive.run_id}/4", output=""))
+def test_photos_of_held_out_label_maps_with_sheet_scores_and_report(own_archive, capsys):
+    evaluate.main(of(f"{own_archive.run_id}/4", output=""))
     printed = capsys.readouterr().out
     assert "l1 0." in printed and "nearest_real" in printed and "report.html" in printed
     (folder,) = Path("images/evaluate").iterdir()
-    assert folder.name == f"scenes-64x32-{archive.run_id[:8]}-000004-seed0-n3-pixels"
+    assert folder.name == f"scenes-64x32-{own_archive.run_id[:8]}-000004-seed0-n3-pixels"
     test = open_scenes(DATA).test
     photos = sorted((folder / "photos").iterdir())
     assert len(photos) == 3 and {photo.stem for photo in photos} <= set(test.names)
@@ -75,20 +75,20 @@ def test_photos_of_held_out_label_maps_with_sheet_scores_and_report(archive, cap
     sheet = np.asarray(Image.open(folder / "contact-sheet.png"))
     assert sheet.ndim == 3 and sheet.std() > 10
     (run,) = mlflow.search_runs(output_format="list", filter_string="tags.`gan.kind` = 'evaluate'", max_results=1)
-    assert run.data.tags["goodrun"] == f"{archive.run_id}/4" and run.data.metrics["l1"] > 0
+    assert run.data.tags["goodrun"] == f"{own_archive.run_id}/4" and run.data.metrics["l1"] > 0
 
 
-def test_the_same_reference_and_seed_give_the_same_bytes_and_another_seed_others(archive):
-    once, again, other = (made(of(archive.run_id, scores="none", seed=seed)) for seed in (0, 0, 5))
+def test_the_same_reference_and_seed_give_the_same_bytes_and_another_seed_others(own_archive):
+    once, again, other = (made(of(own_archive.run_id, scores="none", seed=seed)) for seed in (0, 0, 5))
     assert once == again and once.keys() == other.keys()
     assert any(once[name] != other[name] for name in once if name.startswith("photos/"))
 
 
-def test_an_iteration_is_found_among_the_runs_of_scenes(archive):
-    assert made(of("4", scores="none")) == made(of(f"{archive.run_id}/4", scores="none"))
+def test_an_iteration_is_found_among_the_runs_of_scenes(own_archive):
+    assert made(of("4", scores="none")) == made(of(f"{own_archive.run_id}/4", scores="none"))
 
 
-def test_label_maps_of_photos_have_the_ids_of_the_palette(archive, trained):
+def test_label_maps_of_photos_have_the_ids_of_the_palette(own_archive, trained):
     found = made(of(trained[1]))
     names = [name for name in found if name.startswith("labels/")]
     assert len(names) == 3
@@ -98,8 +98,8 @@ def test_label_maps_of_photos_have_the_ids_of_the_palette(archive, trained):
 
 
 @pytest.mark.slow
-def test_full_scores_stand_beside_those_of_real_photos(archive):
-    evaluate.main(of(archive.run_id, scores="full", judge_iterations=20, count=8))
+def test_full_scores_stand_beside_those_of_real_photos(own_archive):
+    evaluate.main(of(own_archive.run_id, scores="full", judge_iterations=20, count=8))
     scores = json.loads(Path("made/scores.json").read_text())
     assert {"mean_iou", "mean_iou_floor", "pixel_accuracy", "fid_training", "ssim", "nearest_real"} <= set(
         scores["overall"]
@@ -110,14 +110,14 @@ def test_full_scores_stand_beside_those_of_real_photos(archive):
     shutil.rmtree("made")
 
 
-def test_what_does_not_fit_is_one_sentence(archive, capsys, tmp_path):
-    given = {"goodrun_ref": archive.run_id, "output": "made"}
+def test_what_does_not_fit_is_one_sentence(own_archive, capsys, tmp_path):
+    given = {"goodrun_ref": own_archive.run_id, "output": "made"}
     assert "inception is for signs" in refused(capsys, **given, inception=True)
     assert "nowhere" in refused(capsys, **given, data="nowhere")
     assert not Path("made").exists()
     assert f"the newest of street scenes is {newest()}" in refused(capsys, goodrun_ref="")
     # A run of scenes can't be promoted to be one of signs.
-    path = tracking.resolve(archive.run_id, "pix2pix", "").checkpoint
+    path = archive.resolve(own_archive.run_id, "pix2pix", "").checkpoint
     shutil.copy(path, tmp_path / path.name)
     import train_dcgan
 
@@ -127,37 +127,37 @@ def test_what_does_not_fit_is_one_sentence(archive, capsys, tmp_path):
     assert "was made by pix2pix and can't be used by dcgan" in error
 
 
-def test_a_palette_that_the_run_does_not_know_is_refused(archive, capsys, monkeypatch):
+def test_a_palette_that_the_run_does_not_know_is_refused(own_archive, capsys, monkeypatch):
     from gan.data.palettes import CAMVID
     from gan.data.scene import SceneSet
-    from gan.evaluation import scenes as evaluated_scenes
+    from gan.pix2pix import evaluation as evaluated_scenes
 
     scenes = open_scenes(DATA)
     other = SceneSet("others", CAMVID, *([scenes.training] * 3))
     monkeypatch.setattr(evaluated_scenes, "open_scenes", lambda data: other)
-    error = refused(capsys, goodrun_ref=archive.run_id)
+    error = refused(capsys, goodrun_ref=own_archive.run_id)
     assert "18 classes" in error and "camvid (12)" in error
 
 
 def newest() -> str:
-    return tracking.newest_run("pix2pix", "")
+    return archive.newest_run("pix2pix", "")
 
 
-def test_changed_pictures_are_not_overwritten(archive, capsys):
-    config = of(archive.run_id, scores="none", output="mine")
+def test_changed_pictures_are_not_overwritten(own_archive, capsys):
+    config = of(own_archive.run_id, scores="none", output="mine")
     evaluate.main(config)
     evaluate.main(config)  # as it left them: the same again
     photo = next(Path("mine/photos").iterdir())
     photo.write_bytes(b"mine")
     assert "holds other files already" in refused(
-        capsys, goodrun_ref=archive.run_id, count=3, scores="none", output="mine"
+        capsys, goodrun_ref=own_archive.run_id, count=3, scores="none", output="mine"
     )
     assert photo.read_bytes() == b"mine"
     shutil.rmtree("mine")
 
 
-def test_a_damaged_checkpoint_is_one_sentence(archive, capsys, tmp_path):
-    path = tracking.resolve(archive.run_id, "pix2pix", "").checkpoint
+def test_a_damaged_checkpoint_is_one_sentence(own_archive, capsys, tmp_path):
+    path = archive.resolve(own_archive.run_id, "pix2pix", "").checkpoint
     whole = path.read_bytes()
     (tmp_path / checkpoints.file_name(4)).write_bytes(whole[: len(whole) // 2])
     assert "checkpoint" in refused(capsys, goodrun_ref=str(tmp_path))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gan import invocation
-from gan.command_line import option
+from gan.config import option
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from conftest import DATA, ROOT
+
+from tests.conftest import DATA, ROOT
 
 pytestmark = pytest.mark.slow
 

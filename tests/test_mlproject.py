@@ -7,7 +7,8 @@ import tomllib
 
 import pytest
 import yaml
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
 CONFIGS = {
@@ -88,7 +89,7 @@ def test_the_package_check_asks_for_every_dependency():
 
 
 def test_help_shows_every_parameter_with_its_default(capsys):
-    from gan.command_line import parse
+    from gan.config import parse
 
     for entry_point in CONFIGS:
         config = config_of(entry_point)

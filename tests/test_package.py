@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
 import gan
+from tests.conftest import ROOT
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -21,13 +21,13 @@ def test_the_sampler_is_offered_by_the_package():
     pytest.importorskip("imblearn", reason="imbalanced-learn is not installed")
     from gan import GANOverSampler
 
-    assert GANOverSampler is importlib.import_module("gan.balance.oversampler").GANOverSampler
+    assert GANOverSampler is importlib.import_module("gan.dcgan.oversampler").GANOverSampler
 
 
 def test_without_imbalanced_learn_there_is_one_sentence(monkeypatch):
     for name in ("imblearn", "imblearn.over_sampling", "imblearn.over_sampling.base"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "gan.balance.oversampler", raising=False)
+    monkeypatch.delitem(sys.modules, "gan.dcgan.oversampler", raising=False)
     with pytest.raises(ImportError, match=r"^GANOverSampler needs imbalanced-learn.*`uv sync .*--extra sampling`\.$"):
         gan.GANOverSampler  # noqa: B018  reading it loads it
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import full_disk
 from PIL import Image
 
 from gan.report import Flagged, Report
+from tests.conftest import full_disk
 from tests.report_page import Page
 
 NASTY = """<script>alert("1")</script> & 'quoted' "twice" <img src=http://example.org/x.png>"""

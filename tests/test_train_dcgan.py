@@ -11,16 +11,18 @@ import threading
 import time
 from pathlib import Path
 
-import conftest
 import mlflow
 import numpy as np
 import pytest
-from conftest import DATA, QUICK, start_script
 from PIL import Image
 
 import train_dcgan
-from gan import checkpoints, command_line, session, tracking
-from gan.tracking import goodruns
+from gan import archive, checkpoints
+from gan import config as command_line
+from gan.archive import goodruns
+from gan.training import run as session
+from tests import conftest
+from tests.conftest import DATA, QUICK, start_script
 from tests.made_up_goodrun import write_goodrun
 from train_dcgan import TrainConfig
 
@@ -33,9 +35,9 @@ def quick(**changed):
 
 def state_of(run_id, iteration):
     """All arrays of a run's checkpoint."""
-    path = tracking.resolve(f"{run_id}/{iteration}", "dcgan", "17").checkpoint
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files if name != "about"}
+    path = archive.resolve(f"{run_id}/{iteration}", "dcgan", "17").checkpoint
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files if name != "about"}
 
 
 def refused(capsys, **changed):
@@ -69,7 +71,7 @@ def test_a_run_leaves_a_complete_trace(archive):
         assert sorted(point.step for point in history) == [20, 25, 30, 40, 50, 60], name
         assert all(np.isfinite(point.value) for point in history)
     assert all(0 <= run.data.metrics[f"accuracy_{kind}"] <= 1 for kind in ("real", "generated"))
-    assert tracking.checkpoint_names(archive.run_id) == [checkpoints.file_name(k) for k in (20, 40, 60)]
+    assert archive.checkpoint_names(archive.run_id) == [checkpoints.file_name(k) for k in (20, 40, 60)]
 
 
 def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(archive):
@@ -102,7 +104,7 @@ def test_the_generator_of_each_checkpoint_is_logged_with_its_scores(archive):
         steps = {metric.key: metric.step for metric in model.metrics}
         names = ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor")
         assert steps == dict.fromkeys(names, iteration)
-        history = tracking.history(archive.run_id, ["diversity"])["diversity"]
+        history = archive.history(archive.run_id, ["diversity"])["diversity"]
         assert next(m.value for m in model.metrics if m.key == "diversity") == history[1][history[0].index(iteration)]
 
 
@@ -132,7 +134,7 @@ class Seen(Exception):
 
 def learned(monkeypatch, **changed):
     """The images that a run would learn."""
-    from gan.training import dcgan
+    from gan.dcgan import gan as dcgan
 
     def stop(network, images, *_):
         raise Seen(images)
@@ -160,7 +162,7 @@ def test_held_out_tracks_are_learned_only_when_that_is_wanted(workplace, monkeyp
 def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, monkeypatch):
     from gan.data.sets import open_signs
     from gan.data.split import cut
-    from gan.evaluation import signs_judge
+    from gan.dcgan import judge as signs_judge
 
     def stop(signs, *_):
         raise Seen(signs)
@@ -177,7 +179,7 @@ def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, monke
 
 def let_scores_be(patch, values):
     """Give checkpoints these scores, one after the other."""
-    from gan.scoring import signs
+    from gan.dcgan import scores as signs
 
     left = iter(values)
     patch.setattr(signs, "checkpoint_scores", lambda *_: lambda: {"fid_held_out": next(left), "gan_test": 0.5})
@@ -207,11 +209,11 @@ def best(worse_late, monkeypatch):
 
 
 def test_the_best_checkpoint_stays_and_is_what_the_run_id_means(best):
-    assert tracking.checkpoint_names(best.run_id) == [checkpoints.file_name(k) for k in (20, 50)]
-    assert tracking.resolve(best.run_id, "dcgan", "17").iteration == 20
+    assert archive.checkpoint_names(best.run_id) == [checkpoints.file_name(k) for k in (20, 50)]
+    assert archive.resolve(best.run_id, "dcgan", "17").iteration == 20
     report = Path(mlflow.artifacts.download_artifacts(f"runs:/{best.run_id}/report.html")).read_text()
     assert "Best by fid_held_out: iteration 20." in report
-    assert tracking.history(best.run_id, ["fid_held_out"])["fid_held_out"][0] == [10, 20, 30, 40, 50]
+    assert archive.history(best.run_id, ["fid_held_out"])["fid_held_out"][0] == [10, 20, 30, 40, 50]
 
 
 def test_of_what_is_let_go_no_file_is_left(best, worse_late):
@@ -224,20 +226,20 @@ def test_of_what_is_let_go_no_file_is_left(best, worse_late):
 
 
 def test_the_best_is_promoted(best):
-    reference = tracking.register(best.run_id, "signs", "goodrun")
-    assert tracking.resolve(reference, "dcgan", "17").iteration == 20
+    reference = archive.register(best.run_id, "signs", "goodrun")
+    assert archive.resolve(reference, "dcgan", "17").iteration == 20
 
 
 def test_training_goes_on_from_the_best_by_the_run_id(best, small_networks):
     run_id, status = train_dcgan.train(quick(iterations=22, goodrun_ref=best.run_id))
     assert status == 0 and mlflow.get_run(run_id).data.tags["goodrun"] == f"{best.run_id}/20"
-    assert tracking.resolve(run_id, "dcgan", "17").iteration == 22
+    assert archive.resolve(run_id, "dcgan", "17").iteration == 22
 
 
 def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks, monkeypatch):
     let_scores_be(monkeypatch, [3.0, 2.0, 1.0])
     run_id, _ = train_dcgan.train(quick(iterations=6, checkpoint_interval=2, keep_checkpoints=0))
-    assert tracking.checkpoint_names(run_id) == [checkpoints.file_name(6)]
+    assert archive.checkpoint_names(run_id) == [checkpoints.file_name(6)]
     assert sorted(logged(run_id)) == [6]
 
 
@@ -246,7 +248,7 @@ def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks,
 
 @pytest.mark.slow
 def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, signs_folder, monkeypatch):
-    from gan.evaluation import signs_judge
+    from gan.dcgan import judge as signs_judge
 
     trained_judges, train_judge = [], signs_judge.train_judge
     monkeypatch.setattr(signs_judge, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))
@@ -257,9 +259,9 @@ def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, s
     resumed, _ = train_dcgan.train(dataclasses.replace(config, goodrun_ref=f"{half}/200"))
     assert len(trained_judges) == 1, "the judge of this data is in the archive"
     names = ["fid_training", "fid_held_out", "gan_test", "diversity", "nearest_real"]
-    scores = tracking.history(whole, names)
+    scores = archive.history(whole, names)
     assert list(scores) == names and all(steps == [200, 400] for steps, _ in scores.values())
-    for name, (steps, values) in tracking.history(resumed, names).items():
+    for name, (steps, values) in archive.history(resumed, names).items():
         assert (steps, values) == ([400], scores[name][1][1:]), name
     one, other = state_of(whole, 400), state_of(resumed, 400)
     assert set(one) == set(other)
@@ -286,15 +288,15 @@ def test_another_learning_rate_on_resume_is_said(archive, small_networks, capsys
 def test_what_was_learned_before_is_known_of_the_weights_that_go_on(archive, small_networks, capsys):
     run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=archive.run_id, use_held_out=True))
     assert "going on with another data (digest)" in capsys.readouterr().out
-    before = tracking.resolve(archive.run_id, "dcgan", "17").about
-    about = tracking.resolve(run_id, "dcgan", "17").about
+    before = archive.resolve(archive.run_id, "dcgan", "17").about
+    about = archive.resolve(run_id, "dcgan", "17").about
     assert about.data["learned_before"] == [before.data["digest"]]
     assert not about.learned_only(about.data["digest"]) and before.learned_only(before.data["digest"])
 
 
 def test_a_kept_number_of_checkpoints_besides_the_latest(workplace, small_networks):
     run_id, _ = train_dcgan.train(quick(iterations=100, checkpoint_interval=10, keep_checkpoints=2))
-    kept = tracking.checkpoint_names(run_id)
+    kept = archive.checkpoint_names(run_id)
     assert len(kept) == 3 and kept[-1] == checkpoints.file_name(100)
     assert [checkpoints.file_name(k) for k in sorted(logged(run_id))] == kept
 
@@ -329,7 +331,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, nu
     command = shlex.split(next(line for line in out.splitlines() if "--goodrun_ref" in line))
     script = next(place for place, word in enumerate(command) if word.endswith("train_dcgan.py"))
     config = command_line.parse(TrainConfig, command[script + 1 :])
-    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", "17")
+    goodrun = archive.resolve(config.goodrun_ref, "dcgan", "17")
     assert config.goodrun_ref == f"{run.info.run_id}/{goodrun.iteration}"
     assert config.iterations == 5000 and config.batch_size == 4
     assert 10 <= goodrun.iteration < 4000 and checkpoints.whole(goodrun.checkpoint)
@@ -349,7 +351,7 @@ def test_killed_at_random_moments_a_run_goes_on_and_ends_as_if_nothing_had_been(
         process.kill()
         process.communicate(timeout=60)
         run = mlflow.search_runs(order_by=["attributes.start_time DESC"], output_format="list")[0]
-        found = tracking.resolve(run.info.run_id, "dcgan", "17")
+        found = archive.resolve(run.info.run_id, "dcgan", "17")
         assert found.iteration % 10 == 0 and 0 < found.iteration < 80
         goodrun = ["--goodrun_ref", run.info.run_id]
     last = start_script("train_dcgan.py", *options, *goodrun, cwd=workplace)
@@ -376,7 +378,7 @@ def test_two_runs_of_one_class_at_once_in_a_new_folder(workplace):
     for run in runs:
         folder = workplace / "images" / "train" / f"class-17-{run.info.run_id[:8]}"
         assert len(list(folder.glob("generated-*.png"))) == 3
-        about = tracking.resolve(run.info.run_id, "dcgan", "17").about
+        about = archive.resolve(run.info.run_id, "dcgan", "17").about
         assert str(about.config["seed"]) == run.data.params["seed"] and about.run_id == run.info.run_id
 
 
@@ -384,7 +386,7 @@ def test_two_runs_of_one_class_at_once_in_a_new_folder(workplace):
 
 
 def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(workplace, small_networks, capsys):
-    from gan.training.dcgan import SignGan
+    from gan.dcgan.gan import SignGan
 
     iterate = SignGan.iterate
     with pytest.MonkeyPatch.context() as patch:
@@ -400,7 +402,7 @@ def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(workplace
     run = mlflow.get_run(run_id)
     assert status == 1 and run.info.status == "FAILED"
     assert "not a number" in run.data.tags["warning.nan"] and "generator_lr" in run.data.tags["warning.nan"]
-    assert tracking.resolve(run_id, "dcgan", "17").iteration == 40
+    assert archive.resolve(run_id, "dcgan", "17").iteration == 40
     assert f"--goodrun_ref {run_id}/40" in capsys.readouterr().out
 
 
@@ -421,7 +423,7 @@ def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_netw
     assert "error: no space left" in shown.err and "Traceback" not in shown.err
     run = mlflow.search_runs(output_format="list")[0]
     assert run.info.status == "FAILED"
-    assert tracking.resolve(run.info.run_id, "dcgan", "17").iteration == 20
+    assert archive.resolve(run.info.run_id, "dcgan", "17").iteration == 20
     assert f"--goodrun_ref {run.info.run_id}/20" in shown.out
 
 
@@ -466,8 +468,8 @@ def test_a_hostile_pickle_is_refused_and_not_run(workplace, capsys):
 
 
 def test_use_test_without_a_test_part(workplace, capsys):
-    from gan.data.drawn import draw_signs
     from gan.data.gtsrb import write_signs
+    from gan.drawn.signs import draw_signs
 
     Path("data").mkdir()
     write_signs(Path("data/train.p"), draw_signs(200, 100, 0)[0])
@@ -530,7 +532,7 @@ def test_a_good_run_that_knows_drawings_and_one_that_does_not(workplace, capsys)
 
 
 def test_weights_that_only_generate_are_not_gone_on_from(archive, small_networks, tmp_path, monkeypatch, capsys):
-    about = tracking.resolve(archive.run_id, "dcgan", "17").about
+    about = archive.resolve(archive.run_id, "dcgan", "17").about
     state = state_of(archive.run_id, 60)
     weights = [state[name].astype(np.float16) for name in sorted(state) if name.startswith("averaged/")]
     folder = tmp_path / "gan" / "pretrained"
@@ -562,7 +564,7 @@ def test_a_stop_that_a_library_swallowed_is_heeded_when_training_begins(workplac
     monkeypatch.setattr(session, "stops", [signal.SIGTERM])
     run_id, status = train_dcgan.train(quick(iterations=5000))
     assert status == 143 and mlflow.get_run(run_id).info.status == "KILLED"
-    assert tracking.resolve(run_id, "dcgan", "17").iteration <= 25
+    assert archive.resolve(run_id, "dcgan", "17").iteration <= 25
 
 
 def test_a_database_on_a_full_disk_is_a_sentence_and_what_is_kept_is_told(
@@ -570,7 +572,7 @@ def test_a_database_on_a_full_disk_is_a_sentence_and_what_is_kept_is_told(
 ):
     from mlflow.exceptions import MlflowException
 
-    from gan.tracking import Run
+    from gan.archive import Run
 
     log = Run.metrics
 

@@ -5,7 +5,6 @@ import json
 import re
 from pathlib import Path
 
-import conftest
 import keras
 import mlflow
 import numpy as np
@@ -13,8 +12,9 @@ import pytest
 from PIL import Image
 
 import train_pix2pix
-from gan import checkpoints, tracking
+from gan import archive, checkpoints
 from gan.data.scenes import load, open_scenes
+from tests import conftest
 from tests.made_up_scene_run import QUICK, narrow, quick
 from train_pix2pix import TrainConfig
 
@@ -39,7 +39,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def archive(trained, monkeypatch):
+def own_archive(trained, monkeypatch):
     monkeypatch.chdir(trained.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
@@ -47,9 +47,9 @@ def archive(trained, monkeypatch):
 
 
 def state_of(run_id, iteration):
-    path = tracking.resolve(f"{run_id}/{iteration}", "pix2pix", "").checkpoint
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files if name != "about"}
+    path = archive.resolve(f"{run_id}/{iteration}", "pix2pix", "").checkpoint
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files if name != "about"}
 
 
 def refused(capsys, **changed) -> str:
@@ -59,30 +59,32 @@ def refused(capsys, **changed) -> str:
 # --- what a run leaves
 
 
-def test_a_run_leaves_a_complete_trace(archive):
-    run = mlflow.get_run(archive.run_id)
+def test_a_run_leaves_a_complete_trace(own_archive):
+    run = mlflow.get_run(own_archive.run_id)
     assert run.info.status == "FINISHED"
-    config = json.loads(Path(mlflow.artifacts.download_artifacts(f"runs:/{archive.run_id}/config.json")).read_text())
+    config = json.loads(
+        Path(mlflow.artifacts.download_artifacts(f"runs:/{own_archive.run_id}/config.json")).read_text()
+    )
     # What was left to the preset is told as it was.
     of_preset = {"batch_size": 1, "generator_lr": 2e-4, "discriminator_lr": 2e-4, "l1_weight": 100.0}
     assert config == dataclasses.asdict(quick()) | of_preset
     assert run.data.params == {name: str(value) for name, value in config.items()}
     metrics = ("generator_loss", "discriminator_loss", "l1_training", "accuracy_real", "accuracy_generated",
                "images_per_second", "data_wait")  # fmt: skip
-    for name, (steps, found) in tracking.history(archive.run_id, metrics).items():
+    for name, (steps, found) in archive.history(own_archive.run_id, metrics).items():
         assert steps == [10, 20] and np.isfinite(found).all(), name
-    assert set(tracking.history(archive.run_id, metrics)) == set(metrics)
-    assert tracking.history(archive.run_id, ["l1"])["l1"][0] == [10, 20]
+    assert set(archive.history(own_archive.run_id, metrics)) == set(metrics)
+    assert archive.history(own_archive.run_id, ["l1"])["l1"][0] == [10, 20]
     tags = run.data.tags
     assert tags["gan.kind"] == "pix2pix" and tags["data"] == "drawn:6" and tags["precision_used"] == "float32"
     assert tags["data_digest"] == open_scenes("drawn:6").training.digest()
-    assert tracking.checkpoint_names(archive.run_id) == [checkpoints.file_name(k) for k in (10, 20)]
-    report = Path(mlflow.artifacts.download_artifacts(f"runs:/{archive.run_id}/report.html")).read_text()
+    assert archive.checkpoint_names(own_archive.run_id) == [checkpoints.file_name(k) for k in (10, 20)]
+    report = Path(mlflow.artifacts.download_artifacts(f"runs:/{own_archive.run_id}/report.html")).read_text()
     assert "Training, pix2pix, 20 iterations" in report and "waited for data" in report and "l1_training" in report
 
 
-def test_sheets_show_label_map_real_and_generated_photo(archive):
-    folder = Path("images/train") / f"pix2pix-{archive.run_id[:8]}"
+def test_sheets_show_label_map_real_and_generated_photo(own_archive):
+    folder = Path("images/train") / f"pix2pix-{own_archive.run_id[:8]}"
     names = ["generated-000000.png", "generated-000010.png", "generated-000020.png", "real.png"]
     assert sorted(file.name for file in folder.iterdir()) == names
     real, first, last = (np.asarray(Image.open(folder / names[k])).astype(int) for k in (3, 0, 2))
@@ -94,17 +96,17 @@ def test_sheets_show_label_map_real_and_generated_photo(archive):
     assert np.abs(first[rows, two_thirds + 40 :] - last[rows, two_thirds + 40 :]).mean() > 1
 
 
-def test_the_logged_generator_loads_in_plain_keras_and_makes_the_photos_of_the_run(archive, small_networks):
-    from gan.training.pix2pix import pictures, weights
-    from gan.training.presets import SceneNetwork
+def test_the_logged_generator_loads_in_plain_keras_and_makes_the_photos_of_the_run(own_archive, small_networks):
+    from gan.pix2pix.gan import pictures, weights
+    from gan.pix2pix.presets import SceneNetwork
 
-    goodrun = tracking.resolve(archive.run_id, "pix2pix", "")
+    goodrun = archive.resolve(own_archive.run_id, "pix2pix", "")
     network = SceneNetwork.restored(goodrun.about.network)
     model = network.build_generator()
     checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
     (logged,) = (
         model for model in mlflow.search_logged_models(experiment_ids=["0"], output_format="list")
-        if model.params["iteration"] == str(goodrun.iteration) and model.source_run_id == archive.run_id
+        if model.params["iteration"] == str(goodrun.iteration) and model.source_run_id == own_archive.run_id
     )  # fmt: skip
     loaded = mlflow.keras.load_model(logged.model_uri)
     assert isinstance(loaded, keras.Model)
@@ -120,7 +122,7 @@ def test_the_spatial_preset_and_the_other_direction_run(workplace, small_network
         quick(preset="spatial", direction="photo_to_labels", iterations=2, batch_size=2)
     )
     assert status == 0
-    about = tracking.resolve(run_id, "pix2pix", "").about
+    about = archive.resolve(run_id, "pix2pix", "").about
     assert about.network["direction"] == "photo_to_labels" and not about.network["edges"]
     assert about.config["batch_size"] == 2 and about.config["l1_weight"] == 10.0
 
@@ -128,10 +130,10 @@ def test_the_spatial_preset_and_the_other_direction_run(workplace, small_network
 def test_a_segmenter_ranks_the_checkpoints(workplace, small_networks, capsys):
     run_id, status = train_pix2pix.train(quick(iterations=4, checkpoint_interval=2, segmenter_iterations=1))
     assert status == 0
-    scores = tracking.history(run_id, ["mean_iou", "mean_iou_floor", "miou_gap", "l1"])
+    scores = archive.history(run_id, ["mean_iou", "mean_iou_floor", "miou_gap", "l1"])
     assert {"mean_iou", "mean_iou_floor", "l1"} <= set(scores) and scores["l1"][0] == [2, 4]
-    assert tracking.newest_of("segmenter", {"width": "64", "height": "32", "iterations": "1"}) is not None
-    assert tracking.resolve(run_id, "pix2pix", "").iteration in (2, 4)
+    assert archive.newest_of("segmenter", {"width": "64", "height": "32", "iterations": "1"}) is not None
+    assert archive.resolve(run_id, "pix2pix", "").iteration in (2, 4)
 
 
 # --- good runs
@@ -155,24 +157,24 @@ def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, p
     assert any((before[name] != one[name]).any() for name in one if name.startswith("averaged/"))
 
 
-def test_a_good_run_is_gone_on_from(archive, small_networks, capsys):
-    run_id, status = train_pix2pix.train(quick(iterations=22, goodrun_ref=archive.run_id, l1_weight=50.0))
-    assert status == 0 and mlflow.get_run(run_id).data.tags["goodrun"].startswith(archive.run_id)
+def test_a_good_run_is_gone_on_from(own_archive, small_networks, capsys):
+    run_id, status = train_pix2pix.train(quick(iterations=22, goodrun_ref=own_archive.run_id, l1_weight=50.0))
+    assert status == 0 and mlflow.get_run(run_id).data.tags["goodrun"].startswith(own_archive.run_id)
     assert "going on with another l1_weight: 100.0 before, 50.0 now" in capsys.readouterr().out
     by_number, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref="22"))
     assert mlflow.get_run(by_number).data.tags["goodrun"] == f"{run_id}/22"
 
 
-def test_what_a_good_run_had_learned_is_known_ever_after(archive, small_networks, capsys):
-    first = tracking.resolve(archive.run_id, "pix2pix", "").about
+def test_what_a_good_run_had_learned_is_known_ever_after(own_archive, small_networks, capsys):
+    first = archive.resolve(own_archive.run_id, "pix2pix", "").about
     digest = first.data["digest"]
     assert first.learned_only(digest) and not first.learned_only("0" * 16)
-    other, _ = train_pix2pix.train(quick(iterations=22, goodrun_ref=archive.run_id, data="drawn:9"))
-    about = tracking.resolve(other, "pix2pix", "").about
+    other, _ = train_pix2pix.train(quick(iterations=22, goodrun_ref=own_archive.run_id, data="drawn:9"))
+    about = archive.resolve(other, "pix2pix", "").about
     assert "going on with another data" in capsys.readouterr().out
     assert about.data["learned_before"] == [digest] and not about.learned_only(about.data["digest"])
     back, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref=other))
-    assert tracking.resolve(back, "pix2pix", "").about.data["learned_before"] == [about.data["digest"]]
+    assert archive.resolve(back, "pix2pix", "").about.data["learned_before"] == [about.data["digest"]]
 
 
 @pytest.mark.parametrize(
@@ -184,33 +186,33 @@ def test_what_a_good_run_had_learned_is_known_ever_after(archive, small_networks
         ({"preset": "spatial"}, "preset paper, not spatial"),
     ],
 )
-def test_a_good_run_of_another_kind_of_network(archive, small_networks, capsys, changes, words):
-    error = refused(capsys, goodrun_ref=archive.run_id, iterations=30, **changes)
+def test_a_good_run_of_another_kind_of_network(own_archive, small_networks, capsys, changes, words):
+    error = refused(capsys, goodrun_ref=own_archive.run_id, iterations=30, **changes)
     assert "trained with" in error and words in error
 
 
-def test_a_good_run_of_another_palette(archive, small_networks, capsys, monkeypatch):
+def test_a_good_run_of_another_palette(own_archive, small_networks, capsys, monkeypatch):
     from gan.data import scenes as module
     from gan.data.palettes import CAMVID
 
     opened = open_scenes("drawn:6")
     monkeypatch.setattr(module, "open_scenes", lambda data: dataclasses.replace(opened, palette=CAMVID))
-    error = refused(capsys, goodrun_ref=archive.run_id, iterations=30)
+    error = refused(capsys, goodrun_ref=own_archive.run_id, iterations=30)
     assert "palette streets" in error and "not camvid of 12" in error
 
 
-def test_a_good_run_of_signs(archive, tmp_path, capsys):
+def test_a_good_run_of_signs(own_archive, tmp_path, capsys):
     from tests.made_up_goodrun import write_goodrun
 
     error = refused(capsys, goodrun_ref=write_goodrun(tmp_path / "signs"), iterations=30)
     assert "was made by dcgan and can't be used by pix2pix" in error
 
 
-def test_iterations_not_above_the_good_runs(archive, capsys):
-    assert "20 iterations already" in refused(capsys, goodrun_ref=f"{archive.run_id}/20", iterations=20)
+def test_iterations_not_above_the_good_runs(own_archive, capsys):
+    assert "20 iterations already" in refused(capsys, goodrun_ref=f"{own_archive.run_id}/20", iterations=20)
 
 
-def test_no_run_has_such_an_iteration(archive, capsys):
+def test_no_run_has_such_an_iteration(own_archive, capsys):
     error = refused(capsys, goodrun_ref="7", iterations=30)
     assert "no run of pix2pix has a checkpoint of iteration 7" in error and "class_val" not in error
 
@@ -245,7 +247,7 @@ def test_data_that_is_half_made(workplace, capsys):
 
 
 def test_presets_and_parameters_are_those_of_the_networks():
-    from gan.training import presets
+    from gan.pix2pix import presets
 
     assert set(train_pix2pix.PRESETS) == set(presets.PRESETS) and train_pix2pix.DIRECTIONS == presets.DIRECTIONS
     for name in PARAMETERS:

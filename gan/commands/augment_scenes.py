@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.errors import UserError
 
 PIXEL_BYTES = 4  # of a generated pair on the disk, at most, for each of its pixels
@@ -47,11 +47,11 @@ class AugmentConfig:
 def main(config: AugmentConfig) -> None:
     """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan import tracking
-    from gan.augmentation.folder import MANIFEST
-    from gan.augmentation.networks import restore
-    from gan.augmentation.pairs import parse_classes
-    from gan.storage import made_before, require_writable, room, unfinished
+    from gan import archive
+    from gan.files import made_before, require_writable, room, unfinished
+    from gan.pix2pix.augment import parse_classes
+    from gan.pix2pix.augment_files import MANIFEST
+    from gan.pix2pix.augment_models import restore
 
     good = restore(config.goodrun_ref, config.data)
     scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size
@@ -70,12 +70,12 @@ def main(config: AugmentConfig) -> None:
     twice = 2 if config.zipped else 1
     require_writable(room(output), twice * (config.count + real) * width * height * PIXEL_BYTES)
 
-    from gan.augmentation.folder import Shelf, write_manifest
-    from gan.augmentation.making import make
-    from gan.augmentation.report import summary
-    from gan.session import say
-    from gan.storage import fill_folder
+    from gan.files import fill_folder
+    from gan.pix2pix.augment_files import Shelf, write_manifest
+    from gan.pix2pix.augment_generation import make
+    from gan.pix2pix.augment_report import summary
     from gan.training.devices import make_deterministic
+    from gan.training.run import say
 
     make_deterministic()
     with unfinished(output) as part:
@@ -93,7 +93,7 @@ def main(config: AugmentConfig) -> None:
         shelf.write(part, {"source": words}, (width, height), config.with_real, config.zipped)
         gallery.write(part, f"{words}; label maps made from the training part of {scenes.name}.", keep, usual, tally)
         write_manifest(part, origin, keep, usual, tally, shelf.entries)
-        with tracking.archived_run("augment_scenes", f"augment_scenes {name}", config) as opened:
+        with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as opened:
             opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             opened.data(scenes.name, scenes.training.digest(), "augmentation")
             opened.metrics(tally.numbers() | {"agreement": gallery.agreement, "kept_of_real": usual.kept}, 0)
@@ -104,7 +104,7 @@ def main(config: AugmentConfig) -> None:
     say(summary(tally, usual))
     if tally.kept < config.count:
         say(f"{config.count} were asked for: after {tally.tries} tries, the most there are, it was given up.")
-    print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {tracking.browse_hint(opened.id)}")
+    print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(opened.id)}")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.balance.balancing import parse_classes, parse_target
-from gan.command_line import option, require, run
+from gan.config import option, require, run
+from gan.dcgan.balance import parse_classes, parse_target
 from gan.errors import UserError
 from gan.invocation import command, start
 
@@ -49,11 +49,11 @@ class BalanceConfig:
 def main(config: BalanceConfig) -> None:
     """What is lacking -> generate and sort -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan import tracking
-    from gan.balance import files as balance_files
-    from gan.balance.balancing import pickled_size, wanted
+    from gan import archive
     from gan.data.pickles import MAX_BYTES
-    from gan.storage import fill_folder, made_before, require_writable, room, unfinished
+    from gan.dcgan import balance_files
+    from gan.dcgan.balance import pickled_size, wanted
+    from gan.files import fill_folder, made_before, require_writable, room, unfinished
 
     goodrun = restored(config)
     source = balance_files.open_source(config.source)
@@ -77,8 +77,8 @@ def main(config: BalanceConfig) -> None:
         )
     require_writable(room(output), 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
 
-    from gan.balance import report as balance_report
-    from gan.balance.filling import fill_classes
+    from gan.dcgan import balance_report
+    from gan.dcgan.balance_filling import fill_classes
 
     filled, features, judge = fill_classes(
         source, goodrun, lacking, config.seed, config.quality, config.judge_iterations
@@ -91,7 +91,7 @@ def main(config: BalanceConfig) -> None:
         title, this = f"{source.name}, balanced to {config.target}", again(config, goodrun)
         files = balance_report.write(part, title, source.train, features, filled, words, this)
         files.append(balance_files.write_manifest(part, origin, this, filled, words))
-        with tracking.archived_run("balance", f"balance {source.name} to {config.target}", config) as opened:
+        with archive.archived_run("balance", f"balance {source.name} to {config.target}", config) as opened:
             opened.data(source.name, source.train.digest(), "balancing")
             opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": this})
             opened.tags({"judge": judge.run_id} if judge else {})
@@ -101,17 +101,17 @@ def main(config: BalanceConfig) -> None:
             fill_folder(part, output)
     print("\n".join([balance_report.table(filled), *words]))
     print(f"{output / balance_files.BALANCED}: {len(features):,} images; report: {output / 'report.html'}")
-    print(f"{after(config)}\nbrowse: {tracking.browse_hint(opened.id)}")
+    print(f"{after(config)}\nbrowse: {archive.browse_hint(opened.id)}")
 
 
 def restored(config: BalanceConfig):
     """The good run: of all classes, or of the one class that is to be filled up."""
-    from gan import tracking
+    from gan import archive
 
     class_ids = parse_classes(config.classes)
     class_val = str(class_ids[0]) if len(class_ids) == 1 else "all"
     try:
-        return tracking.resolve(config.goodrun_ref, "dcgan", class_val, one_of_all=True)
+        return archive.resolve(config.goodrun_ref, "dcgan", class_val, one_of_all=True)
     except UserError as error:  # it speaks of the parameter that trains
         raise UserError(str(error).replace("give class_val=", "give classes=")) from None
 

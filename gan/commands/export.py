@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 from gan.data.signs import NAMES, parse_class
 from gan.errors import UserError
 
@@ -29,10 +29,10 @@ class ExportConfig:
 
 def main(config: ExportConfig) -> None:
     """Restore -> halve -> write."""
-    from gan import checkpoints, tracking
-    from gan.storage import replacing, require_writable
+    from gan import archive, checkpoints
+    from gan.files import replacing, require_writable
 
-    goodrun = tracking.resolve(config.goodrun_ref, "dcgan", config.class_val)
+    goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     scores = read_scores(config.evaluation, goodrun) if config.evaluation else None
     output = Path(config.output)
     for path in output.glob("checkpoint-*.npz") if output.is_dir() else ():
@@ -42,7 +42,7 @@ def main(config: ExportConfig) -> None:
 
     import numpy as np
 
-    from gan.training.dcgan import Network
+    from gan.dcgan.gan import Network
 
     generator = Network.restored(goodrun.about.network).build_generator()
     checkpoints.load(goodrun.checkpoint, {"averaged": generator.variables})
@@ -88,7 +88,7 @@ def read_scores(folder: str, goodrun) -> dict:
 
 def card(goodrun, scores: dict | None, licence: str) -> str:
     """The model card, in Markdown."""
-    from gan.scoring.signs import MEANINGS
+    from gan.dcgan.scores import MEANINGS
 
     about = goodrun.about
     settings = " ".join(f"--{name} {value}" for name, value in about.config.items() if value != "")

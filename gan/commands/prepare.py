@@ -14,16 +14,16 @@ import urllib.parse
 from pathlib import Path
 
 from gan import pictures
-from gan.command_line import option, run
 from gan.commands import prepare_scenes
+from gan.config import option, run
 from gan.data import gtsrb
 from gan.data.download import download
 from gan.data.sets import is_drawn, open_signs
 from gan.data.signs import Signs
 from gan.data.summary import summary_text
 from gan.errors import UserError
+from gan.files import require_writable
 from gan.invocation import start
-from gan.storage import require_writable
 
 SIGNS, OUTPUT = "signs", "traffic-signs-data"
 SCENES_OUTPUT = "dataset"
@@ -74,9 +74,9 @@ def main(config: PrepareConfig) -> None:
             gtsrb.write_signs(output / name, signs)
         print(f"{output / name}: {len(signs):,} images, {'written' if name in new else 'unchanged'}")
 
-    from gan import tracking
+    from gan import archive
 
-    with tracking.archived_run("prepare", f"prepare {output}", config) as opened:
+    with archive.archived_run("prepare", f"prepare {output}", config) as opened:
         opened.data(str(output), found.train.digest())
         for path in show(found.train, found.test, origin):
             opened.file(path)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gan import pictures
-from gan.command_line import require, stops
+from gan.config import require, stops
 from gan.data import palettes
 from gan.data.cityscapes import HOW, find_cityscapes
 from gan.data.images import image_kind
@@ -23,8 +23,8 @@ from gan.data.scene_folders import PARTS, open_folder
 from gan.data.scene_summary import scenes_text
 from gan.data.scene_writing import Written, bytes_done, write_folder
 from gan.errors import UserError
+from gan.files import require_writable
 from gan.invocation import start
-from gan.storage import require_writable
 
 PICTURES = Path("images/data")
 DATASETS = ("cityscapes", "pairs")
@@ -143,12 +143,12 @@ def report(config: Config, output: Path, found: Found, written: Written) -> None
         print(f"{path}: written")
     print(text)
 
-    from gan import tracking
+    from gan import archive
 
     paths = [PICTURES / "scenes.txt", PICTURES / "scenes.png"]
     paths[0].write_text(text)
     picture(scenes).save(paths[1])
-    with tracking.archived_run("prepare", f"prepare {output}", config) as opened:
+    with archive.archived_run("prepare", f"prepare {output}", config) as opened:
         opened.data(config.output, scenes.training.digest())
         for path in paths:
             opened.file(path)

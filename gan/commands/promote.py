@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +31,9 @@ class PromoteConfig:
 
 def main(config: PromoteConfig) -> None:
     """Archive -> registry."""
-    from gan import tracking
+    from gan import archive
 
-    reference = tracking.register(config.run_id, config.name, config.alias)
+    reference = archive.register(config.run_id, config.name, config.alias)
     print(f"{config.run_id} is {reference} now; generate from it with --goodrun_ref {reference}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.checkpoints import MOST_ITERATIONS
-from gan.command_line import option, require, run, stops
+from gan.config import option, require, run, stops
 from gan.errors import UserError
 from gan.invocation import command
 from gan.study import scenes_arms, signs_arms
@@ -90,8 +90,8 @@ class StudyConfig:
 def main(config: StudyConfig) -> int:
     """Generators -> experiments -> table, charts, report -> archive; the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan.storage import require_writable
-    from gan.study.cells import Stopped, require_own
+    from gan.files import require_writable
+    from gan.study.grid import Stopped, require_own
     from gan.study.workers import GPU_MEMORY
 
     os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
@@ -101,7 +101,7 @@ def main(config: StudyConfig) -> int:
     try:
         study(config, folder)
     except (KeyboardInterrupt, Stopped) as stop:
-        from gan.session import say
+        from gan.training.run import say
 
         say(f"finished experiments are kept in {folder}; go on with\n  {again(config)}")
         return stop.status if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
@@ -124,11 +124,11 @@ def settled(config: StudyConfig) -> StudyConfig:
 
 def study(config: StudyConfig, folder: Path) -> None:
     """Run what is missing of a study and tell its results."""
-    from gan import tracking
-    from gan.session import say
+    from gan import archive
     from gan.study import report as study_report
     from gan.study import results as study_results
-    from gan.study.cells import Store, conduct, plain
+    from gan.study.grid import Store, conduct, plain
+    from gan.training.run import say
 
     config = settled(config)
     studied, build = importlib.import_module(TASKS[config.task]).prepare(config, folder, train_generator, say)
@@ -138,7 +138,7 @@ def study(config: StudyConfig, folder: Path) -> None:
         f"{name}: {len(design.regimes)} regimes x {len(design.arms)} arms x {design.seeds} seeds, "
         f"{config.steps} steps each"
     )
-    with tracking.archived_run("study", name, config) as run:
+    with archive.archived_run("study", name, config) as run:
 
         def told(cell, values):
             where = f"{plain(cell.regime)}/{plain(cell.arm)}"
@@ -153,7 +153,7 @@ def study(config: StudyConfig, folder: Path) -> None:
             run.file(path)
         run.metrics(study_results.summary(results), 0)
         run.tags({f"result.{plain(regime)}": results.sentence(regime) for regime in design.regimes})
-    say(f"report: {folder / 'report.html'}\nbrowse: {tracking.browse_hint(run.id)}\n\n{study_report.text(results)}")
+    say(f"report: {folder / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}\n\n{study_report.text(results)}")
 
 
 def again(config: StudyConfig) -> str:
@@ -166,14 +166,14 @@ def train_generator(
 ) -> tuple[str, int]:
     """Train a generator of all classes as `train_dcgan.py` does; its run id, and the exit status."""
     import train_dcgan
-    from gan import tracking
+    from gan import archive
 
     config = train_dcgan.TrainConfig(
         class_val="all", data=data, iterations=iterations, seed=seed, use_held_out=use_held_out, precision=precision,
         drawn=drawn, goodrun_ref=goodrun_ref, sample_interval=max(1, iterations // 8), keep_checkpoints=0,
         judge_iterations=0,
     )  # fmt: skip
-    with tracking.opened_set_aside():  # the run that `mlflow run` has opened is the study's
+    with archive.opened_set_aside():  # the run that `mlflow run` has opened is the study's
         return train_dcgan.train(config)
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.command_line import option, run
+from gan.config import option, run
 from gan.data.signs import parse_class
 
 JUDGE = 300  # iterations of the classifier that gives scores: drawn signs are easy

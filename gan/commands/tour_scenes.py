@@ -3,7 +3,7 @@
 import dataclasses
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.command_line import option, require, run
+from gan.config import option, require, run
 
 SEGMENTER = 400  # iterations of the segmenter that gives scores: drawn scenes are easy
 AGREEMENT = "0"  # all pairs are kept: the filter lets few photos pass of a generator that learned for some minutes

@@ -28,8 +28,8 @@ from gan.data.palettes import Palette, from_json
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, Scenes, SceneSet
 from gan.errors import UserError
+from gan.files import is_folder
 from gan.progress import progress
-from gan.storage import is_folder
 
 TRAINING, VALIDATION, TEST = PARTS = "training_dataset", "validatation_dataset", "test_dataset"
 SPELT_RIGHT = "validation_dataset"

@@ -34,8 +34,8 @@ from gan.data.scene_folders import (
     read_prepared,
 )
 from gan.errors import UserError
+from gan.files import replacing
 from gan.progress import progress
-from gan.storage import replacing
 
 PHOTO_PACKING = 3  # zlib level of photos: a tenth larger than at 6, in a third of the time
 MAP_PACKING = 6

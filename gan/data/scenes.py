@@ -97,7 +97,7 @@ def _shown(results: Iterator[None], count: int) -> Iterator[None]:
 
 
 def _drawn(data: str) -> SceneSet:
-    from gan.data.streets import STREETS, draw_street
+    from gan.drawn.streets import STREETS, draw_street
 
     training = int(data.partition(":")[2] or DRAWN_TRAINING)
     other = max(2, round(training * DRAWN_SHARE))

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from gan.data.class_folders import holds_class_folders, read_signs_by_class
-from gan.data.drawn import draw_signs
 from gan.data.gtsrb import read_signs
 from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, with_mirrored
 from gan.data.split import cut
+from gan.drawn.signs import draw_signs
 from gan.errors import UserError
-from gan.storage import is_folder
+from gan.files import is_folder
 
 DRAWN = "drawn"
 DRAWN_SEED = 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from gan.data.pickles import MAX_BYTES, NUMBERS
 from gan.errors import UserError
-from gan.storage import replacing
+from gan.files import replacing
 
 _CHUNK = 2**22
 

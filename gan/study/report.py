@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from gan.files import replacing
 from gan.report import Report
-from gan.storage import replacing
-from gan.study.cells import Study
+from gan.study.grid import Study
 from gan.study.results import COLUMNS, Results
 
 

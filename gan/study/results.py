@@ -8,7 +8,7 @@ from PIL import Image
 
 from gan.scoring.intervals import Comparison, Interval, corrected, mean_interval, paired
 from gan.study import pictures as study_pictures
-from gan.study.cells import Cell, Design, Values, plain
+from gan.study.grid import Cell, Design, Values, plain
 
 FEWEST = 3  # seeds for a verdict: two that happen to agree would have an interval without width
 LEVEL = 0.05  # p value below which a difference is called one

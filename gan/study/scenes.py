@@ -15,20 +15,20 @@ import numpy as np
 from PIL import Image
 
 from gan import pictures
-from gan.augmentation.networks import restore
 from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, open_scenes
 from gan.errors import UserError
-from gan.evaluation.scenes_judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
+from gan.pix2pix.augment_models import restore
+from gan.pix2pix.judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
+from gan.pix2pix.segmenter import BATCH, SegmenterTrainer, class_weights
 from gan.report import Report
 from gan.scoring.segmentation import mean, overlap
-from gan.study.cells import Cell, Design, Tick, Values
+from gan.study.grid import Cell, Design, Tick, Values
 from gan.study.scenes_arms import FULL, odds, parse_arms
 from gan.study.scenes_pools import Pairs, Source, generated
 from gan.training.devices import make_deterministic
-from gan.training.segmenter import BATCH, SegmenterTrainer, class_weights
-from gan.training.trainer import train_quietly
+from gan.training.loop import train_quietly
 
 RECIPE = 1  # count up when a cell would come out differently: cells of another recipe are not taken for this one's
 PARTS = {"test": "test part", "validation": "validation part"}
@@ -36,7 +36,7 @@ LIFETIME = 4  # cells in one process: TensorFlow keeps the graphs of loops, and 
 
 
 class SceneStudy:
-    """Arms of street scenes (see `gan.study.cells.Study`).
+    """Arms of street scenes (see `gan.study.grid.Study`).
 
     Args:
         config: of the command (`gan.commands.study.StudyConfig`).
@@ -194,7 +194,7 @@ def measured(table: np.ndarray, palette: Palette) -> Values:
 
     Returns:
         Shares 0-1: "mean_iou", "pixel_accuracy", and of the rare classes that label maps have the IoU of each (see
-        `gan.evaluation.scenes_judge.iou_names`) and "rare", their mean; what there is nothing to take of is left out.
+        `gan.pix2pix.judge.iou_names`) and "rare", their mean; what there is nothing to take of is left out.
     """
     found = overlap(table)
     there = [n for n, k in enumerate(palette.scored) if k in palette.rare and table[n].any()]

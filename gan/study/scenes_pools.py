@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.augmentation.networks import Restored
-from gan.augmentation.pairs import Pair, parse_classes
 from gan.data.palettes import Palette
 from gan.errors import UserError
-from gan.storage import require_writable
-from gan.study.cells import kept_arrays
+from gan.files import require_writable
+from gan.pix2pix.augment import Pair, parse_classes
+from gan.pix2pix.augment_models import Restored
+from gan.study.grid import kept_arrays
 
 RECIPE = 1  # count up when other pairs would be made of the same good run and data
 SEED = 0  # of label maps and noise
-AGREEMENT = "auto"  # what the filter asks for: see `gan.scoring.agreeing.filter_for`
+AGREEMENT = "auto"  # what the filter asks for: see `gan.pix2pix.pair_filter.filter_for`
 SEGMENTER_ITERATIONS = 2_000  # of the filter's segmenter: that of train_pix2pix, which the archive has already
 
 
@@ -125,7 +125,7 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
 
 
 def _made(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str, np.ndarray]:
-    from gan.augmentation.making import make
+    from gan.pix2pix.augment_generation import make
 
     width, height = good.size
     photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from gan import pictures
-from gan.balance import files as balance_files
-from gan.balance.smote import require_imblearn, smote
 from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, with_mirrored
 from gan.data.split import cut
 from gan.data.spread import spread_over
+from gan.dcgan import balance_files
+from gan.dcgan.classifier import ClassifierTrainer
+from gan.dcgan.judge import Judge
 from gan.errors import UserError
-from gan.evaluation.signs_judge import Judge
 from gan.report import Report
-from gan.scoring.verdicts import agreement
-from gan.study.cells import Cell, Design, Tick, Values
+from gan.scoring.classification import agreement
+from gan.study.grid import Cell, Design, Tick, Values
 from gan.study.signs_arms import (
     DRAWN,
     FULL,
@@ -42,10 +42,10 @@ from gan.study.signs_arms import (
 )
 from gan.study.signs_drawn import drawn_pool
 from gan.study.signs_generators import FATES, RECIPE, Generators, Pool, Source, Train
-from gan.training.classifier import ClassifierTrainer
+from gan.study.smote import require_imblearn, smote
 from gan.training.devices import make_deterministic
+from gan.training.loop import train_quietly
 from gan.training.mixture import Mixture, Shares
-from gan.training.trainer import train_quietly
 
 PARTS = {"test": "official test set", "held_out": "held-out tracks"}
 KINDS = {
@@ -59,7 +59,7 @@ SHOWN = 10  # generated and real images of each rare class in the report
 
 
 class SignsStudy:
-    """Arms and regimes of traffic signs (see `gan.study.cells.Study`).
+    """Arms and regimes of traffic signs (see `gan.study.grid.Study`).
 
     Args:
         config: of the command (`gan.commands.study.StudyConfig`).

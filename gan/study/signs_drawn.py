@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.data.drawn import drawn_signs
-from gan.study.cells import kept_arrays
+from gan.drawn.signs import drawn_signs
+from gan.study.grid import kept_arrays
 from gan.study.signs_generators import FATES, Pool, recipe
 
 SEED = 0

@@ -15,20 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from gan import tracking
-from gan.balance import balancing
-from gan.data.drawn import drawn_signs
+from gan import archive
+from gan.archive import GoodRun
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
 from gan.data.signs import CLASSES, NAMES, SIZE, Signs, join
+from gan.dcgan import balance as balancing
+from gan.dcgan.generator import Generator
+from gan.dcgan.judge import train_judge
+from gan.drawn.signs import drawn_signs
 from gan.errors import UserError
-from gan.evaluation.signs_judge import train_judge
-from gan.generating import Generator
+from gan.files import replacing, sha256
 from gan.progress import progress
-from gan.storage import replacing, sha256
-from gan.study.cells import Stopped, kept_arrays
+from gan.study.grid import Stopped, kept_arrays
 from gan.study.signs_arms import FULL, missing_images
-from gan.tracking import GoodRun
 
 RECORDS = "generators.json"  # minutes of training
 POOL_SEED = 0
@@ -179,7 +179,7 @@ class Generators:
         traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
         traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
         traits |= {"drawn": str(self._drawn), "precision": self._precision}
-        found = tracking.newest_of("dcgan", traits, lambda about: about.learned_only(learned))
+        found = archive.newest_of("dcgan", traits, lambda about: about.learned_only(learned))
         key = f"{regime}-{draw}-{learned}-{self._iterations}" + (f"-drawn{self._drawn}" if self._drawn else "")
         if found is None or found.iteration < self._iterations:
             before = f"{found.run_id}/{found.iteration}" if found else ""
@@ -191,7 +191,7 @@ class Generators:
             self._record(key, self._minutes(key, before != "") + (time.perf_counter() - began) / 60)
             if status:
                 raise Stopped(status)
-            found = tracking.resolve(f"{run_id}/{self._iterations}", "dcgan", "all")
+            found = archive.resolve(f"{run_id}/{self._iterations}", "dcgan", "all")
         return found, self._made(found, self._minutes(key, True))
 
     def _checked(self, reference: str) -> GoodRun:
@@ -254,7 +254,7 @@ def recipe() -> dict[str, int]:
 def resolved(reference: str) -> GoodRun:
     """A good run of all classes."""
     try:
-        return tracking.resolve(reference, "dcgan", "all")
+        return archive.resolve(reference, "dcgan", "all")
     except UserError as error:  # it speaks of a parameter that the study has not
         raise UserError(re.sub(r"give class_val=\w+, or a good run", "give a good run", str(error))) from None
 
@@ -273,7 +273,7 @@ def pool(
         training: the images of the regime.
         drawn: drawn signs of each class that the generator has learned besides, and what sorts learns too.
         target: images that every class can be filled up to, if the largest class has fewer.
-        quality: see `gan.balance.balancing.Sieve`; 0 keeps all.
+        quality: see `gan.dcgan.balance.Sieve`; 0 keeps all.
         steps: updates of the classifier that sorts.
         words: what progress bars say.
     """

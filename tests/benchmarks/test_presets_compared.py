@@ -47,7 +47,7 @@ def test_a_training_is_told_to_stop_when_its_time_is_over(workplace, monkeypatch
 
     found = iter(["a" * 32, "b" * 32])
     monkeypatch.setattr(presets, "start", start)
-    monkeypatch.setattr("gan.tracking.newest_run", lambda *_: next(found))
+    monkeypatch.setattr("gan.archive.newest_run", lambda *_: next(found))
     Path("mlflow.db").touch()
     assert presets.trained(PresetsConfig(minutes=0.001), "paper") == "b" * 32
     assert Path("told").exists()
@@ -55,7 +55,7 @@ def test_a_training_is_told_to_stop_when_its_time_is_over(workplace, monkeypatch
 
 def test_a_training_that_kept_nothing(workplace, monkeypatch) -> None:
     monkeypatch.setattr(presets, "start", lambda *_: subprocess.Popen([sys.executable, "-c", "exit(2)"]))
-    monkeypatch.setattr("gan.tracking.newest_run", lambda *_: None)
+    monkeypatch.setattr("gan.archive.newest_run", lambda *_: None)
     with pytest.raises(UserError, match="the training of paper kept nothing"):
         presets.trained(PresetsConfig(), "paper")
 

@@ -13,7 +13,7 @@ from benchmarks import reference_report as report
 from benchmarks.reference import ReferenceConfig, main, next_measurement
 from benchmarks.reference_recipe import ReferenceRecipe
 from benchmarks.tables import write_csv
-from gan.command_line import parse
+from gan.config import parse
 from gan.errors import UserError
 
 # Keras' ImageDataGenerator calls SciPy by an old name.

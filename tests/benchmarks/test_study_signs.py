@@ -6,7 +6,7 @@ from PIL import Image
 
 from benchmarks import study_signs
 from benchmarks.study_signs import StudySignsConfig, main
-from gan.command_line import parse
+from gan.config import parse
 from gan.errors import UserError
 from gan.invocation import ROOT
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan import tracking
-from gan.augmentation import networks as augment_networks
-from gan.augmentation import pairs as augmenting
-from gan.augmentation.folder import MANIFEST, Shelf
+from gan import archive
 from gan.commands.augment_scenes import AugmentConfig, main
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scenes, SceneSet
 from gan.data.scenes import open_scenes
 from gan.errors import UserError
-from gan.storage import digests
+from gan.files import digests
+from gan.pix2pix import augment as augmenting
+from gan.pix2pix import augment_models as augment_networks
+from gan.pix2pix.augment_files import MANIFEST, Shelf
 from tests.conftest import refused, run_script
 from tests.made_up_painter import painter, reader
 from tests.made_up_streets import PERSON, some_streets
@@ -248,14 +248,14 @@ def test_names_stay_apart_and_short(tmp_path):
 
 def test_without_a_good_run_the_newest_is_named(place, capsys, monkeypatch):
     monkeypatch.chdir(place)
-    monkeypatch.setattr(tracking, "newest_run", lambda *_: None)
+    monkeypatch.setattr(archive, "newest_run", lambda *_: None)
     assert "train one with train_pix2pix.py" in refusal(capsys, goodrun_ref="")
-    monkeypatch.setattr(tracking, "newest_run", lambda *_: RUN)
+    monkeypatch.setattr(archive, "newest_run", lambda *_: RUN)
     assert f"the newest is {RUN}" in refusal(capsys, goodrun_ref="")
 
 
 def test_no_segmenter_is_an_error_of_one_sentence(monkeypatch):
-    from gan.evaluation import scenes_judge
+    from gan.pix2pix import judge as scenes_judge
 
     streets = SceneSet("streets", CITYSCAPES, *[some_streets(1)] * 3)
     network = types.SimpleNamespace(width=64, height=32)

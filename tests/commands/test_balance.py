@@ -4,21 +4,21 @@ import json
 import pickle
 import shlex
 
-import conftest
 import mlflow
 import numpy as np
 import pytest
 from PIL import Image
 
-from gan import command_line
-from gan.balance import files as balance_files
-from gan.balance import filling
-from gan.balance.files import BALANCED, MANIFEST
+from gan import config as command_line
 from gan.commands.balance import BalanceConfig, main
 from gan.data.class_folders import read_signs_by_class
 from gan.data.sets import open_signs
 from gan.data.signs import NAMES
 from gan.data.split import held_out
+from gan.dcgan import balance_files
+from gan.dcgan import balance_filling as filling
+from gan.dcgan.balance_files import BALANCED, MANIFEST
+from tests import conftest
 from tests.made_up_balance import CLASS_SIZES, FakeJudge, contents, run, some_signs, stand_in, write_place
 from tests.made_up_goodrun import RUN_ID
 
@@ -131,7 +131,7 @@ def test_images_by_class(place):
 
 def test_a_class_that_stays_short_is_told(place, capsys, monkeypatch):
     monkeypatch.setattr(
-        "gan.balance.balancing.Sieve", lambda *_: lambda images, k: (np.full(len(images), 1), [""] * len(images))
+        "gan.dcgan.balance.Sieve", lambda *_: lambda images, k: (np.full(len(images), 1), [""] * len(images))
     )
     run(classes="0", output="short")
     said = capsys.readouterr().out

@@ -3,22 +3,23 @@
 import json
 import shutil
 
-import conftest
 import mlflow
 import numpy as np
 import pytest
 from PIL import Image
 
-from gan.balance import balancing, filling
-from gan.balance import files as balance_files
-from gan.balance.files import MANIFEST
+from gan.archive import resolve
 from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
 from gan.data.sets import open_signs
 from gan.data.split import held_out
-from gan.generating import Generator
+from gan.dcgan import balance as balancing
+from gan.dcgan import balance_files
+from gan.dcgan import balance_filling as filling
+from gan.dcgan.balance_files import MANIFEST
+from gan.dcgan.generator import Generator
 from gan.progress import progress
-from gan.tracking import resolve
+from tests import conftest
 from tests.made_up_balance import Noise, learned, run, some_signs, stand_in, write_place
 from tests.made_up_goodrun import write_goodrun
 

@@ -9,9 +9,10 @@ import pytest
 
 from evaluate import EvaluateConfig
 from evaluate import main as evaluate
-from gan import checkpoints, command_line, tracking
+from gan import archive, checkpoints
+from gan import config as command_line
 from gan.commands.export import CARD, ExportConfig, card, main
-from gan.generating import Generator
+from gan.dcgan.generator import Generator
 from gan.progress import progress
 
 
@@ -26,7 +27,7 @@ def refused(capsys, **changed):
 
 def images(reference):
     with progress(20, "generating", "image") as bar:
-        return Generator(tracking.resolve(reference, "dcgan", "17")).images(20, 0, 17, bar).astype(int)
+        return Generator(archive.resolve(reference, "dcgan", "17")).images(20, 0, 17, bar).astype(int)
 
 
 def test_half_the_precision_gives_nearly_the_same_images(archive, tmp_path, capsys):
@@ -34,7 +35,7 @@ def test_half_the_precision_gives_nearly_the_same_images(archive, tmp_path, caps
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [CARD, "checkpoint-00000060.npz"]
     apart = np.abs(images(str(tmp_path / "out")) - images(f"{archive.run_id}/60"))
     assert 0 < apart.max() <= 3
-    whole = tracking.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.stat().st_size
+    whole = archive.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.stat().st_size
     assert (tmp_path / "out" / "checkpoint-00000060.npz").stat().st_size < whole / 6
     assert "MB" in capsys.readouterr().out
 
@@ -51,7 +52,7 @@ def test_card_holds_the_run_the_licence_and_the_scores(archive, tmp_path):
 
 
 def test_card_tells_of_the_drawings_that_were_learned(archive):
-    goodrun = tracking.resolve(f"{archive.run_id}/60", "dcgan", "17")
+    goodrun = archive.resolve(f"{archive.run_id}/60", "dcgan", "17")
     assert "drawn signs" not in card(goodrun, None, "free")
     about = dataclasses.replace(goodrun.about, config=goodrun.about.config | {"drawn": 300})
     assert "300 drawn signs of each class" in card(dataclasses.replace(goodrun, about=about), None, "free")
@@ -107,7 +108,7 @@ def test_what_another_run_left_is_not_replaced_and_neither_is_a_run_itself(archi
     options = {"class_val": "17", "goodrun_ref": f"{archive.run_id}/60"}
     assert "holds another checkpoint already" in refused(capsys, **options, output=str(out))
     assert path.read_bytes() == before and (out / CARD).read_text() == "edited"
-    path.write_bytes(tracking.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.read_bytes())
+    path.write_bytes(archive.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.read_bytes())
     before = path.read_bytes()
     error = refused(capsys, **(options | {"goodrun_ref": str(out)}), output=str(out))
     assert "holds another checkpoint already" in error and path.read_bytes() == before

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gan.command_line import run
 from gan.commands import prepare
 from gan.commands.prepare import PrepareConfig, main
+from gan.config import run
 from gan.data import gtsrb
 from gan.data.gtsrb import read_signs, read_source, write_signs
 from gan.errors import UserError

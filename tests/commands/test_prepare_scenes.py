@@ -15,9 +15,9 @@ from typing import BinaryIO
 import pytest
 from PIL import Image
 
-from gan.command_line import parse, run
 from gan.commands import prepare_scenes
 from gan.commands.prepare import PrepareConfig, main
+from gan.config import parse, run
 from gan.data import scene_writing
 from gan.data.cityscapes import FINE_ZIP, PHOTOS_ZIP
 from gan.data.scene_folders import PARTS, PREPARED, PREPARING
@@ -51,7 +51,7 @@ class NoArchive:
 
 @pytest.fixture
 def no_archive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan.tracking.archived_run", lambda *_: contextlib.nullcontext(NoArchive()))
+    monkeypatch.setattr("gan.archive.archived_run", lambda *_: contextlib.nullcontext(NoArchive()))
 
 
 def process(*arguments: str) -> subprocess.Popen:

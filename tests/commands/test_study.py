@@ -5,24 +5,24 @@ import json
 import signal
 from pathlib import Path
 
-import conftest
 import mlflow
 import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.balance import balancing
 from gan.checkpoints import About
-from gan.command_line import stops
 from gan.commands import study as command
 from gan.commands.study import StudyConfig, again, main, settled
-from gan.data import drawn
+from gan.config import stops
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
 from gan.data.split import cut
+from gan.dcgan import balance as balancing
+from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.study import signs as signs_study
-from gan.study.cells import Cell, Stopped
+from gan.study.grid import Cell, Stopped
+from tests import conftest
 
 QUICK = {"seeds": 2, "steps": 3, "batch_size": 8, "gan_iterations": 2, "output": "out"}
 
@@ -140,7 +140,7 @@ def test_the_room_on_the_disk_grows_with_the_generators(monkeypatch, signs_folde
         asked.append(free)
         raise UserError("enough")
 
-    monkeypatch.setattr("gan.storage.require_writable", require_writable)
+    monkeypatch.setattr("gan.files.require_writable", require_writable)
     for options in ({"arms": "real"}, {"regimes": "2"}, {"regimes": "full,2", "gan_seeds": "3"}):
         refused(capsys, data=signs_folder, **options)
     assert asked[1] - asked[0] == 4e8 and asked[2] - asked[0] == 6 * 4e8

@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
-import conftest
 import mlflow
 import pytest
 
-from gan.augmentation import networks as augment_networks
 from gan.commands.study import StudyConfig, main
+from gan.pix2pix import augment_models as augment_networks
 from gan.study import scenes as scene_study
 from gan.study import scenes_pools
+from tests import conftest
 from tests.made_up_scene_run import DATA, good_run
 
 QUICK = {"task": "scenes", "data": DATA, "arms": "real,generated-50", "seeds": 2, "steps": 2, "count": 3}

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import conftest
 import mlflow
 import pytest
 
 from gan.commands import tour_scenes
 from gan.commands.tour_scenes import TourConfig
 from gan.data.scenes import open_scenes
+from tests import conftest
 
 
 @pytest.mark.slow

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from gan.data.drawn import draw_signs
 from gan.data.signs import CLASSES, TRAINING_COUNTS, Signs
 from gan.data.split import SHARE, cut, held_out
+from gan.drawn.signs import draw_signs
 
 
 def some_signs(labels, tracks) -> Signs:

@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from made_up_study import MadeUp, design
 
 from gan.study import report as study_report
 from gan.study.results import COLUMNS, Results, shown, signed, summary
+from tests.made_up_study import MadeUp, design
 
 
 def cells_of(study: MadeUp) -> dict:

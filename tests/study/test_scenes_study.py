@@ -8,18 +8,18 @@ import types
 import numpy as np
 import pytest
 
-from gan.augmentation import pairs as augmenting
 from gan.commands.study import StudyConfig, settled
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scenes, SceneSet
 from gan.data.scenes import open_scenes
 from gan.errors import UserError
+from gan.pix2pix import augment as augmenting
+from gan.pix2pix.presets import LABELS
 from gan.report import Report
 from gan.study import scenes_pools
-from gan.study.cells import Cell
+from gan.study.grid import Cell
 from gan.study.scenes import SceneStudy, ids_in, measured, prepare
 from gan.study.scenes_pools import Source, generated, wanted_classes
-from gan.training.presets import LABELS
 from tests.made_up_painter import painter, reader
 from tests.made_up_scene_run import DATA, good_run
 from tests.made_up_streets import CAR, PERSON, ROAD, SKY, some_streets
@@ -205,7 +205,7 @@ def test_the_report_tells_what_was_made(study) -> None:
 
 @dataclasses.dataclass
 class GoodRun:
-    """Stands in for `gan.augmentation.networks.Restored`: known networks instead of trained ones."""
+    """Stands in for `gan.pix2pix.augment_models.Restored`: known networks instead of trained ones."""
 
     scenes: SceneSet
     shown: object

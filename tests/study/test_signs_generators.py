@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.balance import balancing
+from gan.archive import GoodRun
 from gan.checkpoints import About
-from gan.data import drawn
 from gan.data.gtsrb import read_signs
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import CLASSES, Signs
 from gan.data.split import cut
+from gan.dcgan import balance as balancing
+from gan.dcgan.judge import Judge
+from gan.drawn import signs as drawn
 from gan.errors import UserError
-from gan.evaluation.signs_judge import Judge
 from gan.study import signs_generators
-from gan.study.cells import Stopped
+from gan.study.grid import Stopped
 from gan.study.signs import opened
 from gan.study.signs_arms import cut_tracks, missing_images, rare_classes
 from gan.study.signs_generators import Generators, Made, pool
-from gan.tracking import GoodRun
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_class_folders_are_understood_and_written_for_the_generator(world, class
 
 
 def test_data_with_generated_images_in_it_is_refused(tmp_path, signs_folder) -> None:
-    from gan.balance.files import MANIFEST
+    from gan.dcgan.balance_files import MANIFEST
 
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(UserError, match=f"^data {tmp_path} was balanced before; give the data"):

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from gan.commands.study import StudyConfig
-from gan.data import drawn
 from gan.data.gtsrb import read_signs, write_signs
 from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
+from gan.dcgan.classifier import ClassifierTrainer
+from gan.dcgan.judge import Judge
+from gan.drawn import signs as drawn
 from gan.errors import UserError
-from gan.evaluation.signs_judge import Judge
 from gan.report import Report
-from gan.study.cells import Cell
+from gan.study.grid import Cell
 from gan.study.signs import SignsStudy, measured, prepare, shares_of
 from gan.study.signs_arms import parse_arms
 from gan.study.signs_generators import Made, Pool, Source
 from gan.training import mixture
-from gan.training.classifier import ClassifierTrainer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from gan.training import augment as augmenting
-from gan.training import draws
+from gan.training import sampling as draws
 from gan.training.augment import augment
 
 STRENGTHS = ("ROTATION", "SHIFT", "ZOOM", "BRIGHTNESS", "CONTRAST", "SATURATION")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.training import draws
+from gan.training import sampling as draws
 from gan.training.mixture import Mixture, Shares
 
 

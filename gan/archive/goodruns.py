@@ -1,0 +1,206 @@
+"""Good runs: what every form of `goodrun_ref` means."""
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from gan.archive.store import (
+    KIND,
+    RANKED_BY,
+    checkpoints_of,
+    fetched,
+    iteration_of,
+    models_of,
+    prepare,
+    runs_of,
+    search,
+)  # fmt: skip
+from gan.checkpoints import About, newest_in, read_about, require_trainable, whole
+from gan.errors import UserError
+from gan.files import is_folder
+from gan.invocation import ROOT, shown
+
+NOT_GIVEN = {"drawn": "0"}  # parameters that earlier versions had not, and what these did
+PRETRAINED = "pretrained"  # the good run that comes with the project
+
+
+@dataclasses.dataclass(frozen=True)
+class GoodRun:
+    """A checkpoint chosen to go on from or to generate from.
+
+    Attributes:
+        run_id: the run that made it.
+        iteration: updates made.
+        checkpoint: its file on this machine.
+        about: what the checkpoint says of itself.
+    """
+
+    run_id: str
+    iteration: int
+    checkpoint: Path
+    about: About
+
+    def require_more(self, iterations: int) -> None:
+        """Make sure that a training up to some iteration can go on from here.
+
+        Raises:
+            UserError: it has been made already, or there is nothing to train on.
+        """
+        require_trainable(self.checkpoint)
+        if self.iteration >= iterations:
+            raise UserError(
+                f"the good run has {self.iteration} iterations already; iterations counts them too, so give more "
+                f"than {self.iteration} (iterations={iterations} now)."
+            )
+
+
+def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False) -> GoodRun | None:
+    """The checkpoint of one kind of program that a `goodrun_ref` names; see `resolve_any`."""
+    return resolve_any(reference, {kind: class_val}, one_of_all)
+
+
+def resolve_any(reference: str, wanted: dict[str, str], one_of_all: bool = False) -> GoodRun | None:
+    """The checkpoint that a `goodrun_ref` names.
+
+    Args:
+        reference: "" for none; a run id (its best checkpoint by score, else its last); "<run id>/<iteration>";
+            "<iteration>" in the newest run of the same class that kept it; "models:/<name>@<alias>"; "pretrained"
+            for the weights that come with the project; a folder that holds a checkpoint.
+        wanted: kinds of program that may have made it ("dcgan", "pix2pix"), and of each the class that it must have
+            been trained on: a class, "all", or "" for programs without classes.
+        one_of_all: a checkpoint of all classes will do for any class.
+
+    Raises:
+        UserError: nothing is found under the reference, or what is found is damaged, of another program or class.
+    """
+    if not reference:
+        return None
+    in_run = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,9}))?", reference)
+    is_iteration = re.fullmatch(r"\d{1,9}", reference)
+    if reference == PRETRAINED:
+        path = _from_pretrained()
+    elif not in_run and not is_iteration and not reference.startswith("models:/"):
+        path = _from_folder(reference)
+    else:
+        prepare(create=False)
+        if in_run:
+            path = _from_run(in_run[1], int(in_run[2]) if in_run[2] else None)
+        elif is_iteration:
+            path = _from_newest_run(int(reference), wanted)
+        else:
+            path = _from_alias(reference)
+    about = read_about(path)
+    if about.kind not in wanted:
+        raise UserError(
+            f"goodrun_ref {reference} was made by {about.kind} and can't be used by {' or '.join(wanted)}."
+        )
+    class_val = wanted[about.kind]
+    if about.class_val != class_val and not (one_of_all and about.class_val == "all"):
+        raise UserError(
+            f"goodrun_ref {reference} was trained on class_val {about.class_val}, not {class_val}; "
+            f"give class_val={about.class_val}, or a good run of class_val {class_val}."
+        )
+    return GoodRun(about.run_id, about.iteration, path, about)
+
+
+def newest_run(kind: str, class_val: str) -> str | None:
+    """The id of the newest run of a kind and class that holds a checkpoint, or None."""
+    prepare(create=False)
+    return next((run_id for run_id in runs_of(kind, class_val) if checkpoints_of(run_id)), None)
+
+
+def newest_of(
+    kind: str, traits: dict[str, str], suits: Callable[[About], bool] = lambda about: True
+) -> GoodRun | None:
+    """The last whole checkpoint of the newest run of a kind that is what is looked for, or None.
+
+    Args:
+        kind: what kind of run.
+        traits: tags or parameters that it has.
+        suits: whether what a checkpoint says of itself will do; a run whose checkpoint does not is passed over.
+    """
+    prepare()
+    for run in search(f"tags.`{KIND}` = '{kind}'"):
+        known = run.data.params | run.data.tags
+        if all(known.get(name, NOT_GIVEN.get(name)) == value for name, value in traits.items()):
+            with contextlib.suppress(UserError):  # it has none, or damaged ones: the next run may be whole
+                path = _from_run(run.info.run_id, None)
+                about = read_about(path)
+                if suits(about):
+                    return GoodRun(about.run_id, about.iteration, path, about)
+    return None
+
+
+def _from_run(run_id: str, iteration: int | None) -> Path:
+    try:
+        mlflow.get_run(run_id)
+    except MlflowException:
+        raise UserError(f"goodrun_ref: there is no run {run_id} in {shown(mlflow.get_tracking_uri())}.") from None
+    kept = checkpoints_of(run_id)
+    if not kept:
+        raise UserError(f"goodrun_ref: run {run_id} has no checkpoint.")
+    if iteration is not None:
+        if iteration not in kept:
+            listed = ", ".join(str(k) for k in sorted(kept))
+            raise UserError(f"goodrun_ref: run {run_id} has no checkpoint of iteration {iteration}; it has {listed}.")
+        return fetched(run_id, kept[iteration])
+    ranked = [iteration_of(model) for model in models_of(run_id) if model.tags.get(RANKED_BY)]
+    for wanted in [k for k in ranked if k in kept] + sorted(kept, reverse=True):
+        path = fetched(run_id, kept[wanted])
+        # A program that is killed while it writes can leave its newest file in part: the one before is whole.
+        if whole(path):
+            return path
+    raise UserError(f"goodrun_ref: every checkpoint of run {run_id} is damaged; start again without goodrun_ref.")
+
+
+def _from_newest_run(iteration: int, wanted: dict[str, str]) -> Path:
+    found: dict[int, str] = {}
+    for kind, class_val in wanted.items():
+        for run_id in runs_of(kind, class_val):
+            kept = checkpoints_of(run_id)
+            if iteration in kept:
+                return fetched(run_id, kept[iteration])
+            found |= kept
+    listed = f"there are {', '.join(map(str, sorted(found)))}" if found else "there are none at all"
+    which = " or of ".join(f"class_val {class_val}" if class_val else kind for kind, class_val in wanted.items())
+    raise UserError(f"goodrun_ref: no run of {which} has a checkpoint of iteration {iteration}; {listed}.")
+
+
+def _from_alias(reference: str) -> Path:
+    match = re.fullmatch(r"models:/([^/@]+)@([^/@]+)", reference)
+    if not match:
+        raise UserError(f"goodrun_ref {reference!r} is not of the form models:/<name>@<alias>.")
+    client = mlflow.MlflowClient()
+    try:
+        version = client.get_model_version_by_alias(*match.groups())
+        model = client.get_logged_model(version.source.rpartition("/")[2])
+    except MlflowException:
+        raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None
+    if iteration_of(model) < 0:
+        raise UserError(f"goodrun_ref: {reference} was not logged by this project.")
+    return _from_run(model.source_run_id, iteration_of(model))
+
+
+def _from_folder(reference: str) -> Path:
+    folder = Path(reference)
+    if not is_folder(folder):
+        raise UserError(
+            f"goodrun_ref {reference!r} is no run id, <run id>/<iteration>, iteration, models:/<name>@<alias>, "
+            "or folder that exists."
+        )
+    return newest_in(folder.expanduser())
+
+
+def _from_pretrained() -> Path:
+    folder = ROOT / "gan" / PRETRAINED
+    if not folder.is_dir():
+        raise UserError(
+            f"goodrun_ref {PRETRAINED}: this copy of the project came without {folder}; give a run, "
+            f"or ./{PRETRAINED} for a folder of your own of that name."
+        )
+    return newest_in(folder)

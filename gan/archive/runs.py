@@ -1,0 +1,265 @@
+"""Runs of the archive: opened, written to, registered, and shown to the user."""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import math
+import os
+import shlex
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+from gan import checkpoints
+from gan.archive.store import (
+    CHECKPOINTS,
+    CLASS,
+    ITERATION,
+    KIND,
+    RANKED_BY,
+    first_line,
+    full_disk_told,
+    iteration_of,
+    models_of,
+    opened_set_aside,
+    prepare,
+)  # fmt: skip
+from gan.checkpoints import About
+from gan.errors import UserError
+from gan.invocation import code_version, is_here, shown, start
+
+REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
+
+
+class Run:
+    """One open run of the archive."""
+
+    def __init__(self, run_id: str):
+        self.id = run_id
+
+    @property
+    def short(self) -> str:
+        """The first eight digits of the run id, for names of files and folders."""
+        return self.id[:8]
+
+    def metrics(self, values: dict[str, float], step: int) -> None:
+        """Log numbers at an iteration; returns at once, the archive writes behind."""
+        mlflow.log_metrics(values, step=step, synchronous=False)
+
+    def image(self, key: str, pixels: np.ndarray, step: int) -> None:
+        """Log a uint8 (height, width, 3) picture at an iteration, for the step slider of the UI."""
+        mlflow.log_image(pixels, key=key, step=step)
+
+    def file(self, path: Path, folder: str | None = None) -> None:
+        """Put a file into the archive."""
+        mlflow.log_artifact(str(path), folder)
+
+    def folder(self, path: Path) -> None:
+        """Put all that a folder holds into the archive."""
+        mlflow.log_artifacts(str(path))
+
+    def tags(self, values: dict[str, str]) -> None:
+        """Set tags."""
+        mlflow.set_tags(values)
+
+    def data(self, name: str, digest: str, purpose: str = "training") -> None:
+        """Record which data set the run uses."""
+        mlflow.set_tags({"data": name, "data_digest": digest})
+        mlflow.log_input(MetaDataset(CodeDatasetSource({}), name=name, digest=digest), context=purpose)
+
+    def report(self, report: Any) -> None:
+        """Put a `gan.report.Report` into the archive as report.html."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            report.write(path)
+            self.file(path)
+
+    def checkpoint(self, about: About, parts: dict[str, list], folder: Path | None = None) -> None:
+        """Put a checkpoint into the archive.
+
+        Args:
+            about: what it says of itself; its iteration names it.
+            parts: lists of variables by name.
+            folder: where the file lies until it is in the archive, on a disk with room for it.
+        """
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".checkpoint-") as place:
+            path = Path(place) / checkpoints.file_name(about.iteration)
+            checkpoints.save(path, about, parts)
+            mlflow.log_artifact(str(path), CHECKPOINTS)
+
+    def drop(self, iterations: Iterable[int]) -> None:
+        """Let go of checkpoints and of the generators logged with them, but of none that the user has registered."""
+        gone = set(iterations)
+        if not gone:
+            return
+        models = models_of(self.id)
+        gone -= {iteration_of(model) for model in models if MLFLOW_MODEL_VERSIONS in model.tags}
+        repository = get_artifact_repository(mlflow.get_run(self.id).info.artifact_uri)
+        for iteration in gone:
+            repository.delete_artifacts(f"{CHECKPOINTS}/{checkpoints.file_name(iteration)}")
+        for model in models:
+            if iteration_of(model) in gone:
+                get_artifact_repository(model.artifact_location).delete_artifacts()
+                mlflow.MlflowClient().delete_logged_model(model.model_id)
+
+    def model(
+        self,
+        model,
+        example: np.ndarray | dict[str, np.ndarray],
+        iteration: int,
+        scores: dict[str, float] | None = None,
+        ranked_by: str = "",
+    ) -> None:
+        """Log a Keras model so that `mlflow.keras.load_model` finds it in any other project.
+
+        `mlflow.keras.log_model` of MLflow 3.17 fails with an input example (it writes it to a folder that is not
+        there yet), so its steps are taken one by one, into a folder that is.
+
+        Args:
+            model: the model.
+            example: of its input.
+            iteration: updates made.
+            scores: of this model; logged with the run at this iteration too.
+            ranked_by: the score by which the run's models are compared, lower is better.
+        """
+        pinned = [f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS]
+        # With a model the store keeps NaN as 0, the best there is: what is no number is logged with the run alone.
+        known = {name: value for name, value in (scores or {}).items() if math.isfinite(value)}
+        ranked = {RANKED_BY: ranked_by} if ranked_by in known else {}
+        logged = mlflow.initialize_logged_model(model.name, self.id, params={ITERATION: str(iteration)}, tags=ranked)
+        about = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
+        answer = model(example)
+        with tempfile.TemporaryDirectory() as folder:
+            mlflow.keras.save_model(
+                model,
+                folder,
+                mlflow_model=about,
+                # Of several outputs the last is described: the schema of MLflow knows names or one array.
+                signature=mlflow.models.infer_signature(
+                    example, np.asarray(answer[-1] if isinstance(answer, list | tuple) else answer)
+                ),
+                input_example=example,
+                pip_requirements=pinned,
+            )
+            client = mlflow.MlflowClient()
+            client.log_model_artifacts(logged.model_id, folder)
+        mlflow.finalize_logged_model(logged.model_id, "READY")
+        client.log_outputs(self.id, [LoggedModelOutput(logged.model_id, step=iteration)])
+        if known:
+            mlflow.log_metrics(known, step=iteration, model_id=logged.model_id)
+        self.metrics({name: value for name, value in (scores or {}).items() if name not in known}, iteration)
+
+    def finish(self, status: str) -> None:
+        """End the run now: "FINISHED", "FAILED" or "KILLED"."""
+        mlflow.end_run(status)
+
+
+@contextlib.contextmanager
+def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterator[Run]:
+    """Open a run, or the one that `mlflow run` has opened for this process.
+
+    Args:
+        kind: what kind of run, "dcgan" or "evaluate" for example; `resolve` looks for it.
+        name: a name that says what ran.
+        config: the frozen dataclass of parameters; logged as parameters and as config.json.
+        own: always open a new one: what runs is not what the user started, but something needed for it.
+
+    Raises:
+        UserError: the archive can't be reached or written.
+    """
+    prepare()
+    with contextlib.ExitStack() as aside:
+        if own:
+            aside.enter_context(opened_set_aside())
+        try:
+            opened = mlflow.start_run(run_name=name)
+        except (MlflowException, OSError) as error:
+            raise UserError(
+                f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
+            ) from None
+        aside.enter_context(full_disk_told())
+        active = aside.enter_context(opened)
+        served = active.info.artifact_uri.startswith("mlflow-artifacts:")
+        if served and not mlflow.get_tracking_uri().startswith("http"):
+            raise UserError(
+                "this archive was made by an MLflow server, which keeps its files: start the server, and set "
+                "MLFLOW_TRACKING_URI to its address (http://127.0.0.1:5000 if it said no other)."
+            )
+        run = Run(active.info.run_id)
+        values = dataclasses.asdict(config)
+        # MLflow has logged the parameters of an entry point already and refuses to see them again.
+        missing = {key: value for key, value in values.items() if key not in active.data.params}
+        mlflow.log_params({k: str(v).lower() if isinstance(v, bool) else v for k, v in missing.items()})
+        mlflow.log_dict(values, "config.json")
+        mlflow.set_tags(
+            {"mlflow.runName": name, KIND: kind, "code_version": code_version()} | {CLASS: values.get(CLASS, "")}
+        )
+        yield run
+
+
+def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], list[float]]]:
+    """Iterations and values of a run's metrics, by name; those that the archive does not have are left out."""
+    prepare()
+    found = {}
+    for name in names:
+        try:
+            values = mlflow.MlflowClient().get_metric_history(run_id, name)
+        except MlflowException:  # the run is not in this archive
+            continue
+        if values:
+            ordered = sorted(values, key=lambda metric: metric.step)
+            found[name] = [metric.step for metric in ordered], [metric.value for metric in ordered]
+    return found
+
+
+def register(run_id: str, name: str, alias: str) -> str:
+    """Register a run's best logged generator (by score, else the last) under a name and point an alias at it.
+
+    Returns:
+        The reference "models:/<name>@<alias>".
+
+    Raises:
+        UserError: the run has no logged model, or the name or alias is not allowed.
+    """
+    prepare(create=False)
+    try:
+        mlflow.get_run(run_id)
+    except MlflowException:
+        raise UserError(f"there is no run {run_id} in {shown(mlflow.get_tracking_uri())}.") from None
+    # A program that is killed while it logs a model leaves one that is not ready.
+    models = [model for model in models_of(run_id) if model.status == LoggedModelStatus.READY]
+    if not models:
+        raise UserError(
+            f"run {run_id} has logged no generator: a run does with each checkpoint; let it go on, or go on from it."
+        )
+    try:
+        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
+            version = mlflow.register_model(models[0].model_uri, name)
+        mlflow.MlflowClient().set_registered_model_alias(name, alias, version.version)
+    except MlflowException as error:
+        raise UserError(f"{name}@{alias} can't be registered: {first_line(error)}") from None
+    return f"models:/{name}@{alias}"
+
+
+def browse_hint(run_id: str) -> str:
+    """How to see a run in the browser: the command and the address."""
+    run = mlflow.get_run(run_id)
+    uri = mlflow.get_tracking_uri()
+    store = "" if is_here(uri) else f" --backend-store-uri {shlex.quote(shown(uri))}"
+    server = f"{start('mlflow')} server --workers 1{store}"
+    if uri.startswith("http"):
+        return f"{shown(uri)}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+    return (
+        f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n"
+        f"  then open http://127.0.0.1:5000/#/experiments/{run.info.experiment_id}/runs/{run_id}"
+    )

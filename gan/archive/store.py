@@ -1,0 +1,176 @@
+"""The store of the archive: opened, searched, and told of when it can't be."""
+
+import contextlib
+import errno
+import functools
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from gan.checkpoints import NAME
+from gan.errors import UserError
+from gan.files import locked
+from gan.invocation import archive_here, shown
+
+CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
+KIND, CLASS, ITERATION = "gan.kind", "class_val", "iteration"
+RANKED_BY = "gan.ranked_by"  # tag of a checkpoint's model: the score that ranks it, lower is better
+_OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
+
+
+def prepare(create: bool = True) -> None:
+    """Open the store, and create it if need be, one process at a time: two that create it at once break it.
+
+    Raises:
+        UserError: there is none and it is not to be created, or it can't be opened.
+    """
+    if "MLFLOW_TRACKING_URI" not in os.environ and "%" not in str(Path.cwd()):
+        # MLflow's default has %20 for a space: the database is found by it, the files beside it are put elsewhere.
+        plain = archive_here()
+        if mlflow.get_tracking_uri() != plain:
+            mlflow.set_tracking_uri(plain)
+    uri = mlflow.get_tracking_uri()
+    if not uri.startswith(("sqlite:", "http:", "https:", "postgresql", "mysql", "mssql", "databricks")):
+        raise UserError(
+            f"MLFLOW_TRACKING_URI is {shown(uri)!r}; give sqlite:///FILE or the address of an MLflow server."
+        )
+    lock: contextlib.AbstractContextManager = contextlib.nullcontext()
+    if uri.startswith("sqlite:///"):
+        file = Path(unquote(uri.removeprefix("sqlite:///")))
+        if not create and not file.exists():
+            raise UserError(f"there is no archive {file}; start in the folder where the run was trained.")
+        lock = locked(file.with_name(file.name + ".lock"))
+    try:
+        with lock:
+            mlflow.search_experiments(max_results=1)
+    except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
+        raise UserError(f"the archive {shown(uri)} can't be opened or created: {first_line(error)}") from None
+
+
+def runs_of(kind: str, class_val: str) -> list[str]:
+    """Ids of all runs of a kind and class, newest first; of a kind where the class is ""."""
+    of_class = f" and tags.{CLASS} = '{class_val}'" if class_val else ""
+    found = search(f"tags.`{KIND}` = '{kind}'{of_class}")
+    return [run.info.run_id for run in found]
+
+
+def search(wanted: str) -> list:
+    """Runs that fit a filter of MLflow's, newest first."""
+    return mlflow.search_runs(
+        experiment_ids=experiments(),
+        filter_string=wanted,
+        order_by=["attributes.start_time DESC"],
+        output_format="list",
+    )
+
+
+def experiments() -> list[str]:
+    """Ids of all experiments: runs of `mlflow run` and of the scripts may stand in several."""
+    return [experiment.experiment_id for experiment in mlflow.search_experiments()]
+
+
+def models_of(run_id: str) -> list:
+    """The logged models of a run: those with a score first, from the best to the worst, then from the newest on."""
+    found = mlflow.search_logged_models(
+        experiment_ids=experiments(),
+        filter_string=f"source_run_id='{run_id}'",
+        order_by=[{"field_name": "creation_time", "ascending": False}],
+        output_format="list",
+    )
+
+    def rank(model) -> float:
+        scores = {metric.key: metric.value for metric in model.metrics or []}
+        return scores.get(model.tags.get(RANKED_BY), math.inf)
+
+    return sorted(found, key=rank)
+
+
+def iteration_of(model) -> int:
+    """The iteration of a logged model; -1 where it was not logged by this project."""
+    text = (model.params or {}).get(ITERATION, "")
+    return int(text) if text.isdecimal() else -1
+
+
+def checkpoint_names(run_id: str) -> list[str]:
+    """Names of a run's checkpoint files, oldest first.
+
+    Raises:
+        UserError: the archive does not tell.
+    """
+    try:
+        files = mlflow.MlflowClient().list_artifacts(run_id, CHECKPOINTS)
+    except MlflowException as error:
+        raise UserError(f"the files of run {run_id} can't be listed: {first_line(error)}") from None
+    return sorted(name for name in (file.path.rpartition("/")[2] for file in files) if NAME.fullmatch(name))
+
+
+def checkpoints_of(run_id: str) -> dict[int, str]:
+    """The names of a run's checkpoint files by iteration, ascending."""
+    return {int(NAME.fullmatch(name)[1]): name for name in checkpoint_names(run_id)}
+
+
+def fetched(run_id: str, name: str) -> Path:
+    """A checkpoint file of a run, on this machine.
+
+    Of a store on this machine it is the store's own file, of a server a copy that goes when the program ends.
+
+    Raises:
+        UserError: the archive does not give it.
+    """
+    kept = Path(_kept_until_the_end().name) / run_id / name
+    kept.unlink(missing_ok=True)
+    try:
+        root = mlflow.get_run(run_id).info.artifact_uri
+        # By run id, MLflow copies the files of a local store as well, and removes no copy: 0.1 to 0.9 GB each start.
+        local = urlparse(root).scheme in ("", "file")
+        path = Path(
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{root}/{CHECKPOINTS}/{name}", dst_path=None if local else str(kept.parent)
+            )
+        )
+    except (MlflowException, OSError) as error:
+        raise UserError(f"{name} of run {run_id} can't be read: {first_line(error)}") from None
+    if local:  # a training that still runs may let go of the file: a second name keeps it
+        with contextlib.suppress(OSError):  # the temporary folder is on another disk
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, kept)
+            return kept
+    return path
+
+
+@functools.cache
+def _kept_until_the_end() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="checkpoints-")
+
+
+@contextlib.contextmanager
+def opened_set_aside() -> Iterator[None]:
+    """Hide the run that `mlflow run` has opened; MLflow forgets it at the end of any run, so it is put back after."""
+    waiting = os.environ.pop(_OPENED, None)
+    try:
+        yield
+    finally:
+        if waiting:
+            os.environ[_OPENED] = waiting
+
+
+@contextlib.contextmanager
+def full_disk_told() -> Iterator[None]:
+    """A database on a full disk is an error of MLflow; make it the one of a file."""
+    try:
+        yield
+    except MlflowException as error:
+        if "disk is full" not in str(error) and "disk I/O error" not in str(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), shown(mlflow.get_tracking_uri())) from None
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, without the pages after it."""
+    return shown(str(error).strip().splitlines()[0][:200]) if str(error).strip() else type(error).__name__

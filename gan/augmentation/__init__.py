@@ -1,1 +1,0 @@
-"""New labelled pairs of street scenes from a good run."""

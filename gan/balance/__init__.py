@@ -1,1 +1,0 @@
-"""Classes filled up with generated images."""

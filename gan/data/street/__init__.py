@@ -1,1 +1,0 @@
-"""What a drawn street is made of (see `gan/data/streets.py`)."""

@@ -1,0 +1,250 @@
+"""Filling up classes with generated images: how many are wanted, which are kept, how the file tells them apart."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from gan.data.signs import CLASSES, SIZE, Signs, with_mirrored
+from gan.errors import UserError
+
+# A generated image nearer than this to a training image of its class (see gan.scoring.nearest) is a copy. Of the
+# 39,209 training images of GTSRB 48, one in 800, are as near to one of another track.
+COPY = 0.2
+CHUNK = 256  # images drawn and judged at a time
+LIMIT = 10  # a class is given up when fewer than one in so many images was kept, CHUNK in excess
+LARGEST = "largest"
+KEPT, WRONG_CLASS, NOT_CONFIDENT, COPIED = range(4)  # what becomes of an image that was drawn
+REASONS = {WRONG_CLASS: "wrong_class", NOT_CONFIDENT: "not_confident", COPIED: "copies"}
+MOST_SHOWN = 3  # thrown-away images of a class that are kept to be looked at
+
+
+def parse_classes(text: str) -> list[int]:
+    """A `classes` parameter: `all`, or class ids with commas between; ids in ascending order.
+
+    Raises:
+        UserError: anything else.
+    """
+    if text == "all":
+        return list(range(CLASSES))
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part in map(str, range(CLASSES)) for part in parts) or len(set(parts)) != len(parts):
+        raise UserError(
+            f"classes is `all` or GTSRB class ids from 0 to {CLASSES - 1}, each once, with commas between, "
+            f"not {text!r}."
+        )
+    return sorted(map(int, parts))
+
+
+def parse_target(text: str) -> tuple[str, float]:
+    """A `target` parameter: ("largest", 0), ("number", images of a class) or ("factor", of a class's own images).
+
+    Raises:
+        UserError: anything else.
+    """
+    if text == LARGEST:
+        return LARGEST, 0.0
+    if re.fullmatch(r"[1-9][0-9]{0,6}", text):
+        return "number", float(text)
+    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?x", text) and float(text[:-1]) > 1:
+        return "factor", float(text[:-1])
+    raise UserError(
+        f"target is `{LARGEST}` (as many images as the largest class), a number from 1 to 9999999, or a factor "
+        f"above 1 like 1.5x (of what a class has), not {text!r}."
+    )
+
+
+def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
+    """How many images each class lacks.
+
+    Args:
+        counts: integers (43,), images there are.
+        target: see `parse_target`.
+        class_ids: the classes to fill up; the others lack none.
+
+    Returns:
+        int64 (43,), 0 where a class has enough: nothing real is ever left out.
+    """
+    kind, value = parse_target(target)
+    if kind == "factor":
+        goal = np.rint(counts * value)
+    else:
+        goal = np.full(CLASSES, counts.max() if kind == LARGEST else value)
+    lacking = np.zeros(CLASSES, np.int64)
+    lacking[class_ids] = np.maximum(goal - counts, 0)[class_ids]
+    return lacking
+
+
+class Sieve:
+    """Says of generated images which are kept.
+
+    Args:
+        judge: gives features and class probabilities float (N, 43) of uint8 images (N, 32, 32, 3); None keeps all.
+        quality: the probability of the wanted class that the judge must give.
+        real: the training images; mirror images that are signs count too, since generators learn them.
+    """
+
+    def __init__(self, judge: Callable | None, quality: float, real: Signs):
+        self._judge, self._quality = judge, quality
+        self._real = None if judge is None else with_mirrored(real)
+
+    def __call__(self, images: np.ndarray, class_id: int) -> tuple[np.ndarray, list[str]]:
+        """Sort images of one class.
+
+        Args:
+            images: uint8 (N, 32, 32, 3).
+            class_id: the class that they should be of.
+
+        Returns:
+            int (N,): `KEPT`, or the first reason that applies not to; and N short texts that say why.
+        """
+        from gan.scoring.nearest import nearest  # takes seconds to load; wrong parameters are told at once
+
+        verdicts, words = np.full(len(images), KEPT), [""] * len(images)
+        if self._judge is None:
+            return verdicts, words
+        probabilities = self._judge(images)[1]
+        answers, own = probabilities.argmax(axis=1), probabilities[:, class_id]
+        apart = np.full(len(images), np.inf)
+        references = self._real.images[self._real.labels == class_id]
+        if len(references):
+            apart = nearest(images, references, 1)[0][:, 0]
+        for reason, applies in ((COPIED, apart < COPY), (NOT_CONFIDENT, own < self._quality),
+                                (WRONG_CLASS, answers != class_id)):  # fmt: skip
+            verdicts[applies] = reason  # the first in REASONS is the last to be set
+        for k in np.flatnonzero(verdicts):
+            words[k] = {
+                WRONG_CLASS: f"{class_id} taken for {answers[k]}",
+                NOT_CONFIDENT: f"{class_id} at {own[k]:.2f} only",
+                COPIED: f"{class_id} copy, {apart[k]:.2f}",
+            }[verdicts[k]]
+        return verdicts, words
+
+
+@dataclasses.dataclass
+class Filled:
+    """What became of one class.
+
+    Attributes:
+        class_id: the class.
+        real: images it had.
+        wanted: images it lacked.
+        kept: generated images it got; fewer than wanted where the class was given up.
+        drawn: images generated for it.
+        thrown: numbers of images that were not kept, by the values of `REASONS`.
+        examples: some of them, uint8 (32, 32, 3), with the words that say why.
+    """
+
+    class_id: int
+    real: int
+    wanted: int
+    kept: int = 0
+    drawn: int = 0
+    thrown: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(REASONS.values(), 0))
+    examples: list[tuple[np.ndarray, str]] = dataclasses.field(default_factory=list)
+
+    @property
+    def short(self) -> int:
+        """Images that it still lacks."""
+        return self.wanted - self.kept
+
+    def row(self) -> dict[str, int]:
+        """All numbers by name."""
+        return {
+            "real": self.real,
+            "generated": self.kept,
+            "drawn": self.drawn,
+            **self.thrown,
+            "short": self.short,
+        }
+
+
+def fill(
+    filled: Filled,
+    draw: Callable[[int, int], np.ndarray],
+    sieve: Callable[[np.ndarray, int], tuple[np.ndarray, list[str]]],
+    into: np.ndarray,
+    update: Callable[[int], object],
+) -> None:
+    """Draw images of a class until enough are kept, in order, or the class is given up (see `LIMIT`).
+
+    A class that is given up stays short: what the sieve threw away is never taken after all.
+
+    Args:
+        filled: is brought up to date.
+        draw: gives chunk number n of a class, uint8 (CHUNK, 32, 32, 3), the same each time.
+        sieve: see `Sieve`.
+        into: uint8 (wanted, 32, 32, 3), takes the images.
+        update: called with the number of images kept since the last call.
+    """
+    chunk = 0
+    while filled.short and filled.drawn < LIMIT * (filled.kept + CHUNK):
+        images = draw(filled.class_id, chunk)
+        verdicts, words = sieve(images, filled.class_id)
+        chosen = np.flatnonzero(verdicts == KEPT)[: filled.short]
+        # What was drawn after the last one needed is not counted: numbers do not depend on the size of a chunk.
+        used = int(chosen[-1]) + 1 if len(chosen) == filled.short else len(images)
+        into[filled.kept : filled.kept + len(chosen)] = images[chosen]
+        filled.kept += len(chosen)
+        filled.drawn += used
+        for reason, name in REASONS.items():
+            filled.thrown[name] += int((verdicts[:used] == reason).sum())
+        for k in np.flatnonzero(verdicts[:used])[: MOST_SHOWN - len(filled.examples)]:
+            filled.examples.append((images[k].copy(), words[k]))
+        update(len(chosen))
+        chunk += 1
+
+
+def chunk_seed(seed: int, chunk: int) -> int:
+    """The seed of a chunk's latents: chunks of one run share none, and image k does not depend on how many follow."""
+    return int(np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0])
+
+
+def arrays(real: Signs, features: np.ndarray, filled: list[Filled], run_id: str) -> dict[str, np.ndarray]:
+    """The balanced data set, to be written as one pickle.
+
+    Args:
+        real: the training images.
+        features: uint8 (N, 32, 32, 3): the real images in their order, and behind them the generated ones, class by
+            class as in `filled`.
+        filled: the classes.
+        run_id: of the run that generated, 32 hexadecimal digits.
+
+    Returns:
+        What `gan.data.gtsrb.write_signs` writes, and besides, for every image: `generated`, bool; and
+        `source_run`, uint8 (N, 16), the bytes of the run id (`row.tobytes().hex()`), zeros for real images. The size
+        of a generated image is 32x32 and its box the whole image; its track is that of `generated_track`.
+    """
+    ids, kept = [each.class_id for each in filled], [each.kept for each in filled]
+    made = Signs.of(features[len(real) :], np.repeat(ids, kept))
+    tracks = np.repeat([generated_track(real, k) for k in ids], kept).astype(np.int32)
+    generated = np.repeat(np.array([False, True]), [len(real), len(made)])
+    return {
+        "features": features,
+        "labels": np.concatenate([real.labels, made.labels]),
+        "sizes": np.concatenate([real.sizes, made.sizes]),
+        "coords": np.concatenate([real.coords, made.coords]),
+        "tracks": np.concatenate([real.tracks, tracks]).astype(np.int32),
+        "generated": generated,
+        "source_run": generated[:, None].astype(np.uint8) * np.frombuffer(bytes.fromhex(run_id), np.uint8),
+    }
+
+
+def generated_track(real: Signs, class_id: int) -> int:
+    """The track of the generated images of a class, such that none of them is ever held out (`gan.data.split`).
+
+    Held-out images are to be real ones of physical signs that nothing was learned from. A generated image is made of
+    all signs that its generator learned. Where the tracks of a class are known, generated images have none (-1): only
+    known tracks are held out, and these are the very same as without generated images. Where they are not known, the
+    last images of a class would be held out, which are the generated ones; so these share a number of their own
+    there, and a class of one known track is not held out at all.
+    """
+    known = real.tracks[real.labels == class_id] >= 0
+    return -1 if known.any() else int(real.tracks.max(initial=-1)) + 1 + class_id
+
+
+def pickled_size(images: np.ndarray, count: int) -> int:
+    """Bytes, nearly, of a pickle of so many images like these, uint8 (N, 32, 32, 3): bright bytes take two each."""
+    bright = float((images[:: max(1, len(images) // 1000)] >= 128).mean()) if len(images) else 1.0
+    return round(count * (SIZE * SIZE * 3 * (1 + bright) + 40))

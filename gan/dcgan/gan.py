@@ -1,0 +1,262 @@
+"""One iteration of the traffic-sign GAN: what is drawn, what is compared, what is updated."""
+
+import dataclasses
+
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan.data.signs import to_uint8
+from gan.dcgan.networks import LATENT, build_discriminator, build_generator, class_logits, pick_logits
+from gan.errors import UserError
+from gan.training import losses
+from gan.training import sampling as draws
+from gan.training.augment import augment
+from gan.training.devices import PRECISIONS
+
+PENALTY = 0.05  # weight of R1 and R2 (gamma; the penalties enter with gamma / 2)
+PENALTY_EVERY = 8  # iterations; lazy regularisation (StyleGAN2, arXiv 1912.04958, appendix B)
+LEARNED = 75_000.0  # images until which the classes are learned; from then on step sizes and the class loss fall
+CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images: it speeds learning up and narrows the classes
+GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones
+CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
+CLASS_REST = 0.25  # share of them that stays, so that classes are not unlearned
+EMA_HALF_LIFE = 100_000  # images
+EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
+
+
+WIDEST = 256  # channels of a network's first level: a file of a stranger may name no more
+SAMPLE_BATCH = 128  # images at a time when samples are made
+
+METRICS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
+CLASS_METRICS = ("class_loss_real", "class_loss_generated")
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """What has to be known to build the networks again."""
+
+    classes: int  # 1, or 43 for a class-conditional pair
+    generator_width: int = 64
+    discriminator_width: int = 64
+    dropout: float = 0.25
+    looks: int = 1  # 2 where drawn signs are learned beside photographed ones
+
+    def __post_init__(self):
+        sizes = self.classes, self.generator_width, self.discriminator_width, self.looks
+        fits = all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
+        if not fits or not 0 <= self.dropout < 1:
+            raise ValueError(f"no network can be built of {self}")
+
+    @classmethod
+    def restored(cls, fields: dict) -> "Network":
+        """The network that a checkpoint describes.
+
+        Raises:
+            UserError: the description makes no sense, as in a file that a stranger has changed.
+        """
+        try:
+            return cls(**fields)
+        except (TypeError, ValueError):
+            raise UserError(f"the checkpoint describes a network that can't be built: {fields}.") from None
+
+    def build_generator(self, precision: str = "float32") -> keras.Model:
+        """The generator, with fresh weights."""
+        return build_generator(self.classes, self.generator_width, PRECISIONS[precision], self.looks)
+
+    def build_discriminator(self, precision: str = "float32") -> keras.Model:
+        """The discriminator, with fresh weights."""
+        sizes = self.classes, self.discriminator_width, self.dropout
+        return build_discriminator(*sizes, PRECISIONS[precision], self.looks)
+
+
+class StepSize(keras.optimizers.schedules.LearningRateSchedule):
+    """A step size that stays until so many images were seen, and falls with the inverse root of their number then.
+
+    It does not know how long the run will be: iteration 200 of 400 is as iteration 200 of 200, so resuming is exact.
+
+    Args:
+        start: the step size at the start.
+        batch_size: images seen in an update.
+    """
+
+    def __init__(self, start: float, batch_size: int):
+        self.start, self.batch_size = start, batch_size
+
+    def __call__(self, step):
+        """float32 scalar, for the number of updates made before."""
+        seen = (tf.cast(step, tf.float32) + 1) * self.batch_size
+        return self.start * tf.minimum(1.0, tf.sqrt(LEARNED / seen))
+
+    def get_config(self):
+        """What to build it from."""
+        return {"start": self.start, "batch_size": self.batch_size}
+
+
+class SignGan:
+    """Both networks, both optimizers, the averaged generator and the data, with one update of all as `iterate`.
+
+    Args:
+        network: sizes of the networks.
+        images: uint8 (N, 32, 32, 3), the real images, kept whole in the device's memory.
+        labels: integers (N,), class + classes * look (see `gan.dcgan.networks.build_generator`); classes are drawn
+            evenly, and the looks of a class as often as it has images of them.
+        batch_size: real images an iteration, as many generated ones.
+        generator_lr: step size of Adam for the generator at the start (see `StepSize`).
+        discriminator_lr: the same for the discriminator.
+        seed: of the initial weights and of every draw.
+        precision: "float32" or "bfloat16"; the averaged generator is float32 always.
+    """
+
+    def __init__(self, network, images, labels, batch_size, generator_lr, discriminator_lr, seed, precision):
+        self.network, self.batch_size, self.seed = network, batch_size, seed
+        self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
+        keras.utils.set_random_seed(seed)
+        self.generator = network.build_generator(precision)
+        self.discriminator = network.build_discriminator(precision)
+        self.averaged = network.build_generator()
+        self.averaged.set_weights(self.generator.get_weights())
+        self.generator_optimizer, self.discriminator_optimizer = (
+            keras.optimizers.Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99)
+            for rate in (generator_lr, discriminator_lr)
+        )
+        # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self._drawn = draws.EvenDraw(images, labels, network.classes * network.looks)
+        self._of_looks = _cumulated(np.bincount(labels, minlength=network.classes * network.looks), network.looks)
+
+    def parts(self) -> dict[str, list]:
+        """Everything that training changes, by name: lists of variables."""
+        return {
+            "generator": self.generator.variables,
+            "discriminator": [v for v in self.discriminator.variables if "seed" not in v.path],
+            "averaged": self.averaged.variables,
+            "generator_optimizer": self.generator_optimizer.variables,
+            "discriminator_optimizer": self.discriminator_optimizer.variables,
+        }
+
+    def sample(self) -> np.ndarray:
+        """Images of the averaged generator from noise that is the same at every call.
+
+        Returns:
+            uint8 (N, 32, 32, 3): 32 images of a class of its own, or two of each of several classes, in order.
+        """
+        labels = np.repeat(np.arange(self.network.classes), 2 if self.network.classes > 1 else 32)
+        return self.images(labels, "samples")
+
+    def images(self, labels: np.ndarray, purpose: str) -> np.ndarray:
+        """Images of the averaged generator from noise that is the same at every call.
+
+        Args:
+            labels: integers (N,), class ids from 0; all 0 where there is one class.
+            purpose: images of another purpose have other noise.
+
+        Returns:
+            uint8 (N, 32, 32, 3).
+        """
+        labels = np.asarray(labels, np.int32)
+        latents = draws.latents(len(labels), LATENT, draws.key(self.seed, 0, purpose))
+        made = np.empty((len(labels), 32, 32, 3), np.uint8)
+        for first in range(0, len(labels), SAMPLE_BATCH):
+            part = slice(first, first + SAMPLE_BATCH)
+            inputs = self._inputs(latents[part], tf.constant(labels[part]))
+            made[part] = to_uint8(np.asarray(self.averaged(inputs, training=False)))
+        return made
+
+    def model(self) -> tuple[keras.Model, np.ndarray | dict[str, np.ndarray]]:
+        """The averaged generator and an example of its input."""
+        latent = np.zeros((1, LATENT), np.float32)
+        if self.network.classes == 1:
+            return self.averaged, latent
+        return self.averaged, {"latent": latent, "label": np.zeros((1,), np.int32)}
+
+    def iterate(self, iteration):
+        """One update of both networks.
+
+        Args:
+            iteration: int32 scalar tensor, the number of updates made before this one.
+
+        Returns:
+            float32 (M,): the values of `metric_names`; the penalty is 0 where it was not taken.
+        """
+
+        def key(purpose):
+            return draws.key(self.seed, iteration, purpose)
+
+        labels = tf.random.stateless_uniform((self.batch_size,), key("labels"), 0, self.network.classes, tf.int32)
+        classes, looks = labels, self.network.looks
+        if looks > 1:
+            place = tf.random.stateless_uniform((self.batch_size, 1), key("looks"))
+            look = tf.reduce_sum(tf.cast(place >= tf.gather(self._of_looks, classes), tf.int32), axis=1)
+            labels = classes + self.network.classes * look
+        real = augment(self._drawn.of(labels, key("images")), key("augment real"))
+        latents = draws.latents(self.batch_size, LATENT, key("latents"))
+        draws.set_dropout(self.discriminator, key("dropout"))
+
+        # One pass through both networks serves both losses: the simultaneous update of Mescheder et al. 2018.
+        with tf.GradientTape(persistent=True) as tape:
+            generated = self.generator(self._inputs(latents, labels), training=True)
+            shown = tf.concat([real, augment(generated, key("augment generated"))], axis=0)
+            twice = tf.concat([labels, labels], axis=0)
+            logits = self.discriminator(shown, training=True)
+            on_real, on_generated = tf.split(pick_logits(logits, twice, looks), 2)
+            generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
+            discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
+            class_losses = []
+            if self.network.classes > 1:
+                class_losses = [losses.class_loss(class_logits(each, looks), classes) for each in tf.split(logits, 2)]
+                seen = tf.cast(iteration, tf.float32) * self.batch_size
+                fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
+                total_loss += CLASS_WEIGHT * fading * class_losses[0]
+                total_generator_loss += GENERATOR_CLASS_WEIGHT * fading * class_losses[1]
+        generator_gradients = tape.gradient(total_generator_loss, self.generator.trainable_variables)
+        gradients = tape.gradient(total_loss, self.discriminator.trainable_variables)
+        penalty, gradients = tf.cond(
+            iteration % PENALTY_EVERY == 0,
+            lambda: self._penalised(shown, twice, gradients),
+            lambda: (0.0, gradients),
+        )
+        self.generator_optimizer.apply(generator_gradients, self.generator.trainable_variables)
+        self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
+        self._average(iteration)
+        accuracies = losses.ranking_accuracy(on_real, on_generated)
+        return tf.stack([generator_loss, discriminator_loss, *accuracies, penalty, *class_losses])
+
+    def _penalised(self, images, labels, gradients):
+        """R1 + R2 of a batch that is half real, half generated, and gradients with its own, scaled for being rare."""
+        images = tf.stop_gradient(images)
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(images)
+                logits = self.discriminator(images, training=True)
+                total = tf.reduce_sum(pick_logits(logits, labels, self.network.looks))
+            # The mean over both halves is half of R1 + R2.
+            penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
+            loss = PENALTY / 2 * PENALTY_EVERY * penalty
+        extra = outer.gradient(loss, self.discriminator.trainable_variables)
+        # The last bias shifts all logits alike: the penalty has no gradient there.
+        return penalty, [a if b is None else a + b for a, b in zip(gradients, extra, strict=True)]
+
+    def _inputs(self, first, labels):
+        return [first, labels] if self.network.classes > 1 else first
+
+    def _average(self, iteration):
+        """Move the averaged generator towards the trained one, batch-normalisation statistics too."""
+        seen = tf.cast(iteration + 1, tf.float32) * self.batch_size
+        half_life = tf.minimum(float(EMA_HALF_LIFE), EMA_RAMP * seen)
+        step = 1 - tf.pow(0.5, self.batch_size / half_life)
+        for averaged, current in zip(self.averaged.variables, self.generator.variables, strict=True):
+            averaged.assign_add(step * (current - averaged))
+
+
+def _cumulated(counts: np.ndarray, looks: int):
+    """float32 (classes, looks - 1): shares of a class's images up to each of its looks but the last.
+
+    Args:
+        counts: integers (looks * classes,), images by look and class.
+        looks: how many there are.
+    """
+    shares = counts.reshape(looks, -1) / np.maximum(counts.reshape(looks, -1).sum(axis=0), 1)
+    return tf.constant(np.cumsum(shares, axis=0)[:-1].T, tf.float32)

@@ -1,0 +1,57 @@
+"""Images from a checkpoint's generator."""
+
+import numpy as np
+
+from gan import checkpoints
+from gan.archive import GoodRun
+from gan.data.signs import CLASSES, to_uint8
+from gan.dcgan.gan import Network
+from gan.dcgan.networks import LATENT
+from gan.errors import UserError
+
+BATCH = 64  # images at a time, always: arithmetic on another batch size could round another way
+
+
+class Generator:
+    """The averaged generator of a good run.
+
+    Args:
+        goodrun: a checkpoint of "dcgan".
+
+    Raises:
+        UserError: the checkpoint is damaged or its network can't be built.
+    """
+
+    def __init__(self, goodrun: GoodRun):
+        self.network = Network.restored(goodrun.about.network)
+        if self.network.classes != (CLASSES if goodrun.about.class_val == "all" else 1):
+            raise UserError(f"{goodrun.checkpoint} is no checkpoint of this project: its classes do not fit.")
+        self._model = self.network.build_generator()
+        checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: self._model.variables})
+
+    def images(self, count: int, seed: int, class_id: int, bar) -> np.ndarray:
+        """Generate images of one class.
+
+        The k-th image depends on the weights, `seed`, `class_id` and k alone, not on `count`.
+
+        Args:
+            count: how many.
+            seed: of the latents.
+            class_id: of the signs; makes no difference to a network that knows only one class.
+
+            bar: a progress bar that counts images.
+
+        Returns:
+            uint8 (count, 32, 32, 3).
+        """
+        made = np.empty((count, 32, 32, 3), np.uint8)
+        class_id = class_id if self.network.classes > 1 else 0
+        random = np.random.default_rng([seed, class_id])
+        labels = np.full(BATCH, class_id, np.int32)
+        for first in range(0, count, BATCH):
+            latents = random.standard_normal((BATCH, LATENT), np.float32)
+            inputs = [latents, labels] if self.network.classes > 1 else latents
+            batch = to_uint8(self._model.predict_on_batch(inputs))[: count - first]
+            made[first : first + len(batch)] = batch
+            bar.update(len(batch))
+        return made

@@ -1,0 +1,164 @@
+"""The judge of generated signs: a classifier trained on real ones, kept in the archive and found by its data."""
+
+import contextlib
+import dataclasses
+
+import numpy as np
+
+from gan import archive, checkpoints
+from gan.checkpoints import About
+from gan.data.sets import SignSet
+from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
+from gan.data.split import cut
+from gan.dcgan.classifier import ClassifierTrainer
+from gan.dcgan.classifier_network import FEATURES, build_classifier
+from gan.errors import UserError
+from gan.pictures import confusion_chart
+from gan.progress import progress
+from gan.report import Report
+from gan.scoring.classification import Agreement, agreement
+from gan.training.loop import compile_block, run_blocks
+
+KIND = "classifier"
+BATCH = 256  # images at a time, always: arithmetic on another batch size could round another way
+ENOUGH = 0.985  # accuracy on held-out tracks or the test part from which its verdicts are worth something
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeConfig:
+    """Train the classifier that judges generated signs."""
+
+    data: str
+    iterations: int
+    seed: int = 0
+
+
+class Judge:
+    """Features and class verdicts of images, from a classifier of 43 classes.
+
+    Args:
+        model: of images in [-1, 1] to features and logits (see `gan.dcgan.classifier_network`).
+        accuracy: on the held-out tracks of the data it was trained on, 0-1.
+        run_id: of its training in the archive; "" where there is none.
+    """
+
+    def __init__(self, model, accuracy: float = float("nan"), run_id: str = ""):
+        self.model, self.accuracy, self.run_id = model, accuracy, run_id
+
+    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge images.
+
+        Args:
+            images: uint8 (N, 32, 32, 3).
+
+        Returns:
+            float32 (N, 128), features, and float32 (N, 43), probabilities of the classes. An image's answer does
+            not depend on the others.
+        """
+        features = np.empty((len(images), FEATURES), np.float32)
+        logits = np.empty((len(images), self.model.outputs[1].shape[-1]), np.float32)
+        for first in range(0, len(images), BATCH):
+            part = images[first : first + BATCH]
+            full = np.zeros((BATCH, *images.shape[1:]), np.float32)
+            full[: len(part)] = part / np.float32(127.5) - 1
+            answers = self.model(full, training=False)
+            for into, answer in zip((features, logits), answers, strict=True):
+                into[first : first + len(part)] = np.asarray(answer)[: len(part)]
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return features, shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=None) -> Judge:
+    """Train a classifier on signs of all classes.
+
+    Args:
+        signs: the training images; mirror images that are signs are added.
+        iterations: updates, of 128 images each.
+        seed: of weights and draws.
+        words: what the progress bar says.
+        report: called with the iteration and the metrics of each block, if given.
+    """
+    learned = with_mirrored(signs)
+    trainer = ClassifierTrainer(learned.images, learned.labels, CLASSES, iterations, seed)
+    block = compile_block(trainer)
+    with progress(iterations, words, "iteration") as bar:
+        for done, metrics in run_blocks(block, trainer, 0, iterations, []):
+            bar.update(done - bar.n)
+            if report is not None:
+                report(metrics, done)
+    return Judge(trainer.model)
+
+
+def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
+    """The judge for a data set: the one that the archive has, else one that is trained now and put there.
+
+    It learns the tracks that are not held out, and is itself judged by those that are and by the test part.
+
+    Args:
+        signs: the data set.
+        iterations: updates of its training.
+        say: prints a line for the user.
+
+    Returns:
+        None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
+    """
+    fit, held = cut(signs.train)
+    missing = np.flatnonzero(fit.counts() == 0)
+    if missing.size:
+        say(f"no scores by a classifier: {signs.name} has no images of class {missing[0]} ({NAMES[missing[0]]}).")
+        return None
+    if not len(held):
+        say(f"no scores by a classifier: {signs.name} has no class with images of two signs, to hold one out.")
+        return None
+    config = JudgeConfig(signs.name, iterations)
+    data = {"name": signs.name, "digest": fit.digest(), "images": len(fit)}
+    found = archive.newest_of(KIND, {"data_digest": data["digest"], "iterations": str(iterations)})
+    if found is not None:
+        model = build_classifier(CLASSES)
+        with contextlib.suppress(UserError):  # of another version of the project, with other layers: train anew
+            checkpoints.load(found.checkpoint, {KIND: model.variables})
+            return Judge(model, found.about.network.get("accuracy", float("nan")), found.run_id)
+    say("training the classifier that judges generated signs (once for each data set)")
+    with archive.archived_run(KIND, f"classifier {signs.name}", config, own=True) as run:
+        run.data(signs.name, data["digest"])
+        judge = train_judge(fit, iterations, config.seed, "training the judge", run.metrics)
+        verdicts = {"held_out": agreement(judge(held.images)[1], held.labels)}
+        if signs.test is not None and len(signs.test):
+            verdicts["test"] = agreement(judge(signs.test.images)[1], signs.test.labels)
+        run.metrics(
+            {f"{part}.{name}": value for part, a in verdicts.items() for name, value in _numbers(a)}, iterations
+        )
+        best = max(a.overall for a in verdicts.values())
+        judge.accuracy, judge.run_id = verdicts["held_out"].overall, run.id
+        about = About(KIND, "all", iterations, {"accuracy": judge.accuracy}, dataclasses.asdict(config), data, run.id)
+        run.checkpoint(about, {KIND: judge.model.variables})
+        run.model(judge.model, np.zeros((1, 32, 32, 3), np.float32), iterations)
+        run.report(_report(signs.name, held, judge, verdicts))
+        say(
+            "; ".join(f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}" for part, a in verdicts.items())
+        )
+        if best < ENOUGH:
+            say(f"warning: the judge is right about {best:.1%} only; its scores are a rough guide")
+            run.tags({"warning.judge": f"accuracy {best:.4f}, below {ENOUGH}"})
+    return judge
+
+
+def _numbers(a: Agreement):
+    yield from (("accuracy", a.overall), ("macro_recall", a.macro), ("worst_recall", a.worst))
+    yield from ((f"recall_{k:02d}", float(value)) for k, value in enumerate(a.per_class) if np.isfinite(value))
+
+
+def _report(name: str, held: Signs, judge: Judge, verdicts: dict[str, Agreement]) -> Report:
+    report = Report(f"The classifier that judges generated signs, trained on {name}")
+    for part, a in verdicts.items():
+        report.text(
+            f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}, "
+            f"worst class {a.worst_class} ({NAMES[a.worst_class]}) {a.worst:.3f}."
+        )
+    report.heading("What it takes held-out signs for")
+    answers = judge(held.images)[1].argmax(axis=1)
+    report.picture(confusion_chart(held.labels, answers, CLASSES), "confusions by class")
+    report.heading("Recall by class")
+    rows = [[f"{k} {NAMES[k]}", *(float(a.per_class[k]) for a in verdicts.values())] for k in range(CLASSES)]
+    report.table(["class", *verdicts], rows)
+    return report

@@ -1,0 +1,145 @@
+"""Generator and discriminator for 32x32 images, of one class or conditioned on a class.
+
+The convolutional layout is DCGAN's (Radford et al. 2016, arXiv 1511.06434, section 3) with what later work found
+to train better on few images: normalisation whose gain and bias come from the latent and the class
+(self-modulation, Chen et al. 2019, arXiv 1810.01365, section 2), no normalisation in the discriminator, and the
+class entering it as a projection (Miyato and Koyama 2018, arXiv 1802.05637, section 3), with a classifier on the
+same features beside it (Odena et al. 2017, arXiv 1610.09585, section 3).
+
+Only layers that Keras ships, so that a saved generator loads anywhere with `safe_mode=True`.
+"""
+
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
+import keras
+from keras import layers, ops
+
+LATENT = 100  # dimensions of the latent
+EMBEDDING = 64  # dimensions of a class's embedding in the generator
+SLOPE = 0.2  # of LeakyReLU for negative inputs
+
+
+def build_generator(classes: int = 1, width: int = 64, precision: str = "float32", looks: int = 1) -> keras.Model:
+    """A model from latents to images.
+
+    Args:
+        classes: number of classes; with more than one the model takes class ids as a second input.
+        width: channels of the widest resolution; the others have up to four times as many.
+        precision: Keras dtype policy of the inner layers; the images are float32 always.
+        looks: in how many looks every class comes, photographed or drawn; an id is class + classes * look. A look has
+            an embedding that is added to that of the class: what is learned of it holds for every class.
+
+    Returns:
+        A model of inputs float32 (N, 100), drawn from the standard normal distribution, and with several classes
+        also int32 (N,), ids from 0; output float32 (N, 32, 32, 3) in [-1, 1].
+    """
+    latent = keras.Input((LATENT,), name="latent")
+    inputs, style = latent, latent
+    if classes > 1:
+        label = keras.Input((), dtype="int32", name="label")
+        inputs = [latent, label]
+        own = label % classes if looks > 1 else label
+        embedded = layers.Embedding(classes, EMBEDDING, dtype=precision, name="embedding")(own)
+        if looks > 1:
+            look = layers.Embedding(looks, EMBEDDING, dtype=precision, name="look")(label // classes)
+            embedded = layers.Add(dtype=precision, name="embeddings")([embedded, look])
+        style = layers.Concatenate(dtype=precision, name="style")([latent, embedded])
+    x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(style)
+    x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
+    x = _modulated(x, style, "4", precision)
+    for size, channels in ((8, width * 4), (16, width * 2), (32, width)):
+        x = layers.Conv2DTranspose(
+            channels, 4, strides=2, padding="same", use_bias=False, dtype=precision, name=f"up_{size}"
+        )(x)
+        x = _modulated(x, style, str(size), precision)
+    image = layers.Conv2D(3, 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
+    model = keras.Model(inputs, image, name="generator")
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2DTranspose):
+            _start_smooth(layer)
+    return model
+
+
+def build_discriminator(
+    classes: int = 1, width: int = 64, dropout: float = 0.25, precision: str = "float32", looks: int = 1
+) -> keras.Model:
+    """A model from images to logits, higher for real ones.
+
+    Args:
+        classes: number of classes.
+        width: channels of the first convolution; the others have two and four times as many.
+        dropout: share of the last feature map that is dropped while training, 0-1.
+        precision: Keras dtype policy of the inner layers; the logits are float32 always.
+        looks: in how many looks every class comes (see `build_generator`).
+
+    Returns:
+        A model of input float32 (N, 32, 32, 3) in [-1, 1]; output float32 (N, 1), or with several classes
+        (N, 1 + 2 * classes): a logit for being real at all, for each class what is to be added to it for being
+        real as that class (see `pick_logits`), and the logits of a classifier. With several looks (N, 1 + 2 * classes
+        + looks): what is to be added for each of them comes last.
+    """
+    image = keras.Input((32, 32, 3), name="image")
+    x = image
+    for size, channels in ((16, width), (8, width * 2), (4, width * 4)):
+        x = layers.Conv2D(channels, 4, strides=2, padding="same", dtype=precision, name=f"down_{size}")(x)
+        x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{size}")(x)
+    x = layers.Flatten(dtype=precision, name="flatten")(x)
+    x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)
+    x = layers.Dense(width * 4, dtype=precision, name="features")(x)
+    x = layers.LeakyReLU(SLOPE, dtype="float32", name="leaky_features")(x)
+    outputs = 1 if classes == 1 else 1 + 2 * classes + (looks if looks > 1 else 0)
+    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
+    return keras.Model(image, logits, name="discriminator")
+
+
+def pick_logits(logits, labels, looks: int = 1):
+    """How real images are as the classes, in the looks, that they should be of.
+
+    A class's row of the last layer, multiplied with the features, is the projection of Miyato and Koyama 2018.
+
+    Args:
+        logits: float32, of the discriminator.
+        labels: int32 (N,), ids from 0; not looked at where there is one class.
+        looks: see `build_generator`.
+
+    Returns:
+        float32 (N, 1).
+    """
+    if logits.shape[1] == 1:
+        return logits
+    classes = _classes(logits, looks)
+    of_classes, of_looks = logits[:, 1 : 1 + classes], logits[:, 1 + 2 * classes :]
+    picked = logits[:, :1] + ops.take_along_axis(of_classes, labels[:, None] % classes, axis=1)
+    return picked if looks == 1 else picked + ops.take_along_axis(of_looks, labels[:, None] // classes, axis=1)
+
+
+def class_logits(logits, looks: int = 1):
+    """Which class the discriminator takes images for: float32 (N, classes) of its logits."""
+    classes = _classes(logits, looks)
+    return logits[:, 1 + classes : 1 + 2 * classes]
+
+
+def _classes(logits, looks: int) -> int:
+    return (logits.shape[1] - 1 - (looks if looks > 1 else 0)) // 2
+
+
+def _start_smooth(layer) -> None:
+    """Let an upsampling convolution begin with one kernel for all four pixels that an input pixel becomes.
+
+    Four independent kernels draw a checkerboard over the images, which takes long to be unlearned (Aitken et al.
+    2017, arXiv 1707.02937, section 3.2, for sub-pixel convolution; the same holds for a transposed one).
+    """
+    kernel = ops.convert_to_numpy(layer.kernel)
+    layer.kernel.assign(kernel[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
+
+
+def _modulated(x, style, name: str, precision: str):
+    """Batch normalisation with a gain and a bias that depend on `style`, then ReLU."""
+    channels = x.shape[-1]
+    x = layers.BatchNormalization(center=False, scale=False, momentum=0.99, dtype=precision, name=f"normal_{name}")(x)
+    gain = layers.Dense(channels, bias_initializer="ones", dtype=precision, name=f"gain_{name}")(style)
+    bias = layers.Dense(channels, dtype=precision, name=f"bias_{name}")(style)
+    gain = layers.Reshape((1, 1, channels), dtype=precision, name=f"gain_map_{name}")(gain)
+    bias = layers.Reshape((1, 1, channels), dtype=precision, name=f"bias_map_{name}")(bias)
+    x = layers.Multiply(dtype=precision, name=f"scaled_{name}")([x, gain])
+    x = layers.Add(dtype=precision, name=f"shifted_{name}")([x, bias])
+    return layers.ReLU(dtype=precision, name=f"relu_{name}")(x)

@@ -1,0 +1,1 @@
+"""Signs and streets that the program draws itself."""

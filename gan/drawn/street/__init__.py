@@ -1,0 +1,1 @@
+"""What a drawn street is made of (see `gan/drawn/streets.py`)."""

@@ -1,1 +1,0 @@
-"""Judges trained on real images, and what they and other scores say of generated ones."""

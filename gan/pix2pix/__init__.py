@@ -1,0 +1,1 @@
+"""Street scenes: pairs of label map and photo."""

@@ -1,0 +1,143 @@
+"""What augment_scenes shows: pairs that were kept and some that were not, and tables by class."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan import pictures
+from gan.data.scenes import nearest
+from gan.pix2pix.augment import Pair, Tally
+from gan.pix2pix.augment_files import class_name
+from gan.pix2pix.cutouts import Pool
+from gan.pix2pix.edits import mirrored
+from gan.pix2pix.pair_filter import SHARE, Filter, Real
+from gan.report import Report
+
+SHOWN = 16  # pairs that were kept
+SHOWN_THROWN = 8  # and pairs that were not
+HEADS = "label map before", "new label map", "generated photo", "what the segmenter sees"
+
+
+class Gallery:
+    """Keeps some pairs to be shown.
+
+    Args:
+        pool: of the scenes that they are made from.
+    """
+
+    def __init__(self, pool: Pool):
+        self._pool = pool
+        self._rows: dict[bool, list] = {True: [], False: []}
+        self._captions: dict[bool, list[str]] = {True: [], False: []}
+        self._pixels = np.zeros(256, np.int64)
+        self._agreement: list[float] = []
+
+    def add(self, pair: Pair) -> None:
+        """Take in a pair, in the order of the tries."""
+        kept = pair.verdict.agrees
+        if kept:
+            self._pixels += np.bincount(pair.labels.ravel(), minlength=256)
+            self._agreement.append(pair.verdict.pixels)
+        if len(self._rows[kept]) == (SHOWN if kept else SHOWN_THROWN):
+            return
+        palette = self._pool.scenes.palette
+        before = self._pool.labels(pair.source)[0]
+        before = nearest(mirrored(before) if pair.edits["mirrored"] else before, *pair.labels.shape[::-1])
+        seen = np.array(palette.scored, np.uint8)[pair.answer]
+        self._rows[kept].append(
+            (palette.colour(before), palette.colour(pair.labels), pair.photo, palette.colour(seen))
+        )
+        self._captions[kept].append(self._caption(pair))
+
+    def _caption(self, pair: Pair) -> str:
+        palette, verdict = self._pool.scenes.palette, pair.verdict
+        put_in = ", ".join("+".join(place["classes"]) for place in pair.edits["put_in"])
+        missing = [
+            *(f"{class_name(palette, k)} {verdict.put_in[k]:.2f} where put in" for k in verdict.failed_put_in),
+            *(f"{class_name(palette, k)} {verdict.classes[k]:.2f}" for k in verdict.failed),
+        ]
+        return f"{pair.number}: {put_in}" + (f"   not found: {', '.join(missing)}" if missing else "")
+
+    def sheet(self, kept: bool = True) -> np.ndarray | None:
+        """Some pairs that were kept, or some that were not, uint8 (height, width, 3); None if there are none."""
+        if not self._rows[kept]:
+            return None
+        return np.asarray(pictures.side_by_side(self._rows[kept], HEADS, self._captions[kept]))
+
+    @property
+    def agreement(self) -> float:
+        """Mean share of the pixels, in the pairs that were kept, whose class the segmenter finds."""
+        return float(np.mean(self._agreement))
+
+    def write(self, folder: Path, words: str, keep: Filter, real: Real, tally: Tally) -> None:
+        """Write contact-sheet.png and report.html.
+
+        Args:
+            folder: where to.
+            words: what the pairs were made of.
+            keep: the filter.
+            real: what it does with real photos.
+            tally: what became of the tries.
+        """
+        palette = keep.palette
+        report = Report("Generated pairs of street scenes")
+        report.text(words)
+        report.text(summary(tally, real))
+        sheet = Image.fromarray(self.sheet())
+        sheet.save(folder / "contact-sheet.png")
+        report.heading("Some pairs that were kept")
+        report.picture(sheet, "contact sheet")
+        report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
+        thrown = self.sheet(kept=False)
+        if thrown is not None:
+            report.heading("Some that were thrown away")
+            report.picture(Image.fromarray(thrown), "pairs that were thrown away")
+        report.heading("By class")
+        report.text(
+            "Asked for: share of a class that the segmenter has to find where it was put in, and in the scene where "
+            f"it has {SHARE:.0%} of the pixels. Thrown away: pairs in which it found less; a pair can be counted in "
+            "several classes."
+        )
+        shares = self._pixels / max(1, self._pixels.sum()), self._pool.pixels / max(1, self._pool.pixels.sum())
+        rows = []
+        for k in palette.scored:
+            name = class_name(palette, k)
+            rows.append([
+                name, f"{shares[1][k]:.2%}", f"{shares[0][k]:.2%}", tally.put_in.get(name, 0), keep.put_in[k],
+                tally.failed_put_in.get(k, 0), keep.scene[k], tally.failed.get(k, 0),
+            ])  # fmt: skip
+        head = ["class", "of real pixels", "of new pixels", "put in", "asked for where put in", "thrown away"]
+        report.table([*head, "asked for in the scene", "thrown away"], rows)
+        if real.blind:
+            report.text(blind_text(keep, real), warn=True)
+        report.write(folder / "report.html")
+
+
+def blind_text(keep: Filter, real: Real) -> str:
+    """Which classes are not judged, and why."""
+    listed = ", ".join(class_name(keep.palette, k) for k in real.blind)
+    return (
+        f"the segmenter finds too little of {listed} in real photos to judge by: train it longer, or look yourself."
+    )
+
+
+def summary(tally: Tally, real: Real) -> str:
+    """What became of the tries, in a sentence."""
+    generated = tally.kept + tally.thrown_away
+    return (
+        f"{tally.kept} of {generated} generated pairs were kept ({tally.kept / max(1, generated):.0%}; of real "
+        f"photos held out from training it would be {real.kept:.0%}); in {tally.homeless} more tries nothing found "
+        "a place."
+    )
+
+
+def thrown_text(tally: Tally, keep: Filter) -> str:
+    """What was thrown away by class, as lines for the console."""
+    lines = []
+    for words, counts in (("where it was put in", tally.failed_put_in), ("in the scene", tally.failed)):
+        listed = ", ".join(
+            f"{class_name(keep.palette, k)} {count}" for k, count in sorted(counts.items(), key=lambda item: -item[1])
+        )
+        lines.append(f"thrown away for a class not found {words}: {listed or 'none'}")
+    return "\n".join(lines)

@@ -1,0 +1,116 @@
+"""What can be put into label maps: objects cut out of a data set's scenes, and how large things are in them."""
+
+import dataclasses
+
+import numpy as np
+
+from gan.data.parallel import in_threads
+from gan.data.scene import Scenes, nearest
+from gan.pix2pix.objects import Kinds, Objects, Standing, find_objects, find_standing
+from gan.pix2pix.perspective import Perspective, View
+from gan.progress import progress
+
+MOST_SCENES = 800  # of the pool that are looked at
+MOST_CUTOUTS = 400  # kept of each class
+USUAL = 0.1  # share of the things of a class that stand on a ground, from which on it is where they may be put
+HEIGHTS = 0.6, 1.6  # of a thing's height to the usual one of its class; others are partly hidden, or several
+
+
+@dataclasses.dataclass(frozen=True)
+class Cutout:
+    """An object cut out of a scene.
+
+    Attributes:
+        scene: name of the scene.
+        standing: where and how it stood.
+        labels: uint8 (h, w), ids within its mask.
+        parts: uint8 (h, w), 1 and up for each countable thing in it (a rider, a bicycle), else 0.
+        below: rows from the horizon to its foot.
+    """
+
+    scene: str
+    standing: Standing
+    labels: np.ndarray
+    parts: np.ndarray
+    below: float
+
+
+class Pool:
+    """What can be put in, and how large things are: the cut-outs of the wanted classes of some scenes.
+
+    Args:
+        scenes: the training part.
+        classes: ids of the wanted classes.
+        seed: of the choice, where there are more scenes or objects than are needed.
+        rows: height that scenes are reduced to where they are higher; new label maps have it.
+
+    Attributes:
+        cutouts: of each wanted class what can be put in; one with several classes stands under each.
+        pixels: int (256,), how many pixels of each id the scenes have that were looked at.
+    """
+
+    def __init__(self, scenes: Scenes, classes: tuple[int, ...], seed: int, rows: int):
+        self.scenes, self.classes, self.kinds = scenes, classes, Kinds(scenes.palette, classes)
+        self._rows = rows
+        order = np.random.default_rng([seed, 0]).permutation(len(scenes))[:MOST_SCENES]
+        seen: list[View] = []
+        kept: list[tuple[Cutout, int]] = []
+        self.pixels = np.zeros(256, np.int64)
+        with progress(len(order), "looking for objects", "scene") as bar:
+            for view, cutouts, pixels in in_threads(self._found, sorted(order.tolist())):
+                self.pixels += pixels
+                kept += [(cutout, len(seen)) for cutout in cutouts]
+                seen.append(view)
+                bar.update()
+        self.perspective = Perspective.fitted(seen, self.kinds)
+        horizons = [self.perspective.of(view) for view in seen]
+        usable = [
+            dataclasses.replace(cutout, below=cutout.standing.foot[1] - horizons[view])
+            for cutout, view in kept
+            if self._usual(cutout.standing, horizons[view])
+        ]
+        self.cutouts = {k: self._of_class(usable, k, seed) for k in classes}
+
+    def labels(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Label map and instances of a scene, at the pool's size."""
+        scene = self.scenes.scene(number)
+        width, height = scene.size
+        if height <= self._rows:
+            return scene.labels, scene.instances
+        size = max(1, round(width * self._rows / height)), self._rows
+        return tuple(None if part is None else nearest(part, *size) for part in (scene.labels, scene.instances))
+
+    def horizon(self, labels: np.ndarray, objects: Objects) -> float:
+        """The row of a scene's horizon."""
+        return self.perspective.of(View.of(labels, find_standing(labels, objects, self.kinds), self.kinds))
+
+    def _found(self, number: int) -> tuple[View, list[Cutout], np.ndarray]:
+        """What stands in a scene, the wanted of it, and how many pixels of each id there are."""
+        labels, instances = self.labels(number)
+        objects = find_objects(labels, instances, self.kinds)
+        things = find_standing(labels, objects, self.kinds)
+        wanted = [each for each in things if not set(self.classes).isdisjoint(each.classes)]
+        cutouts = [_cut(self.scenes.names[number], labels, objects, each, self.kinds) for each in wanted]
+        return View.of(labels, things, self.kinds), cutouts, np.bincount(labels.ravel(), minlength=256)
+
+    def _usual(self, thing: Standing, horizon: float) -> bool:
+        """Whether it is below the horizon and about as high as its like."""
+        below = thing.foot[1] - horizon
+        usual = self.perspective.heights.get(thing.classes)
+        if below < 1 or usual is None or not self.perspective.counted.issuperset(thing.classes):
+            return below >= 1
+        return HEIGHTS[0] <= thing.height / below / usual <= HEIGHTS[1]
+
+    def _of_class(self, cutouts: list[Cutout], k: int, seed: int) -> list[Cutout]:
+        own = [cutout for cutout in cutouts if k in cutout.standing.classes]
+        grounds = np.array([cutout.standing.ground for cutout in own], int)
+        own = [cutout for cutout in own if (grounds == cutout.standing.ground).mean() >= USUAL]
+        chosen = np.random.default_rng([seed, 1, k]).permutation(len(own))[:MOST_CUTOUTS]
+        return [own[n] for n in sorted(chosen.tolist())]
+
+
+def _cut(name: str, labels: np.ndarray, objects: Objects, each: Standing, kinds: Kinds) -> Cutout:
+    box = slice(each.top, each.top + each.height), slice(each.left, each.left + each.mask.shape[1])
+    numbers = np.where(each.mask & kinds.things[labels[box]], objects.numbers[box], 0)
+    _, parts = np.unique(np.append(numbers, 0), return_inverse=True)
+    return Cutout(name, each, labels[box].copy(), parts[:-1].reshape(numbers.shape).astype(np.uint8), 0.0)

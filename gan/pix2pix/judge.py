@@ -1,0 +1,268 @@
+"""The judge of generated street scenes: a segmenter trained on real ones, kept in the archive and found by data."""
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from gan import archive, checkpoints, pictures
+from gan.checkpoints import About
+from gan.data.palettes import Palette
+from gan.data.scenes import Loaded, Scenes, SceneSet, load
+from gan.data.spread import spread_over
+from gan.errors import UserError
+from gan.pix2pix.segmenter import SegmenterTrainer
+from gan.pix2pix.segmenter_network import build_segmenter
+from gan.progress import progress
+from gan.report import Report
+from gan.scoring.segmentation import IGNORED, Overlap, confusions, label_map, overlap
+from gan.training.loop import compile_block, run_blocks
+
+KIND = "segmenter"
+BATCH = 8  # photos at a time, always: arithmetic on another batch size could round another way
+ENOUGH = 0.3  # mean IoU on held-out scenes from which its verdicts are worth something
+SHOWN = 8  # held-out scenes in the report
+MEMORY = 2 << 30  # bytes of scenes that are learned at most; training holds them up to three times
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmenterConfig:
+    """Train the segmenter that judges generated street scenes."""
+
+    data: str
+    width: int
+    height: int
+    iterations: int
+    seed: int = 0
+
+
+class Segmenter:
+    """Features of photos, and what class every pixel of them is, from a network for one working size.
+
+    Args:
+        model: of photos in [-1, 1] to features and logits (see `gan.pix2pix.segmenter_network`).
+        mean_iou: on the validation scenes of the data it was trained on, 0-1.
+        run_id: of its training in the archive; "" where there is none.
+    """
+
+    def __init__(self, model, mean_iou: float = float("nan"), run_id: str = ""):
+        self.model, self.mean_iou, self.run_id = model, mean_iou, run_id
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the photos that it looks at."""
+        return self.model.input_shape[2], self.model.input_shape[1]
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart: the scored ones of a palette."""
+        return self.model.output_shape[1][-1]
+
+    def each(self, photos: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Look at photos, a few at a time, so that answers of many large ones need not be in memory together.
+
+        Args:
+            photos: uint8 (N, height, width, 3), of its size.
+
+        Yields:
+            For each photo float32 (D,), features, and float32 (height, width, classes), logits.  An answer does not
+            depend on the other photos.
+        """
+        for first in range(0, len(photos), BATCH):
+            part = photos[first : first + BATCH]
+            full = np.zeros((BATCH, *photos.shape[1:]), np.float32)
+            full[: len(part)] = part / np.float32(127.5) - 1
+            features, logits = (np.asarray(answer) for answer in self.model(full, training=False))
+            yield from zip(features[: len(part)], logits[: len(part)], strict=True)
+
+    def judge(self, photos: np.ndarray, labels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Look at photos once, for all that scores need.
+
+        Args:
+            photos: uint8 (N, height, width, 3), of its size.
+            labels: uint8 (h, w) of each photo at any size, positions among the scored classes or `IGNORED`.
+
+        Returns:
+            int64 (classes, classes), counts of pixels at the sizes of the label maps (see
+            `gan.scoring.segmentation.confusions`), and float32 (N, D), features.
+        """
+        features = []
+
+        def logits() -> Iterator[np.ndarray]:
+            for one, answer in self.each(photos):
+                features.append(one)
+                yield answer
+
+        table = confusions(logits(), labels, self.classes)
+        return table, np.array(features, np.float32)
+
+    def features(self, photos: np.ndarray) -> np.ndarray:
+        """Features float32 (N, D) of photos uint8 (N, height, width, 3)."""
+        return np.array([features for features, _ in self.each(photos)], np.float32)
+
+
+def train_segmenter(loaded: Loaded, palette: Palette, iterations: int, seed: int, words: str, report=None, **more):
+    """Train a segmenter on scenes at a working size.
+
+    Args:
+        loaded: the training scenes.
+        palette: their classes; those that are scored are learned.
+        iterations: updates, of 8 scenes each.
+        seed: of weights and draws.
+        words: what the progress bar says.
+        report: called with the metrics of each block and the iteration, if given.
+        more: `augmented` and `odds` of `gan.pix2pix.segmenter.SegmenterTrainer`.
+    """
+    labels = scored(palette)[loaded.labels]
+    trainer = SegmenterTrainer(loaded.photos, labels, len(palette.scored), iterations, seed, **more)
+    block = compile_block(trainer)
+    with progress(iterations, words, "iteration") as bar:
+        for done, metrics in run_blocks(block, trainer, 0, iterations, []):
+            bar.update(done - bar.n)
+            if report is not None:
+                report(metrics, done)
+    return Segmenter(trainer.model)
+
+
+def affordable(scenes: Scenes, width: int, height: int) -> Scenes:
+    """As many scenes, from the first to the last, as can be learned from in memory at a working size."""
+    return scenes.take(spread_over(len(scenes), max(1, MEMORY // (4 * width * height))))
+
+
+def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say) -> Segmenter | None:
+    """The segmenter for a data set and working size: the one that the archive has, else one that is trained now.
+
+    It learns the training part, and is itself judged by the validation part and the test part.
+
+    Args:
+        scenes: the data set.
+        width: working width in pixels.
+        height: working height in pixels.
+        iterations: updates of its training.
+        say: prints a line for the user.
+
+    Returns:
+        None where no pixel of the training part is of a scored class: there is nothing to judge with then.
+    """
+    config = SegmenterConfig(scenes.name, width, height, iterations)
+    data = {"name": scenes.name, "digest": scenes.training.digest(), "images": len(scenes.training)}
+    traits = {"data_digest": data["digest"]} | {
+        name: str(getattr(config, name)) for name in ("width", "height", "iterations", "seed")
+    }
+    found = archive.newest_of(KIND, traits)
+    if found is not None:
+        model = build_segmenter(len(scenes.palette.scored), width, height)
+        with contextlib.suppress(UserError):  # of another version of the project, with other layers: train anew
+            checkpoints.load(found.checkpoint, {KIND: model.variables})
+            return Segmenter(model, found.about.network.get("mean_iou", float("nan")), found.run_id)
+    loaded = load(affordable(scenes.training, width, height), width, height, edges=False)
+    if (scored(scenes.palette)[loaded.labels] == IGNORED).all():
+        say(f"no scores by a segmenter: no pixel of the training scenes of {scenes.name} is of a scored class.")
+        return None
+    say("training the segmenter that judges generated scenes (once for each data set and size)")
+    with archive.archived_run(KIND, f"segmenter {scenes.name} {width}x{height}", config, own=True) as run:
+        run.data(scenes.name, data["digest"])
+        segmenter = train_segmenter(
+            loaded, scenes.palette, iterations, config.seed, "training the segmenter", run.metrics
+        )
+        tables = {
+            name: segmenter.judge(load(part, width, height, edges=False).photos, scored_maps(part))[0]
+            for name, part in (("validation", scenes.validation), ("test", scenes.test))
+            if len(part)
+        }
+        verdicts = {name: overlap(table) for name, table in tables.items()}
+        segmenter.run_id = run.id
+        if "validation" in verdicts:
+            segmenter.mean_iou = verdicts["validation"].mean_iou
+        run.metrics(_numbers(verdicts, scenes.palette), iterations)
+        network = {"mean_iou": segmenter.mean_iou}
+        about = About(KIND, "", iterations, network, dataclasses.asdict(config), data, run.id)
+        run.checkpoint(about, {KIND: segmenter.model.variables})
+        run.model(segmenter.model, np.zeros((1, height, width, 3), np.float32), iterations)
+        run.report(_report(scenes, segmenter, tables, verdicts))
+        for name, verdict in verdicts.items():
+            say(f"{name}: mean IoU {verdict.mean_iou:.3f}, per-pixel accuracy {verdict.pixel_accuracy:.3f}")
+        if not segmenter.mean_iou >= ENOUGH:
+            say(f"warning: the segmenter's mean IoU is {segmenter.mean_iou:.2f} only; its scores are a rough guide")
+            run.tags({"warning.segmenter": f"mean IoU {segmenter.mean_iou:.4f}, below {ENOUGH}"})
+    return segmenter
+
+
+def scored(palette: Palette) -> np.ndarray:
+    """uint8 (len(palette),): the place of each class among the scored ones, `IGNORED` for the others."""
+    return palette.scored_indices(np.array(palette.ids, np.uint8))
+
+
+def scored_names(palette: Palette) -> list[str]:
+    """The names of the scored classes, in their order."""
+    return [palette.names[palette.ids.index(k)] for k in palette.scored]
+
+
+def iou_names(palette: Palette) -> list[str]:
+    """What the archive calls the intersection over union of each scored class, in their order."""
+    # The archive takes letters, digits and a few signs; names of a palette hold what its owner likes.
+    return [
+        f"iou_{k:02d}_{re.sub(r'[^A-Za-z0-9_-]', '_', name)}"
+        for k, name in zip(palette.scored, scored_names(palette), strict=True)
+    ]
+
+
+def scored_maps(part: Scenes) -> Iterator[np.ndarray]:
+    """The label maps of a part, one by one at the size they are stored in, as positions among the scored classes."""
+    return (part.palette.scored_indices(part.scene(k).labels) for k in range(len(part)))
+
+
+def _numbers(verdicts: dict[str, Overlap], palette: Palette) -> dict[str, float]:
+    numbers = {}
+    for part, verdict in verdicts.items():
+        for name in ("pixel_accuracy", "class_accuracy", "mean_iou"):
+            numbers[f"{part}.{name}"] = getattr(verdict, name)
+        for name, iou in zip(iou_names(palette), verdict.ious, strict=True):
+            numbers[f"{part}.{name}"] = float(iou)
+    return {name: value for name, value in numbers.items() if np.isfinite(value)}
+
+
+def _report(scenes: SceneSet, segmenter: Segmenter, tables: dict[str, np.ndarray], verdicts: dict[str, Overlap]):
+    width, height = segmenter.size
+    report = Report(
+        f"The segmenter that judges generated street scenes, trained on {scenes.name} at {width}x{height}"
+    )
+    for name, verdict in verdicts.items():
+        report.text(
+            f"{name}: mean IoU {verdict.mean_iou:.3f}, per-class accuracy {verdict.class_accuracy:.3f}, "
+            f"per-pixel accuracy {verdict.pixel_accuracy:.3f}, at the size of the label maps."
+        )
+    names = scored_names(scenes.palette)
+    if verdicts:
+        report.heading("Intersection over union by class")
+        rows = [[name, *(shown(verdict.ious[k]) for verdict in verdicts.values())] for k, name in enumerate(names)]
+        report.table(["class", *verdicts], rows)
+    for part, table in tables.items():
+        report.heading(f"What it takes the pixels of the {part} scenes for")
+        report.picture(pictures.confusion_map(table, names), "confusions by class")
+    for part in (scenes.validation, scenes.test):
+        if len(part):
+            report.heading("Held-out scenes, and what it sees in them")
+            report.picture(_seen(part, segmenter), "photos, label maps and answers")
+            report.picture(pictures.legend(scenes.palette.names, scenes.palette.colours), "colours of the classes")
+            break
+    return report
+
+
+def _seen(part: Scenes, segmenter: Segmenter):
+    """Photo, label map and answer of a few scenes."""
+    rows, width, height = [], *segmenter.size
+    chosen = part.take(spread_over(len(part), SHOWN))
+    loaded = load(chosen, width, height, edges=False)
+    ids = np.array(part.palette.ids, np.uint8)
+    for photo, labels, (_, logits) in zip(loaded.photos, loaded.labels, segmenter.each(loaded.photos), strict=True):
+        answer = np.array(part.palette.scored, np.uint8)[label_map(logits, height, width)]
+        rows.append((photo, part.palette.colour(ids[labels]), part.palette.colour(answer)))
+    return pictures.side_by_side(rows, ("photo", "label map", "what it sees"), chosen.names)
+
+
+def shown(value: float) -> float | str:
+    """A number for a table; "-" where there is none."""
+    return float(value) if np.isfinite(value) else "-"

@@ -1,0 +1,265 @@
+"""The scores of generated street scenes, each beside the same of real photos: of a run's checkpoints, and in full.
+
+Photos are generated from the label maps of a part that nothing was trained on.  A segmenter that learned real photos
+then looks for the classes of the label map in them, and looks at the real photos of the same scenes too: what it
+does not find there, no generator can show it.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from PIL import Image
+
+from gan.data.palettes import Palette
+from gan.data.parallel import in_threads
+from gan.data.scenes import Scenes, SceneSet, load, resized
+from gan.data.spread import spread_over
+from gan.pix2pix.judge import Segmenter, scored, scored_maps
+from gan.progress import progress
+from gan.scoring.fidelity import frechet_distance, kernel_distance
+from gan.scoring.nearest import normalised
+from gan.scoring.photos import RADIUS, mean_difference, similarity
+from gan.scoring.segmentation import Overlap, confusions, mean, overlap
+from gan.scoring.two_sample import closest_pairs, distances_to_nearest
+
+RANKED_BY = "miou_gap"  # what checkpoints of scenes are compared by; lower is better
+QUICK = 32  # scenes that the scores during training look at, at most
+SMALL = 32  # pixels: width that photos are reduced to before their distances are taken
+PAIRS = 8  # closest pairs that are shown
+LOWEST = 0.8  # of the value of real photos: shares below it are out of range
+
+# For each score: whether lower or higher is better, and what it says.
+MEANINGS = {
+    "miou_gap": ("lower", "1 - mean IoU / that of the real photos: ranks a run's checkpoints; 0: as good as real"),
+    "mean_iou": ("higher", "mean over the classes of intersection over union: what is found and what is wanted"),
+    "rare_iou": ("higher", "the same of the rare classes"),
+    "class_accuracy": ("higher", "mean over the classes of the share of their pixels that are found as such"),
+    "pixel_accuracy": ("higher", "share of the scored pixels whose class is found"),
+    "l1": ("lower", "mean absolute difference to the real photo of the scene; 1 is black against white"),
+    "ssim": ("higher", "structural similarity to the real photo of the scene; 1 is equal"),
+    "fid_training": ("lower", "Fréchet distance to training photos"),
+    "fid_held_out": ("lower", "Fréchet distance of every other scene to the real photos of the scenes between"),
+    "kid_training": ("lower", "kernel distance to training photos, times 1000"),
+    "kid_held_out": ("lower", "kernel distance to the same, times 1000"),
+    "nearest_real": ("higher", "median distance, in pixels, to the nearest training photo: far below real, copies"),
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SceneScores:
+    """Scores of generated scenes.
+
+    Attributes:
+        overall: by name; the same of the real photos has "_floor" behind the name.
+        classes: of each scored class, by its id: "iou", "iou_floor", "recall", "recall_floor" where they exist, and
+            "share" of the scored pixels.
+        table: int64 (C, C), counts of pixels of generated photos by scored class and what they are taken for; of
+            generated label maps one column more, for the classes that are not scored.  None without a segmenter.
+        real_table: the same of the real photos.
+        closest: generated photo, training photo and their distance, of the pairs that are closest to each other.
+    """
+
+    overall: dict[str, float]
+    classes: dict[int, dict[str, float]]
+    table: np.ndarray | None
+    real_table: np.ndarray | None
+    closest: list[tuple[np.ndarray, np.ndarray, float]]
+
+
+def out_of_range(name: str, value: float, floor: float | None) -> bool:
+    """Whether a score is clearly worse than the same of real photos.
+
+    A share may be a fifth below it, a distance between sets a fifth above; L1 and SSIM have nothing to be held
+    against, and an unbiased kernel distance has a floor about 0 that is all noise.
+    """
+    if name == "miou_gap":
+        return value > 1 - LOWEST
+    if floor is None or name.startswith("kid") or not math.isfinite(value):
+        return False
+    if name == "nearest_real":
+        return value < 0.7 * floor
+    return value > 1.2 * abs(floor) + 0.1 if MEANINGS[name][0] == "lower" else value < LOWEST * floor
+
+
+class CheckpointScorer:
+    """The cheap scores, of a few scenes, that rank the checkpoints of a run.
+
+    Args:
+        segmenter: looks at the photos; None leaves the scores that need none, and nothing that ranks.
+        part: scenes that the run does not learn; those that are looked at are spread over them.
+        width: working width in pixels.
+        height: working height in pixels.
+
+    Attributes:
+        loaded: the scenes that are looked at, at the working size: what photos are to be generated from.
+        real: the scores of their real photos, with "_floor" behind the name; they never change.
+    """
+
+    def __init__(self, segmenter: Segmenter | None, part: Scenes, width: int, height: int):
+        chosen = part.take(spread_over(len(part), QUICK))
+        self._segmenter, self._palette = segmenter, part.palette
+        self.loaded = load(chosen, width, height)
+        self._labels = list(scored_maps(chosen))
+        self._real = overlap(segmenter.judge(self.loaded.photos, self._labels)[0]) if segmenter else None
+        self.real = {f"{name}_floor": value for name, value in self._shares(self._real).items()}
+
+    def photos(self, photos: np.ndarray) -> dict[str, float]:
+        """Score photos generated from the label maps of `loaded`, uint8 (N, height, width, 3).
+
+        Returns:
+            "l1", and with a segmenter "mean_iou", "pixel_accuracy" and "miou_gap" (see `MEANINGS`).
+        """
+        scores = {"l1": float(mean_difference(photos, self.loaded.photos).mean())}
+        if self._segmenter is not None:
+            scores |= self._ranked(overlap(self._segmenter.judge(photos, self._labels)[0]))
+        return scores
+
+    def label_maps(self, made: np.ndarray) -> dict[str, float]:
+        """Score label maps generated from the photos of `loaded`, beside those that the segmenter makes of them.
+
+        Args:
+            made: uint8 (N, height, width), positions in the palette.
+
+        Returns:
+            "mean_iou" and "pixel_accuracy", and with a segmenter "miou_gap".
+        """
+        return self._ranked(overlap(_table_of_maps(made, self._labels, self._palette)))
+
+    def _ranked(self, made: Overlap) -> dict[str, float]:
+        return self._shares(made) | ({} if self._real is None else {RANKED_BY: _gap(made, self._real)})
+
+    @staticmethod
+    def _shares(found: Overlap | None) -> dict[str, float]:
+        return {} if found is None else {"mean_iou": found.mean_iou, "pixel_accuracy": found.pixel_accuracy}
+
+
+class SceneScorer:
+    """All scores.
+
+    Args:
+        segmenter: looks at the photos; None leaves the scores that need none.
+        scenes: the data set; its training part is what copies would be copies of.
+        part: the scenes that photos are generated for, of another part.
+        width: working width in pixels.
+        height: working height in pixels.
+    """
+
+    def __init__(self, segmenter: Segmenter | None, scenes: SceneSet, part: Scenes, width: int, height: int):
+        self._segmenter, self._training, self._part = segmenter, scenes.training, part
+        self._size, self._palette = (width, height), scenes.palette
+        self._real = load(part, width, height, edges=False).photos
+        self._real_table = self._real_features = None
+        if segmenter is not None:
+            self._real_table, self._real_features = segmenter.judge(self._real, scored_maps(part))
+
+    def photos(self, photos: np.ndarray) -> SceneScores:
+        """Score photos generated from the label maps of the part, uint8 (N, height, width, 3), in its order."""
+        overall, classes, table = {}, {}, None
+        if self._segmenter is not None:
+            table, features = self._segmenter.judge(photos, scored_maps(self._part))
+            overall, classes = self._agreement(table)
+            overall |= self._between_sets(features)
+        overall["l1"] = float(mean_difference(photos, self._real).mean())
+        if min(photos.shape[1:3]) > 2 * RADIUS:
+            overall["ssim"] = float(similarity(photos, self._real).mean())
+        near, closest = self._copying(photos)
+        return SceneScores(overall | near, classes, table, self._real_table, closest)
+
+    def label_maps(self, made: np.ndarray) -> SceneScores:
+        """Score label maps generated from the photos of the part, beside those that the segmenter makes of them.
+
+        Args:
+            made: uint8 (N, height, width), positions in the palette.
+        """
+        table = _table_of_maps(made, scored_maps(self._part), self._palette)
+        return SceneScores(*self._agreement(table), table, self._real_table, [])
+
+    def _agreement(self, table: np.ndarray) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
+        """Scores from counts of pixels, overall and by class id, beside those of the real photos."""
+        found = {"": overlap(table)}
+        if self._real_table is not None:
+            found["_floor"] = overlap(self._real_table)
+        rare = [number for number, k in enumerate(self._palette.scored) if k in self._palette.rare]
+        counts = table.sum(axis=1)
+        overall: dict[str, float] = {}
+        classes = {k: {"share": counts[n] / max(1, counts.sum())} for n, k in enumerate(self._palette.scored)}
+        for ending, one in found.items():
+            for name in ("mean_iou", "class_accuracy", "pixel_accuracy"):
+                overall[f"{name}{ending}"] = getattr(one, name)
+            overall[f"rare_iou{ending}"] = mean(one.ious[rare])
+            for number, k in enumerate(self._palette.scored):
+                classes[k] |= {f"iou{ending}": one.ious[number], f"recall{ending}": one.recalls[number]}
+        if self._real_table is not None:
+            overall[RANKED_BY] = _gap(found[""], found["_floor"])
+        return _known(overall), {k: _known(scores) for k, scores in classes.items()}
+
+    def _between_sets(self, features: np.ndarray) -> dict[str, float]:
+        """FID and KID in the segmenter's features, and between real photos, at equal sizes.
+
+        Training photos may be of other streets, and their distance from real photos of these ones large.  So photos
+        are compared with real ones of the same streets too: every other scene with the scenes between.
+        """
+        count = min(len(features), len(self._training))
+        if count < 4:
+            return {}
+        rows = spread_over(len(self._training), count)
+        training = self._segmenter.features(load(self._training.take(rows), *self._size, edges=False).photos)
+        some, half = spread_over(len(features), count), len(features) // 2
+        real, between = self._real_features, self._real_features[1::2][:half]
+        pairs = {
+            "training": (features[some], training), "training_floor": (real[some], training),
+            "held_out": (features[::2][:half], between), "held_out_floor": (real[::2][:half], between),
+        }  # fmt: skip
+        scores = {}
+        for name, (made, known) in pairs.items():
+            scores[f"fid_{name}"] = frechet_distance(made, known)
+            scores[f"kid_{name}"] = 1000 * kernel_distance(made, known)
+        return scores
+
+    def _copying(self, photos: np.ndarray):
+        """The distance to the nearest training photo, and the pairs that are closest."""
+        width, height = self._size
+        count = len(self._training)
+        small = np.empty((count, *_reduced(photos[0]).shape), np.uint8)
+
+        def read(k: int) -> None:
+            small[k] = _reduced(resized(self._training.scene(k), width, height).photo)
+
+        with progress(count, "looking for copies", "photo") as bar:
+            for _ in in_threads(read, range(count)):
+                bar.update()
+        points = normalised(small)
+        made, real = (normalised(np.array([_reduced(photo) for photo in some])) for some in (photos, self._real))
+        chosen, found, apart = closest_pairs(made, points, PAIRS)
+        closest = [
+            (photos[k], resized(self._training.scene(near), width, height).photo, float(distance))
+            for k, near, distance in zip(chosen, found, apart, strict=True)
+        ]
+        medians = (float(np.median(distances_to_nearest(some, points))) for some in (made, real))
+        return dict(zip(("nearest_real", "nearest_real_floor"), medians, strict=True)), closest
+
+
+def _reduced(photo: np.ndarray) -> np.ndarray:
+    """A photo small enough that small shifts do not count."""
+    height, width = photo.shape[:2]
+    size = min(width, SMALL), max(1, round(height * min(width, SMALL) / width))
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BOX))
+
+
+def _table_of_maps(made: np.ndarray, labels: Iterable[np.ndarray], palette: Palette) -> np.ndarray:
+    """Counts of pixels by scored class and what a generated label map has there, classes that do not count last."""
+    classes = len(palette.scored)
+    places = np.minimum(scored(palette), classes)
+    planes = ((places[each][..., None] == np.arange(classes + 1)).astype(np.float32) for each in made)
+    return confusions(planes, labels, classes, others=1)
+
+
+def _gap(made: Overlap, real: Overlap) -> float:
+    """By what share generated scenes fall short of real ones; lower is better, NaN where real ones have nothing."""
+    return 1 - made.mean_iou / real.mean_iou if real.mean_iou > 0 else float("nan")
+
+
+def _known(scores: dict[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in scores.items() if np.isfinite(value)}

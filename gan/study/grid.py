@@ -1,0 +1,280 @@
+"""A study: a grid of arms x regimes x seeds, each cell of it a few numbers, one file for each that is finished.
+
+What is studied (signs, scenes) is behind `Study`; this module knows nothing of networks or images. Results are told
+by `gan.study.results` and `gan.study.report`.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from gan.errors import UserError
+from gan.files import replacing
+from gan.invocation import code_version
+from gan.progress import progress
+from gan.study.workers import Workers
+
+CELLS = "cells"  # the subfolder of a study's folder that holds a file for each cell
+MARK = "study.json"  # says that a folder is a study's own
+
+Values = dict[str, float]
+Tick = Callable[[int], None]
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Cell:
+    """One experiment: an arm in a regime with a seed."""
+
+    seed: int
+    regime: str
+    arm: str
+
+    def __str__(self) -> str:
+        return f"{self.regime} / {self.arm} / seed {self.seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """What is compared with what.
+
+    Attributes:
+        title: of the report.
+        arms: what is done to the training data, in words, by name; in the order of tables.
+        generated: names of the arms that use generated images; the others are what they must beat.
+        regimes: in words, by name; in the order of tables and along the axis of charts.
+        axis: what the regimes differ in ("tracks kept").
+        seeds: repetitions of every arm in every regime.
+        measures: in words, by name; all of them shares from 0 to 1 of which more is better.
+        headline: the measure that the study is decided by.
+        subject: the headline in a sentence ("the recall of the rare classes").
+    """
+
+    title: str
+    arms: dict[str, str]
+    generated: tuple[str, ...]
+    regimes: dict[str, str]
+    axis: str
+    seeds: int
+    measures: dict[str, str]
+    headline: str
+    subject: str
+
+    def cells(self) -> list[Cell]:
+        """All experiments, every arm once before any is repeated."""
+        return [Cell(seed, regime, arm) for seed in range(self.seeds) for regime in self.regimes for arm in self.arms]
+
+
+class Study(Protocol):
+    """What is studied. A task (signs, scenes) brings one; it is built anew in every worker."""
+
+    design: Design
+    steps: int  # ticks that a cell makes while it runs
+    lifetime: int  # cells that a process may run before its memory has to be given back; 0: any number
+
+    def identity(self, cell: Cell) -> dict[str, Any]:
+        """All that decides the numbers of a cell, as JSON: data, steps, generator. Equal identity, equal numbers."""
+
+    def run_cell(self, cell: Cell, tick: Tick) -> Values:
+        """Make one experiment: a value of every measure. A pure function of the cell's identity."""
+
+    def describe(self, report: Any) -> None:
+        """Add to the report (`gan.report.Report`) what only this task knows: data, generators, pictures."""
+
+
+class Stopped(Exception):
+    """A training that the study had started was stopped, with this exit status."""
+
+    def __init__(self, status: int):
+        super().__init__(status)
+        self.status = status
+
+
+class Store:
+    """The finished cells of a folder. Cells of other identity lie beside them and are never taken for them.
+
+    Args:
+        folder: the study's folder.
+        study: gives the identities.
+    """
+
+    def __init__(self, folder: Path, study: Study):
+        self._folder, self._study, self._version = folder / CELLS, study, code_version()
+
+    def path(self, cell: Cell) -> Path:
+        """The file of a cell: its name ends with the digest of the cell's identity."""
+        place = self._folder / plain(cell.regime) / plain(cell.arm)
+        return place / f"seed-{cell.seed:02d}-{digest(self._study.identity(cell))}.json"
+
+    def read(self, cell: Cell) -> Values | None:
+        """The numbers of a cell; None where it is not finished, or its file is damaged."""
+        try:
+            found = json.loads(self.path(cell).read_text())
+            values = {name: float(found["values"][name]) for name in self._study.design.measures}
+            same = found["identity"] == _as_json(self._study.identity(cell))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return values if same and all(map(math.isfinite, values.values())) else None
+
+    def write(self, cell: Cell, values: Values, seconds: float) -> Values:
+        """Keep the numbers of a cell; the file is there whole or not at all.
+
+        Returns:
+            What `read` finds from now on.
+
+        Raises:
+            ValueError: a measure is missing, or no finite number.
+        """
+        path = self.path(cell)
+        kept_values = {name: float(values.get(name, math.nan)) for name in self._study.design.measures}
+        if not all(map(math.isfinite, kept_values.values())):
+            raise ValueError(f"{cell} answered {values}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = {
+            "cell": dataclasses.asdict(cell),
+            "values": kept_values,
+            "seconds": round(seconds, 1),
+            "code_version": self._version,
+            "identity": self._study.identity(cell),
+        }
+        with replacing(path) as file:
+            file.write(json.dumps(kept, indent=1).encode())
+        return kept_values
+
+    def notes(self) -> list[str]:
+        """How long the finished cells of the design took together, and which versions of the code made them."""
+        seconds, versions, count = 0.0, set(), 0
+        for cell in self.finished():
+            found = json.loads(self.path(cell).read_text())
+            seconds, count = seconds + float(found.get("seconds", 0)), count + 1
+            versions.add(str(found.get("code_version", "unknown")))
+        took = f"{seconds / 3600:.1f} hours" if seconds > 7200 else f"{seconds / 60:.1f} minutes"
+        return [
+            f"{count} experiments of {self._study.steps} steps took {took} of computing.",
+            f"Version of the code: {', '.join(sorted(versions))}.",
+        ]
+
+    def finished(self) -> dict[Cell, Values]:
+        """All cells of the design that are finished."""
+        found = {cell: self.read(cell) for cell in self._study.design.cells()}
+        return {cell: values for cell, values in found.items() if values is not None}
+
+
+def conduct(
+    study: Study,
+    build: Callable[[], Study],
+    store: Store,
+    workers: int = 1,
+    told: Callable[[Cell, Values], None] = lambda cell, values: None,
+) -> dict[Cell, Values]:
+    """Run all cells that are not finished; each is kept as soon as it is.
+
+    Args:
+        study: what is studied.
+        build: makes the same study in a worker; can be pickled.
+        store: where cells are kept.
+        workers: processes that work side by side; the cells of one are run in this process where they are few.
+        told: called with every cell, those that were finished before first.
+
+    Returns:
+        The numbers of all cells, in the order of the design.
+
+    Raises:
+        UserError: a worker ended without an answer.
+        KeyboardInterrupt: from the signal; no worker is left then, and finished cells are kept.
+    """
+    cells = study.design.cells()
+    done = store.finished()
+    missing = [cell for cell in cells if cell not in done]
+    for cell, values in done.items():
+        told(cell, values)
+    words = f"{len(cells)} experiments"
+    with progress(len(cells) * study.steps, words, "step", len(done) * study.steps) as bar:
+        bar.set_postfix_str(f"{len(done)} done")
+        here = workers == 1 and (not study.lifetime or len(missing) <= study.lifetime)
+        crew = workers, study.lifetime
+        runner = _each(study, missing, bar.update) if here else _side_by_side(build, missing, *crew, bar.update)
+        with contextlib.closing(runner):
+            for cell, values, seconds in runner:
+                done[cell] = store.write(cell, values, seconds)
+                bar.set_postfix_str(f"{len(done)} done")
+                told(cell, done[cell])
+    return {cell: done[cell] for cell in cells}
+
+
+def _each(study: Study, cells: list[Cell], tick: Tick) -> Iterator[tuple[Cell, Values, float]]:
+    for cell in cells:
+        began = time.perf_counter()
+        yield cell, study.run_cell(cell, tick), time.perf_counter() - began
+
+
+def _side_by_side(
+    build: Callable[[], Study], cells: list[Cell], workers: int, lifetime: int, tick: Tick
+) -> Iterator[tuple[Cell, Values, float]]:
+    with Workers(build, min(workers, len(cells)), workers, lifetime) as crew:
+        yield from crew.run(cells, tick)
+
+
+def require_own(folder: Path) -> None:
+    """Make sure that a folder is new, empty, or a study's, so that nothing of the user's is overwritten.
+
+    Raises:
+        UserError: it holds something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"output {folder} is a file; name a folder.")
+    if folder.exists() and not (folder / MARK).is_file() and any(folder.iterdir()):
+        raise UserError(f"output {folder} holds other files already; name a folder that is new, empty or a study's.")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / MARK).is_file():
+        with replacing(folder / MARK) as file:
+            file.write(b"{}")
+
+
+def kept_arrays(folder: Path, identity: Any, make: Callable[[], dict[str, np.ndarray]]) -> Path:
+    """The file of arrays that an identity decides: made now, unless it is there and whole.
+
+    Args:
+        folder: where such files lie.
+        identity: JSON; names the file.
+        make: makes the arrays, by name.
+    """
+    path = folder / f"{digest(identity)}.npz"
+    if not _whole(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = make()
+        with replacing(path) as file:
+            np.savez(file, **arrays)
+    return path
+
+
+def digest(identity: Any) -> str:
+    """Ten hexadecimal digits that name an identity."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def plain(name: str) -> str:
+    """A name as every file system and MLflow take it."""
+    return re.sub(r"[^\w.-]", "-", name)
+
+
+def _whole(path: Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for name in arrays.files:
+                _ = arrays[name]  # reads it all, and compares its checksum
+    except Exception:  # whatever a damaged zip ends in: it is made again
+        return False
+    return True
+
+
+def _as_json(identity: Any) -> Any:
+    return json.loads(json.dumps(identity))

@@ -1,0 +1,97 @@
+"""What a run of the archive keeps, lets go of, and registers."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from gan import archive, checkpoints
+from gan.archive import store
+from gan.errors import UserError
+from tests.made_up_archive import Config, logged, resolve, scored_run
+
+
+def test_an_exception_in_a_run_marks_it_failed(workplace):
+    with pytest.raises(ZeroDivisionError), archive.archived_run("dcgan", "fails", Config("17")) as run:
+        raise ZeroDivisionError
+    assert mlflow.get_run(run.id).info.status == "FAILED"
+
+
+def test_the_run_that_mlflow_opened_is_adopted_with_its_parameters(workplace, monkeypatch):
+    store.prepare()
+    client = mlflow.MlflowClient()
+    opened = client.create_run("0")
+    client.log_param(opened.info.run_id, "class_val", "'17'")  # as `mlflow run` quotes it
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
+    config = dataclasses.make_dataclass("Config", [("class_val", str), ("seed", int)])("17", 3)
+    with archive.archived_run("dcgan", "name", config) as run:
+        assert run.id == opened.info.run_id
+    done = mlflow.get_run(run.id)
+    assert done.data.params == {"class_val": "'17'", "seed": "3"}
+    assert done.data.tags["class_val"] == "17" and done.info.run_name == "name"
+    stored = Path(mlflow.artifacts.download_artifacts(f"runs:/{run.id}/config.json")).read_text()
+    assert json.loads(stored) == {"class_val": "17", "seed": 3}
+
+
+def test_a_run_of_its_own_leaves_the_one_that_mlflow_opened_to_the_next(workplace, monkeypatch):
+    store.prepare()
+    opened = mlflow.MlflowClient().create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    with archive.archived_run("classifier", "needed for it", Config("all"), own=True) as other:
+        assert other.id != opened
+    with archive.archived_run("dcgan", "what was started", Config("17")) as run:
+        assert run.id == opened
+
+
+@pytest.mark.parametrize(
+    ("name", "alias"), [("a@b", "good"), ("a/b", "good"), ("a", "latest"), ("a", "v1"), ("a", "")]
+)
+def test_names_that_a_reference_could_not_hold(name, alias):
+    from gan.commands.promote import PromoteConfig
+
+    with pytest.raises(UserError):
+        PromoteConfig(run_id="0" * 32, name=name, alias=alias)
+
+
+def test_a_model_that_was_being_logged_when_the_program_was_killed_is_not_registered(workplace):
+    run_id = scored_run("killed", {10: None})
+    mlflow.initialize_logged_model("generator", run_id, params={"iteration": "20"})
+    with archive.archived_run("dcgan", "killed at its first", Config("17")) as first:
+        mlflow.initialize_logged_model("generator", first.id, params={"iteration": "10"})
+    assert resolve(archive.register(run_id, "signs", "goodrun")).iteration == 10
+    with pytest.raises(UserError, match="has logged no generator"):
+        archive.register(first.id, "signs", "goodrun")
+
+
+def test_what_is_let_go_is_gone_with_its_models_but_for_what_the_user_has_registered(workplace):
+    run_id = scored_run("thin", {10: 3.0, 20: 2.0, 30: 1.0})
+    reference = archive.register(run_id, "signs", "goodrun")
+    gone = [model for model in logged(run_id) if model.params["iteration"] in ("10", "20")]
+    before = {path for path in Path("mlruns").rglob("*") if path.is_file()}
+    archive.Run(run_id).drop([])
+    assert before == {path for path in Path("mlruns").rglob("*") if path.is_file()}
+    archive.Run(run_id).drop([10, 20, 30])
+    assert archive.checkpoint_names(run_id) == [checkpoints.file_name(30)]
+    assert [model.params["iteration"] for model in logged(run_id)] == ["30"]
+    left = {path for path in Path("mlruns").rglob("*") if path.is_file()}
+    dropped = {path for path in before if any(model.model_id in str(path) for model in gone)}
+    dropped |= {path for path in before if path.name in map(checkpoints.file_name, (10, 20))}
+    assert len(dropped) > 4 and left == before - dropped
+    assert resolve(reference).iteration == 30
+    mlflow.keras.load_model(logged(run_id)[0].model_uri)
+
+
+def test_the_history_of_a_run(archive):
+    found = archive.history(archive.run_id, ["generator_loss", "no such metric"])
+    assert list(found) == ["generator_loss"]
+    steps, values = found["generator_loss"]
+    assert steps == [20, 25, 30, 40, 50, 60] and all(map(math.isfinite, values))
+
+
+def test_a_run_that_the_archive_does_not_have_has_no_history(archive, tmp_path, monkeypatch):
+    assert archive.history("0" * 32, ["generator_loss"]) == {}
+    monkeypatch.chdir(tmp_path)
+    assert archive.history(archive.run_id, ["generator_loss"]) == {}

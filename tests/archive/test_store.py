@@ -1,0 +1,146 @@
+"""Where the archive is, what it refuses, and where its files are read."""
+
+import errno
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.exceptions import MlflowException
+
+from gan import archive, checkpoints, invocation
+from gan.archive import store
+from gan.errors import UserError
+from tests.conftest import ROOT
+from tests.made_up_archive import Config, keep, resolve, stored
+from tests.mlflow_server import mlflow_server
+
+
+def test_of_a_store_on_this_machine_no_copy_is_made(archive):
+    assert resolve(archive.run_id).checkpoint.samefile(stored(archive.run_id, 60))
+
+
+def test_a_checkpoint_that_the_run_lets_go_of_can_still_be_read(workplace):
+    with archive.archived_run("dcgan", "still training", Config("17")) as run:
+        for iteration in (20, 30):
+            keep(run, iteration)
+        found = resolve(f"{run.id}/20")
+        run.drop([20])
+        keep(run, 40)
+        assert checkpoints.read_about(found.checkpoint).iteration == 20
+        assert checkpoints.read_about(resolve(run.id).checkpoint).iteration == 40
+
+
+def test_on_another_disk_the_file_of_the_store_is_read(archive, monkeypatch):
+    def refuse(*given):
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert resolve(archive.run_id).checkpoint == stored(archive.run_id, 60).resolve()
+
+
+def test_files_that_the_archive_does_not_give_are_told_in_a_sentence(archive, monkeypatch):
+    def refuse(*given, **options):
+        raise MlflowException("the server is gone")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", refuse)
+    with pytest.raises(UserError, match=r"checkpoint-00000060.npz of run .* can't be read: the server is gone"):
+        resolve(f"{archive.run_id}/60")
+    monkeypatch.setattr(mlflow.MlflowClient, "list_artifacts", refuse)
+    with pytest.raises(UserError, match=r"the files of run .* can't be listed: the server is gone"):
+        resolve(archive.run_id)
+    assert archive.newest_of("dcgan", {}) is None  # and no error: the next run may have what is looked for
+
+
+def test_an_archive_in_a_folder_with_spaces(workplace, monkeypatch):
+    folder = workplace / "my signs (1), ü"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    encoded = mlflow.get_tracking_uri()
+    assert "my%20signs" in encoded
+    try:
+        with pytest.raises(UserError, match=f"there is no archive {re.escape(str(folder / 'mlflow.db'))}"):
+            resolve("20")
+        with archive.archived_run("dcgan", "here", Config("17")) as run:
+            keep(run, 20)
+        assert resolve(run.id).iteration == 20
+        assert {path.name for path in folder.iterdir()} == {"mlflow.db", "mlflow.db.lock", "mlruns"}
+        assert [path.name for path in workplace.iterdir()] == [folder.name]
+    finally:
+        mlflow.set_tracking_uri(None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", encoded)  # as `mlflow run` gives it
+    assert "MLFLOW_TRACKING_URI" not in invocation.start("evaluate.py") and resolve(run.id).iteration == 20
+    assert "--backend-store-uri" not in archive.browse_hint(run.id)
+
+
+def test_an_archive_whose_files_a_server_keeps(workplace):
+    store.prepare()
+    engine = sqlite3.connect("mlflow.db")
+    with engine:
+        engine.execute("update experiments set artifact_location = 'mlflow-artifacts:/0'")
+    engine.close()
+    with (
+        pytest.raises(UserError, match="start the server, and set MLFLOW_TRACKING_URI to its address"),
+        archive.archived_run("dcgan", "here", Config("17")),
+    ):
+        pass
+
+
+@pytest.mark.slow
+def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
+    (workplace / "temporary").mkdir()
+    program = """
+        import pathlib, tempfile
+        from gan import checkpoints
+        from gan import archive
+        from tests.made_up_archive import Config, keep, resolve
+        with archive.archived_run("dcgan", "served", Config("17")) as run:
+            keep(run, 20)
+        found = resolve(run.id).checkpoint
+        assert pathlib.Path(tempfile.gettempdir()) in found.parents, found
+        assert checkpoints.whole(found)
+        print(run.id)
+    """
+    kept_in = "--backend-store-uri", "sqlite:///served.db", "--artifacts-destination", "served"
+    with mlflow_server(*kept_in, cwd=workplace) as address:
+        environment = os.environ | {"MLFLOW_TRACKING_URI": address, "TMPDIR": str(workplace / "temporary")}
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+            cwd=workplace,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()[-1]) == 32
+    assert not list((workplace / "temporary").rglob("*.npz"))
+
+
+def test_an_archive_that_cannot_be_created(workplace, monkeypatch):
+    Path("file").write_text("")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/file/mlflow.db")
+    with pytest.raises(UserError, match="can't be opened"), archive.archived_run("dcgan", "x", Config("17")):
+        pass
+
+
+def test_an_archive_that_is_no_database(workplace):
+    Path("mlflow.db").write_text("something else, and much of it " * 100)
+    with pytest.raises(UserError, match="can't be opened or created"):
+        resolve("0" * 32)
+
+
+def test_a_store_that_mlflow_no_longer_has(workplace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{workplace}/mlruns")
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI is"):
+        resolve("0" * 32)
+
+
+def test_looking_for_a_run_does_not_make_an_archive(workplace):
+    with pytest.raises(UserError, match="there is no archive"):
+        resolve("0" * 32)
+    assert list(workplace.iterdir()) == []

@@ -1,0 +1,187 @@
+import functools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan.dcgan import classifier
+from gan.dcgan.classifier import RATE, SMOOTHING, ClassifierTrainer
+from gan.dcgan.classifier_network import build_classifier
+from gan.training import devices
+from gan.training.loop import compile_block, run_blocks
+
+LEARNED = 120  # iterations that the toy problem takes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_and_the_same_bits_each_time():
+    devices.make_deterministic()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "build_classifier", functools.partial(build_classifier, width=4))
+        patch.setattr(classifier, "BATCH", 24)
+        patch.setattr(ClassifierTrainer, "batch_size", 24)
+        yield
+
+
+def toys(each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with a bright bar: lying in class 0, standing in class 1, both in class 2."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(3 * each) % 3
+    images = random.integers(60, 120, (3 * each, 32, 32, 3)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = random.integers(8, 20, 2)
+        if label != 1:
+            image[row : row + 5, 3:-3] += 100
+        if label != 0:
+            image[3:-3, column : column + 5] = random.integers(160, 220, (26, 5, 3))
+    return images, labels.astype(np.uint8)
+
+
+def build(iterations: int = 8, seed: int = 0, **more) -> ClassifierTrainer:
+    return ClassifierTrainer(*toys(10, seed=5), 3, iterations, seed, **more)
+
+
+def step(trainer: ClassifierTrainer, iteration: int = 0) -> dict[str, float]:
+    return dict(zip(trainer.metric_names, np.asarray(trainer.iterate(tf.constant(iteration))).tolist(), strict=True))
+
+
+def weights(trainer: ClassifierTrainer) -> list[np.ndarray]:
+    return [variable.numpy().copy() for variable in trainer.model.variables]
+
+
+@pytest.fixture(scope="module")
+def learned() -> tuple[ClassifierTrainer, list[dict[str, float]]]:
+    trainer = ClassifierTrainer(*toys(60, seed=1), 3, LEARNED, 0)
+    return trainer, [metrics for _, metrics in run_blocks(compile_block(trainer), trainer, 0, LEARNED, [])]
+
+
+def test_it_learns_what_is_easy(learned: tuple[ClassifierTrainer, list[dict[str, float]]]) -> None:
+    trainer, metrics = learned
+    images, labels = toys(60, seed=2)
+    _, logits = trainer.model(images / np.float32(127.5) - 1, training=False)
+    assert (np.asarray(logits).argmax(axis=1) == labels).mean() > 0.9
+    assert metrics[-1]["loss"] < 0.6 * metrics[0]["loss"] and metrics[-1]["accuracy"] > metrics[0]["accuracy"]
+    assert metrics[0]["images_per_second"] > 0
+
+
+def test_features_have_about_unit_variance_after_training(
+    learned: tuple[ClassifierTrainer, list[dict[str, float]]],
+) -> None:
+    trainer, _ = learned
+    images, _ = toys(60, seed=2)
+    given = images / np.float32(127.5) - 1
+    features = np.asarray(trainer.model(given, training=False)[0])
+    # Below 1 because dropout, which adds to it in training, is a large part of it in a network that is so narrow.
+    assert 0.15 < features.var(axis=0).mean() < 1.5 and np.abs(features.mean(axis=0)).mean() < 0.6
+    # With the statistics of the images as they are it is 1, however large the weights.
+    trainer.model.get_layer("dense").kernel.assign(trainer.model.get_layer("dense").kernel * 30)
+    trainer.model.get_layer("dropout").rate = 0.0
+    for layer in trainer.model.layers:
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0.5
+    for _ in range(20):
+        trainer.model(given, training=True)
+    features = np.asarray(trainer.model(given, training=False)[0])
+    assert features.var(axis=0).mean() == pytest.approx(1, abs=0.1)
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
+    states = []
+    for disturbance in (1, 2):
+        np.random.seed(disturbance)
+        tf.random.set_seed(disturbance)
+        trainer = build()
+        for iteration in range(3):
+            step(trainer, iteration)
+        states.append(weights(trainer))
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_draws_other_weights_and_other_images() -> None:
+    first, other = build(seed=0), build(seed=1)
+    pairs = list(zip(weights(first), weights(other), strict=True))
+    assert all((one != two).any() for one, two in pairs if one.ndim > 1)
+    for variable, value in zip(other.model.variables, weights(first), strict=True):
+        variable.assign(value)
+    assert step(first) != step(other)
+
+
+def test_what_is_drawn_is_that_of_the_iteration() -> None:
+    trainer = build()
+    start = weights(trainer)
+
+    def losses(iteration: int) -> dict[str, float]:
+        for variable, value in zip(trainer.model.variables, start, strict=True):
+            variable.assign(value)
+        return step(trainer, iteration)
+
+    first = losses(3)
+    assert losses(4) != first and losses(3) == first
+
+
+def test_an_update_moves_every_weight() -> None:
+    trainer = build()
+    before = weights(trainer)
+    step(trainer)
+    for variable, old, new in zip(trainer.model.variables, before, weights(trainer), strict=True):
+        assert (old != new).any() or variable.path.endswith("dense/bias"), variable.path
+
+
+def test_the_step_size_falls_to_0() -> None:
+    trainer = build(iterations=4)
+    sizes = []
+    for iteration in range(5):
+        sizes.append(float(trainer.optimizer.learning_rate))
+        before = [variable.numpy() for variable in trainer.model.trainable_variables]
+        step(trainer, iteration)
+    np.testing.assert_allclose(sizes, [RATE * (1 + math.cos(math.pi * k / 4)) / 2 for k in range(5)], atol=1e-8)
+    for old, new in zip(before, trainer.model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_loss_and_accuracy_are_those_worked_out_by_hand() -> None:
+    trainer = build()
+    layer = trainer.model.get_layer("logits")
+    layer.kernel.assign(layer.kernel * 0)
+    layer.bias.assign([20.0, 0, 0])
+    metrics = step(trainer)
+    zeros = metrics["accuracy"]  # the share of class 0, which is what it says of everything
+    assert 0 < zeros < 1 and zeros * 24 == pytest.approx(round(zeros * 24), abs=1e-5)
+    wrong = SMOOTHING * 2 / 3  # what is wanted of the other classes where class 0 is right
+    wanted = zeros * 20 * wrong + (1 - zeros) * 20 * (1 - SMOOTHING / 3)
+    assert metrics["loss"] == pytest.approx(wanted, rel=1e-4)
+    layer.kernel.assign(layer.kernel * 0)
+    layer.bias.assign([0.0, 0, 0])
+    assert step(trainer)["loss"] == pytest.approx(math.log(3), rel=1e-5)
+
+
+def test_classes_are_learned_evenly_and_in_changed_light(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, changed = [], []
+    augment = classifier.augment
+
+    def spy(images, key):
+        shown.append(np.asarray(images))
+        changed.append(np.asarray(augment(images, key)))
+        return changed[-1]
+
+    monkeypatch.setattr(classifier, "augment", spy)
+    labels = np.repeat([0, 1, 2], [1, 5, 200])
+    images = np.random.default_rng(0).integers(0, 256, (206, 32, 32, 3), np.uint8)
+    images[..., 0] = labels[:, None, None] * 100
+    trainer = ClassifierTrainer(images, labels, 3, 20, 0)
+    for iteration in range(20):
+        step(trainer, iteration)
+    red = np.concatenate([np.rint((batch[:, 0, 0, 0] + 1) * 127.5).astype(int) for batch in shown])
+    counts = np.bincount(red, minlength=201)[[0, 100, 200]]
+    assert counts.sum() == 480 and ((counts - 160) ** 2 / 160).sum() < 15  # chi-squared, 2 degrees of freedom
+    assert all(np.abs(new - old).mean() > 0.01 for new, old in zip(changed, shown, strict=True))
+
+
+def test_bfloat16_trains_and_keeps_float32_weights() -> None:
+    trainer = build(precision="bfloat16")
+    metrics = step(trainer)
+    assert np.isfinite(list(metrics.values())).all()
+    assert trainer.model.get_layer("conv_16_1").compute_dtype == "bfloat16"
+    assert {variable.dtype for variable in trainer.model.trainable_variables} == {"float32"}

@@ -1,0 +1,185 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+
+from gan.data.signs import CLASSES, NAMES, TRAINING_COUNTS, Signs
+from gan.drawn.pictograms import pictogram
+from gan.drawn.signs import MORE_AT_ONCE, class_counts, draw_more, draw_signs, track_lengths
+from gan.errors import UserError
+
+SEED = 5
+BOX = 20  # pixels of a sign that is cut out along its box
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[Signs, Signs]:
+    return draw_signs(1500, 500, SEED)
+
+
+def assert_same(one: Signs, other: Signs) -> None:
+    for field in dataclasses.fields(Signs):
+        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+
+
+def distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """float64 (len(some), len(others)): root of the mean squared difference of two images, in grey levels."""
+    some, others = (images.reshape(len(images), -1).astype(np.float64) for images in (some, others))
+    squares = (some**2).sum(1)[:, None] + (others**2).sum(1) - 2 * some @ others.T
+    return np.sqrt(np.maximum(squares, 0) / some.shape[1])
+
+
+def normalised(images: np.ndarray) -> np.ndarray:
+    """float64 (N, pixels): each image with mean 0 and standard deviation 1."""
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    return (flat - flat.mean(1, keepdims=True)) / flat.std(1, keepdims=True)
+
+
+def cut_out(signs: Signs) -> np.ndarray:
+    """uint8 (N, BOX, BOX, 3): what `coords` says is the sign."""
+    edges = (signs.coords + np.array([0, 0, 1, 1])) * 32 / np.tile(signs.sizes, 2)
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(image).resize((BOX, BOX), Image.Resampling.BILINEAR, tuple(box)))
+            for image, box in zip(signs.images, edges, strict=True)
+        ]
+    )
+
+
+def test_same_seed_draws_the_same_bytes():
+    first, again = draw_signs(80, 50, seed=3), draw_signs(80, 50, seed=3)
+    assert_same(first[0], again[0])
+    assert_same(first[1], again[1])
+
+
+def test_another_seed_draws_other_images():
+    one, other = draw_signs(80, 50, seed=3)[0], draw_signs(80, 50, seed=4)[0]
+    np.testing.assert_array_equal(one.labels, other.labels)
+    assert (one.images != other.images).any(axis=(1, 2, 3)).all()
+
+
+def test_more_signs_begin_like_fewer_and_show_other_ones(drawn):
+    few, many = draw_more(17, 20, SEED), draw_more(17, MORE_AT_ONCE + 20, SEED)
+    assert many.shape == (MORE_AT_ONCE + 20, 32, 32, 3) and many.dtype == np.uint8
+    np.testing.assert_array_equal(many[:20], few)
+    assert len(np.unique(many, axis=0)) == len(many)
+    assert draw_more(17, 0, SEED).shape == (0, 32, 32, 3)
+    assert (draw_more(17, 20, SEED + 1) != few).any() and (draw_more(18, 20, SEED) != few).any()
+    for part in drawn:  # frames of one sign are nearer to each other than two signs ever are
+        known = normalised(part.images[part.labels == 17])
+        apart = ((normalised(few)[:, None] - known) ** 2).mean(-1)
+        assert apart.min() > 0.02
+
+
+def test_some_classes_are_drawn_as_in_the_full_set(drawn):
+    chosen = [38, 17]
+    for full, part in zip(drawn, draw_signs(1500, 500, SEED, classes=chosen), strict=True):
+        assert_same(full.take(np.isin(full.labels, chosen)), part)
+
+
+def test_arrays_are_as_signs_describes_them(drawn):
+    for signs, examples in zip(drawn, (1500, 500), strict=True):
+        assert signs.images.shape == (examples, 32, 32, 3)
+        assert signs.labels.shape == signs.tracks.shape == (examples,)
+        assert signs.sizes.shape == (examples, 2)
+        assert signs.coords.shape == (examples, 4)
+        types = [getattr(signs, field.name).dtype for field in dataclasses.fields(Signs)]
+        assert types == [np.uint8, np.uint8, np.int32, np.uint8, np.uint8]
+        assert signs.sizes.min() >= 15
+        assert signs.sizes.max() <= 250
+
+
+def test_the_box_holds_the_sign_with_a_margin_around(drawn):
+    signs = drawn[0]
+    left, top, right, bottom = signs.coords.astype(int).T
+    width, height = signs.sizes.astype(int).T
+    share = np.maximum((right - left) / width, (bottom - top) / height)
+    assert share.min() > 0.55
+    assert share.max() < 0.85
+    assert (np.minimum(left, top) >= 1).all()
+    assert (right < width).all()
+    assert (bottom < height).all()
+
+
+def test_class_counts_are_gtsrbs():
+    assert np.abs(class_counts(sum(TRAINING_COUNTS)) - TRAINING_COUNTS).max() <= 2
+    for examples in (43, 44, 100, 4300):
+        counts = class_counts(examples)
+        assert counts.sum() == examples
+        assert counts.min() >= 1
+    np.testing.assert_allclose(class_counts(4300) / 4300, np.array(TRAINING_COUNTS) / 39209, atol=2 / 4300)
+
+
+def test_sets_have_these_class_counts(drawn):
+    np.testing.assert_array_equal(drawn[0].counts(), class_counts(1500))
+    np.testing.assert_array_equal(drawn[1].counts(), class_counts(500))
+
+
+@pytest.mark.parametrize(
+    "images, lengths", [(300, [30] * 10), (221, [28] * 5 + [27] * 3), (24, [4] * 3 + [3] * 4), (3, [1] * 3)]
+)
+def test_track_lengths(images, lengths):
+    np.testing.assert_array_equal(track_lengths(images), lengths)
+
+
+def test_tracks_are_numbered_over_all_classes_and_hold_one_class(drawn):
+    for signs in drawn:
+        np.testing.assert_array_equal(np.unique(signs.tracks), np.arange(signs.tracks.max() + 1))
+        pairs = np.unique(np.stack([signs.tracks, signs.labels]), axis=1)
+        assert pairs.shape[1] == signs.tracks.max() + 1
+
+
+def test_a_track_drives_up_to_one_sign():
+    signs = draw_signs(1500, 43, SEED, classes=[2])[0]
+    apart = distances(signs.images, signs.images)
+    same = signs.tracks[:, None] == signs.tracks
+    np.fill_diagonal(apart, np.inf)
+    # The next of kin of a frame is a frame of its own track, and frames of one track are no copies.
+    np.testing.assert_array_equal(signs.tracks[apart.argmin(1)], signs.tracks)
+    assert apart.min() > 0.5
+    off_diagonal = ~np.eye(len(signs), dtype=bool)
+    assert apart[same & off_diagonal].mean() < 0.6 * apart[~same].mean()
+    for track in np.unique(signs.tracks):
+        widths = signs.sizes[signs.tracks == track, 0].astype(int)
+        assert widths[-1] > 1.15 * widths[0]
+
+
+def test_training_and_test_set_show_different_signs(drawn):
+    train, test = drawn
+    for label in range(CLASSES):
+        ours, theirs = train.images[train.labels == label], test.images[test.labels == label]
+        # A scene drawn once more would be nearer, two dark streets are not.
+        assert distances(ours, theirs).min() > 8, NAMES[label]
+
+
+def test_a_machine_learns_to_tell_the_classes(drawn):
+    train, test = drawn
+    model = LogisticRegression(C=0.1, max_iter=300).fit(normalised(cut_out(train)), train.labels)
+    correct = model.predict(normalised(cut_out(test))) == test.labels
+    assert correct.mean() > 0.6  # guessing the largest class would be right for 6 %
+    # What it learned are the signs and not their surroundings: it knows the clean ones, which it never saw.
+    clean = []
+    for label in range(CLASSES):
+        sign = pictogram(label)
+        ground = Image.new("RGBA", sign.size, (90, 90, 90, 255))
+        ground.alpha_composite(sign)
+        box = sign.getchannel("A").getbbox()
+        clean.append(np.asarray(ground.convert("RGB").resize((BOX, BOX), Image.Resampling.BOX, box)))
+    known = model.predict(normalised(np.stack(clean))) == np.arange(CLASSES)
+    assert known.sum() >= 39, [name for name, right in zip(NAMES, known, strict=True) if not right]
+
+
+@pytest.mark.parametrize(
+    "train, test, seed, classes, said",
+    [
+        (42, 50, 0, None, "42 drawn examples"),
+        (50, 0, 0, None, "0 drawn examples"),
+        (50, 50, -1, None, "seed is -1"),
+        (50, 50, 0, [43], "0 to 42"),
+    ],
+)
+def test_impossible_wishes_are_refused(train, test, seed, classes, said):
+    with pytest.raises(UserError, match=said):
+        draw_signs(train, test, seed, classes)

@@ -1,0 +1,213 @@
+import dataclasses
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from gan.config import option, parse, require, run
+from gan.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Bake one loaf.
+
+    What follows the first paragraph is not for the command line.
+    """
+
+    loaves: int = option(1, "loaves in all")
+    salt: float = option(0.018, "of the flour, 100% = 1.0")
+    seeds: bool = option(False, "with seeds")
+    sliced: bool = option(True, "sliced")
+    flour: str = option("rye", "kind of flour")
+    topping: str = option("", "what to strew over it")
+
+    def __post_init__(self):
+        require(self.loaves >= 1, "loaves", "1 or more", self.loaves)
+
+
+def read(*words: str) -> Recipe:
+    return parse(Recipe, words, "bake.py")
+
+
+def refused(*words: str) -> str:
+    with pytest.raises(UserError) as error:
+        read(*words)
+    text = str(error.value)
+    assert "\n" not in text and text.endswith(".")
+    return text
+
+
+def test_nothing_given_is_all_defaults() -> None:
+    assert read() == Recipe()
+
+
+def test_every_type_is_read() -> None:
+    given = read("--loaves", "3", "--salt", "2e-2", "--seeds", "true", "--sliced", "false", "--flour", "Dinkel")
+    assert given == Recipe(loaves=3, salt=0.02, seeds=True, sliced=False, flour="Dinkel")
+    assert [type(value) for value in dataclasses.astuple(given)] == [int, float, bool, bool, str, str]
+
+
+def test_a_whole_number_is_a_float_where_a_float_is_wanted() -> None:
+    salt = read("--salt", "1").salt
+    assert salt == 1.0 and isinstance(salt, float)
+
+
+@pytest.mark.parametrize("word", ["true", "True", "TRUE", "yes", "1", " true "])
+def test_words_for_true(word: str) -> None:
+    assert read("--seeds", word).seeds is True
+
+
+@pytest.mark.parametrize("word", ["false", "False", "no", "0"])
+def test_words_for_false(word: str) -> None:
+    assert read("--sliced", word).sliced is False
+
+
+@pytest.mark.parametrize("word", ["", "none", "None", "null", "  "])
+def test_words_for_a_text_that_is_not_given(word: str) -> None:
+    assert read("--topping", word).topping == ""
+    assert read("--flour", word).flour == Recipe().flour
+    assert read("--loaves", word).loaves == Recipe().loaves
+    assert read("--seeds", word).seeds == Recipe().seeds
+
+
+def test_a_text_loses_the_space_around_it_only() -> None:
+    assert read("--topping", " poppy  seed ").topping == "poppy  seed"
+
+
+def test_an_equals_sign_and_negative_numbers() -> None:
+    assert read("--salt=-0.5", "--loaves=2") == Recipe(salt=-0.5, loaves=2)
+    assert read("--salt", "-0.5").salt == -0.5
+
+
+def test_arguments_come_from_the_command_line_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bake.py", "--loaves", "4"])
+    assert parse(Recipe).loaves == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--loaves", "three"), ("loaves", "a whole number", "'three'")),
+        (("--loaves", "1.5"), ("loaves", "a whole number", "'1.5'")),
+        (("--salt", "much"), ("salt", "a number", "'much'")),
+        (("--seeds", "perhaps"), ("seeds", "true or false", "'perhaps'")),
+        (("--seeds", "2"), ("seeds", "true or false", "'2'")),
+        (("--loaves", "0"), ("loaves", "1 or more", "not 0")),
+        (("--yeast", "1"), ("--yeast", "bake.py --help")),
+        (("--loa", "2"), ("--loa ",)),  # no abbreviations: another option could come to share the letters
+        (("--loaves",), ("--loaves", "bake.py --help")),
+        (("--flour", "--loaves", "2"), ("--flour",)),
+        (("loaves=2",), ("loaves=2",)),
+    ],
+    ids=lambda value: " ".join(value),
+)  # fmt: skip
+def test_a_mistake_is_told_in_a_sentence_that_names_the_option(
+    words: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    text = refused(*words)
+    assert all(part in text for part in named), text
+
+
+def test_help_lists_every_field_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read("--help")
+    assert not end.value.code
+    text = " ".join(capsys.readouterr().out.split())
+    for line in (
+        "--loaves INT loaves in all (default: 1)",
+        "--salt FLOAT of the flour, 100% = 1.0 (default: 0.018)",
+        "--seeds BOOL with seeds (default: false)",
+        "--sliced BOOL sliced (default: true)",
+        "--flour STR kind of flour (default: rye)",
+        "--topping STR what to strew over it (default: '')",
+    ):
+        assert line in text
+    assert "Bake one loaf." in text and "first paragraph" not in text and "bake.py" in text
+
+
+def test_require_speaks_only_when_it_does_not_fit() -> None:
+    require(True, "salt", "0 or more", 1)
+    with pytest.raises(UserError, match="^salt is 0 or more, not -1.$"):
+        require(False, "salt", "0 or more", -1)
+
+
+@pytest.fixture
+def ends(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable]:
+    """Runs a main to its exit; its status and what it left on stderr."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def end(main: Callable[[Recipe], int | None], *words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as end:
+            run(Recipe, main, words)
+        return end.value.code, capsys.readouterr().err
+
+    yield end
+    signal.signal(signal.SIGTERM, before)
+
+
+def failing(error: BaseException) -> Callable[[Recipe], int]:
+    def main(_: Recipe) -> int:
+        raise error
+
+    return main
+
+
+def test_run_hands_the_parameters_to_main_and_its_status_to_the_system(ends: Callable) -> None:
+    got = []
+    assert ends(got.append, "--loaves", "2") == (0, "")
+    assert got == [Recipe(loaves=2)]
+    assert ends(lambda config: 7) == (7, "")
+
+
+def test_a_wrong_parameter_is_one_line_and_main_never_runs(ends: Callable) -> None:
+    status, text = ends(failing(AssertionError("main ran")), "--loaves", "many")
+    assert status == 2
+    assert text == "error: loaves is a whole number, not 'many'.\n"
+
+
+def test_a_mistake_found_in_main_is_one_line(ends: Callable) -> None:
+    assert ends(failing(UserError("there is no oven; buy one."))) == (2, "error: there is no oven; buy one.\n")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_one_line_that_names_the_file(ends: Callable, number: int) -> None:
+    status, text = ends(failing(OSError(number, os.strerror(number), "bread.png")))
+    assert status == 2
+    assert text.startswith("error: no space left") and "bread.png" in text and text.count("\n") == 1
+    status, text = ends(failing(OSError(number, os.strerror(number))))
+    assert status == 2 and "None" not in text
+
+
+def test_what_the_archive_does_not_do_is_one_line(ends: Callable) -> None:
+    status, text = ends(failing(MlflowException("no answer from http://me:secret@host\nand pages more")))
+    assert (status, text) == (2, "error: the archive says: no answer from http://USER:PASSWORD@host\n")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "input/output error"), ZeroDivisionError("a bug")])
+def test_what_is_no_mistake_of_the_user_keeps_its_traceback(ends: Callable, error: Exception) -> None:
+    with pytest.raises(type(error)):
+        run(Recipe, failing(error), [])
+
+
+def test_ctrl_c_ends_with_130_and_a_line(ends: Callable) -> None:
+    status, text = ends(failing(KeyboardInterrupt()))
+    assert status == 130
+    assert "stopped" in text and text.count("\n") == 1
+
+
+def test_sigterm_ends_with_143_and_a_line(ends: Callable) -> None:
+    got_beyond = []
+
+    def main(_: Recipe) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+        got_beyond.append(True)
+
+    status, text = ends(main)
+    assert status == 143 and "stopped" in text and not got_beyond

@@ -14,10 +14,12 @@ _PACKAGES = {
     "mlflow": "mlflow",
     "numpy": "numpy",
     "PIL": "pillow",
+    "requests": "requests",
     "sklearn": "scikit-learn",
     "scipy": "scipy",
     "tensorflow": "tensorflow",
     "tqdm": "tqdm",
+    "urllib3": "urllib3",
 }
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.config import option, require, run
+from gan.config import Config, option, require, run, seed_option
 from gan.data.signs import parse_class
 from gan.errors import UserError
 
@@ -19,33 +19,30 @@ CURVES = ("generator_loss", "discriminator_loss", "class_loss_real", "class_loss
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluateConfig:
+class EvaluateConfig(Config):
     """Generate traffic signs or street scenes from the weights of a good run, and score them."""
 
     class_val: str = option("17", "GTSRB class id, 0-42, or `all`; not looked at for a run of street scenes")
     goodrun_ref: str = option(
         "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder, pretrained"
     )
-    count: int = option(100, "images to generate (of each class), or street scenes at most")
-    seed: int = option(0, "of the noise, 0 or more; the same reference and seed give the same bytes")
+    count: int = option(100, "images to generate (of each class), or street scenes at most", ge=1, le=1_000_000)
+    seed: int = seed_option("of the noise, 0 or more; the same reference and seed give the same bytes")
     scores: str = option(
         "full", "full: all scores, some minutes for `all`; pixels: those without a judge; none", SCORING
     )
-    judge_iterations: int = option(2_000, "training of the judge (classifier, segmenter), if the archive has none")
+    judge_iterations: int = option(
+        2_000, "training of the judge (classifier, segmenter), if the archive has none", ge=1, le=1_000_000
+    )
     inception: bool = option(False, "also the FID in features of ImageNet's Inception, whose weights are downloaded")
     data: str = option("", "where the real images are now, or other scenes; by default where the run had them")
     output: str = option("", "folder for the images; by default one under images/evaluate that tells what is in it")
 
     def __post_init__(self):
+        super().__post_init__()
         parse_class(self.class_val)
-        require(1 <= self.count <= 1_000_000, "count", "from 1 to 1000000", self.count)
-        require(self.scores in SCORING, "scores", "full, pixels or none", self.scores)
         with_inception = not self.inception or self.scores != "none"
         require(with_inception, "scores", "full or pixels with inception=true", self.scores)
-        require(
-            1 <= self.judge_iterations <= 1_000_000, "judge_iterations", "from 1 to 1000000", self.judge_iterations
-        )
-        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
 
 
 def main(config: EvaluateConfig) -> None:

@@ -4,57 +4,56 @@ import dataclasses
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.checkpoints import MOST_ITERATIONS
-from gan.config import option, require, run
+from gan.config import (
+    GOODRUN_HELP,
+    ITERATIONS_HELP,
+    MOST_ITERATIONS,
+    PRECISIONS,
+    Config,
+    option,
+    run,
+    seed_option,
+)
 from gan.data.signs import CLASSES, parse_class
 from gan.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Config):
     """Train a generator of traffic signs and keep it in the MLflow archive."""
 
     class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all` for one generator of all')
-    iterations: int = option(14_100, "updates of both networks in all, those of the good run included")
-    goodrun_ref: str = option(
-        "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
-    )
+    iterations: int = option(14_100, ITERATIONS_HELP, ge=1, le=MOST_ITERATIONS)
+    goodrun_ref: str = option("", GOODRUN_HELP)
     data: str = option(
         "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
     )
     use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
     drawn: int = option(
-        0, "drawn signs of each class that are learned as another look of it: of the shape of those that are rare"
-    )
+        0,
+        "drawn signs of each class that are learned as another domain of it: they lend their shapes to rare classes",
+        ge=0, le=10_000,
+    )  # fmt: skip
     use_held_out: bool = option(False, "learn the held-out tracks too; the scores compare with them no more then")
-    batch_size: int = option(32, "real images an iteration, and as many generated ones")
-    generator_lr: float = option(8e-4, "step size of Adam for the generator, at the start")
-    discriminator_lr: float = option(8e-4, "the same for the discriminator")
-    seed: int = option(0, "of the first weights and of every draw, 0 or more")
-    precision: str = option("float32", "float32, bfloat16, or auto: the faster one on this machine")
-    sample_interval: int = option(100, "iterations between two grids of samples")
-    checkpoint_interval: int = option(1_000, "iterations between two checkpoints")
-    keep_checkpoints: int = option(4, "checkpoints kept besides the latest and the best, spread over the run")
-    judge_iterations: int = option(2_000, "training of the classifier that gives scores; 0: without its scores")
+    batch_size: int = option(32, "real images an iteration, and as many generated ones", ge=2, le=4096)
+    generator_lr: float = option(8e-4, "step size of Adam for the generator, at the start", gt=0, lt=1)
+    discriminator_lr: float = option(8e-4, "the same for the discriminator", gt=0, lt=1)
+    seed: int = seed_option("of the first weights and of every draw, 0 or more")
+    precision: str = option("float32", "float32, bfloat16, or auto: the faster one on this machine", PRECISIONS)
+    sample_interval: int = option(100, "iterations between two grids of samples", ge=1, le=MOST_ITERATIONS)
+    checkpoint_interval: int = option(1_000, "iterations between two checkpoints", ge=1, le=MOST_ITERATIONS)
+    keep_checkpoints: int = option(
+        4, "checkpoints kept besides the latest and the best, spread over the run", ge=0, le=1000
+    )
+    judge_iterations: int = option(
+        2_000, "training of the classifier that gives scores; 0: without its scores", ge=0, le=1_000_000
+    )
 
     def __post_init__(self):
+        super().__post_init__()
         parse_class(self.class_val)
-        for name in ("iterations", "sample_interval", "checkpoint_interval"):
-            value = getattr(self, name)
-            require(1 <= value <= MOST_ITERATIONS, name, f"from 1 to {MOST_ITERATIONS}", value)
-        require(0 <= self.drawn <= 10_000, "drawn", "from 0 to 10000", self.drawn)
         if self.drawn and self.class_val != "all":
             raise UserError("drawn needs class_val=all: what a photo looks like is learned from all classes.")
-        require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
-        require(0 <= self.keep_checkpoints <= 1000, "keep_checkpoints", "from 0 to 1000", self.keep_checkpoints)
-        require(
-            0 <= self.judge_iterations <= 1_000_000, "judge_iterations", "from 0 to 1000000", self.judge_iterations
-        )
-        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
-        for name in ("generator_lr", "discriminator_lr"):
-            require(0 < getattr(self, name) < 1, name, "above 0 and below 1", getattr(self, name))
-        known = self.precision in ("float32", "bfloat16", "auto")
-        require(known, "precision", "float32, bfloat16 or auto", self.precision)
 
 
 def main(config: TrainConfig) -> int:

@@ -4,71 +4,60 @@ import dataclasses
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.checkpoints import MOST_ITERATIONS
-from gan.config import option, require, run
+from gan.config import (
+    GOODRUN_HELP,
+    ITERATIONS_HELP,
+    MOST_ITERATIONS,
+    PRECISIONS,
+    Config,
+    option,
+    run,
+    seed_option,
+)
 
 # Those of `gan.pix2pix.presets`, named here so that mistakes are answered at once.
 PRESETS = ("averaged", "paper", "spatial")
 DIRECTIONS = ("labels_to_photo", "photo_to_labels")
-AS_PRESET = -1.0  # of a number: what the preset says
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Config):
     """Train a generator of street scenes and keep it in the MLflow archive."""
 
     preset: str = option(
         "averaged",
         "design of networks and losses: paper (pix2pix as published), averaged (the same, generating with the mean "
         "of its latest weights), or spatial (led by the label map at every resolution)",
+        PRESETS,
     )
     data: str = option(
         "dataset", "folder of scenes that `prepare` wrote, or `drawn` (`drawn:500`) for scenes drawn here"
     )
-    iterations: int = option(20_000, "updates of both networks in all, those of the good run included")
-    goodrun_ref: str = option(
-        "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+    iterations: int = option(20_000, ITERATIONS_HELP, ge=1, le=MOST_ITERATIONS)
+    goodrun_ref: str = option("", GOODRUN_HELP)
+    width: int = option(256, "of the pictures in pixels, a multiple of 32", ge=64, le=1024, multiple_of=32)
+    height: int = option(
+        128, "the same; 256x128 has the shape of Cityscapes, 128x96 that of CamVid", ge=32, le=1024, multiple_of=32
     )
-    width: int = option(256, "of the pictures in pixels, a multiple of 32 from 64 to 1024")
-    height: int = option(128, "the same from 32 to 1024; 256x128 has the shape of Cityscapes, 128x96 that of CamVid")
-    direction: str = option("labels_to_photo", f"what is made of what: {' or '.join(DIRECTIONS)}")
-    batch_size: int = option(0, "pairs an iteration; 0: as the preset says")
-    generator_lr: float = option(AS_PRESET, "step size of Adam for the generator; -1: as the preset says")
-    discriminator_lr: float = option(AS_PRESET, "the same for the discriminator")
-    l1_weight: float = option(AS_PRESET, "of the distance to the real picture, 0 or more; -1: as the preset says")
-    seed: int = option(0, "of the first weights and of every draw, 0 or more")
-    precision: str = option("auto", "float32, bfloat16, or auto: the faster one on this machine")
-    sample_interval: int = option(500, "iterations between two grids of samples")
-    checkpoint_interval: int = option(2_000, "iterations between two checkpoints")
-    keep_checkpoints: int = option(2, "checkpoints kept besides the latest and the best, spread over the run")
-    segmenter_iterations: int = option(2_000, "training of the segmenter that gives scores; 0: without its scores")
-
-    def __post_init__(self):
-        require(self.preset in PRESETS, "preset", " or ".join(PRESETS), self.preset)
-        require(self.direction in DIRECTIONS, "direction", " or ".join(DIRECTIONS), self.direction)
-        for name, low in (("width", 64), ("height", 32)):
-            value = getattr(self, name)
-            require(low <= value <= 1024 and value % 32 == 0, name, f"a multiple of 32 from {low} to 1024", value)
-        for name in ("iterations", "sample_interval", "checkpoint_interval"):
-            value = getattr(self, name)
-            require(1 <= value <= MOST_ITERATIONS, name, f"from 1 to {MOST_ITERATIONS}", value)
-        require(0 <= self.batch_size <= 256, "batch_size", "from 1 to 256, or 0", self.batch_size)
-        for name in ("generator_lr", "discriminator_lr"):
-            value = getattr(self, name)
-            require(0 < value < 1 or value == AS_PRESET, name, "above 0 and below 1, or -1", value)
-        fits = 0 <= self.l1_weight <= 10_000 or self.l1_weight == AS_PRESET
-        require(fits, "l1_weight", "from 0 to 10000, or -1", self.l1_weight)
-        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
-        known = self.precision in ("float32", "bfloat16", "auto")
-        require(known, "precision", "float32, bfloat16 or auto", self.precision)
-        require(0 <= self.keep_checkpoints <= 1000, "keep_checkpoints", "from 0 to 1000", self.keep_checkpoints)
-        fits = 0 <= self.segmenter_iterations <= 1_000_000
-        require(fits, "segmenter_iterations", "from 0 to 1000000", self.segmenter_iterations)
-
-
-def is_open(config: TrainConfig, name: str) -> bool:
-    """Whether a parameter is left to the preset."""
-    return getattr(config, name) == (0 if name == "batch_size" else AS_PRESET)
+    direction: str = option("labels_to_photo", f"what is made of what: {' or '.join(DIRECTIONS)}", DIRECTIONS)
+    batch_size: int | None = option(None, "pairs an iteration; by default as the preset says", ge=1, le=256)
+    generator_lr: float | None = option(
+        None, "step size of Adam for the generator; by default as the preset says", gt=0, lt=1
+    )
+    discriminator_lr: float | None = option(None, "the same for the discriminator", gt=0, lt=1)
+    l1_weight: float | None = option(
+        None, "of the distance to the real picture; by default as the preset says", ge=0, le=10_000
+    )
+    seed: int = seed_option("of the first weights and of every draw, 0 or more")
+    precision: str = option("auto", "float32, bfloat16, or auto: the faster one on this machine", PRECISIONS)
+    sample_interval: int = option(500, "iterations between two grids of samples", ge=1, le=MOST_ITERATIONS)
+    checkpoint_interval: int = option(2_000, "iterations between two checkpoints", ge=1, le=MOST_ITERATIONS)
+    keep_checkpoints: int = option(
+        2, "checkpoints kept besides the latest and the best, spread over the run", ge=0, le=1000
+    )
+    segmenter_iterations: int = option(
+        2_000, "training of the segmenter that gives scores; 0: without its scores", ge=0, le=1_000_000
+    )
 
 
 def main(config: TrainConfig) -> int:
@@ -108,7 +97,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     )  # fmt: skip
     if goodrun:
         network = network.going_on_from(goodrun.about.network, config.goodrun_ref)
-    chosen = {name: value for name, value in network.preset.parameters().items() if is_open(config, name)}
+    chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
     config = dataclasses.replace(config, **chosen)
     size = config.width, config.height
     feed = Pairs(scenes.training, *size, config.batch_size, config.seed, network.edges)

@@ -9,11 +9,14 @@ import os
 import sys
 
 _PACKAGES = {
+    "jinja2": "jinja2",
     "keras": "keras",
     "matplotlib": "matplotlib",
     "mlflow": "mlflow",
     "numpy": "numpy",
+    "pandas": "pandas",
     "PIL": "pillow",
+    "pydantic": "pydantic",
     "requests": "requests",
     "sklearn": "scikit-learn",
     "scipy": "scipy",

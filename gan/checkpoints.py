@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gan.config import MOST_ITERATIONS
 from gan.errors import UserError
 from gan.files import replacing
 
@@ -21,7 +22,6 @@ NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
 FORMAT = 1
 WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is handed on may hold it alone
-MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
 REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
 

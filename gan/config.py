@@ -1,77 +1,173 @@
-"""Frozen dataclasses as command lines: one definition gives `--help`, the MLproject parameters and config.json."""
+"""Parameters of a program: one frozen dataclass gives the checks, `--help`, config.json and the MLproject file."""
 
 import argparse
 import ctypes
 import dataclasses
+import functools
 import os
+import re
 import signal
 import sys
+import typing
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import pydantic
 
 from gan.errors import UserError, is_no_space
-
-Config = TypeVar("Config")
 
 # Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
 # piece of work looks here before it begins.
 stops: list[int] = []
 
 ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
+MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
+LARGEST_SEED = 2**31 - 1
+PRECISIONS = ("float32", "bfloat16", "auto")
+ITERATIONS_HELP = "updates of both networks in all, those of the good run included"
+GOODRUN_HELP = "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
 
 
-def option(default: Any, text: str, words: Sequence[str] = ()) -> Any:
-    """A dataclass field with a default (bool, int, float or str) and the line that `--help` shows for it.
+def option(
+    default: Any, text: str, choices: Sequence[str] = (), pattern: str = "", wanted: str = "", **limits: float
+) -> Any:
+    """A field of a `Config`.
 
     Args:
-        default: the default.
-        text: the line.
-        words: values that mean themselves although they could mean "not given" (see `ABSENT`).
+        default: bool, int, float or str; None where it depends on other parameters and is resolved later.
+        text: the line that `--help` shows.
+        choices: the only values that are taken.
+        pattern: regular expression that a str has to match as a whole.
+        wanted: the words of a message for what `pattern` matches.
+        limits: `ge`, `gt`, `le`, `lt` and `multiple_of`, as pydantic has them.
     """
-    return dataclasses.field(default=default, metadata={"help": text, "words": words})
+    return dataclasses.field(
+        default=default,
+        metadata={"help": text, "choices": choices, "pattern": pattern, "wanted": wanted, "limits": limits},
+    )
+
+
+def seed_option(text: str) -> Any:
+    """The field of a seed."""
+    return option(0, text, ge=0, le=LARGEST_SEED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Parameters of a program, each an `option`; their values are checked when it is made.
+
+    Raises:
+        UserError: a value is of another type or outside its range.
+    """
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            checked(field, type(self), getattr(self, field.name))
+
+
+ConfigType = TypeVar("ConfigType", bound=Config)
+
+
+def checked(field: dataclasses.Field, config_class: type, value: Any) -> Any:
+    """The value of a field in the field's type, read from text where it is text.
+
+    Raises:
+        UserError: it has another type or lies outside the field's range.
+    """
+    try:
+        value = _adapter(config_class, field.name).validate_python(value)
+    except pydantic.ValidationError as error:
+        kind = error.errors()[0]["type"].partition("_")[0]
+        words = {"int": "a whole number", "bool": "true or false"}.get(kind) or _range_words(field) or "a number"
+        raise UserError(f"{field.name} is {words}, not {value!r}.") from None
+    if field.metadata["choices"] and value not in field.metadata["choices"]:
+        raise UserError(f"{field.name} is {any_of(field.metadata['choices'])}, not {value!r}.")
+    if field.metadata["pattern"] and not re.fullmatch(field.metadata["pattern"], value):
+        raise UserError(f"{field.name} is {field.metadata['wanted']}, not {value!r}.")
+    return value
+
+
+@functools.cache
+def _adapter(config_class: type, name: str) -> pydantic.TypeAdapter:
+    field = next(field for field in dataclasses.fields(config_class) if field.name == name)
+    hint = typing.get_type_hints(config_class)[name]
+    limits = field.metadata["limits"]
+    inner = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
+    if inner is float:
+        limits = {"allow_inf_nan": False, **limits}
+    kind: Any = Annotated[inner, pydantic.Field(**limits)] if limits else inner
+    return pydantic.TypeAdapter(kind | None if hint is not inner else kind)
+
+
+def _range_words(field: dataclasses.Field) -> str:
+    """The range of a number in words, "" where it has none."""
+    limits = field.metadata["limits"]
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    if low is None:
+        return ""
+    multiple = f"a multiple of {limits['multiple_of']} " if "multiple_of" in limits else ""
+    if "gt" in limits:
+        return f"{multiple}above {low} and below {high}"
+    return f"{multiple}from {low} to {'below ' if 'lt' in limits else ''}{high}"
+
+
+def any_of(words: Sequence[str]) -> str:
+    """Words as "a, b or c"."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def require(fits: bool, name: str, wanted: str, value: Any) -> None:
-    """Raise the UserError of a parameter outside its range unless `fits`."""
+    """Raise the UserError of a parameter outside its range unless `fits`: for what depends on other parameters."""
     if not fits:
         raise UserError(f"{name} is {wanted}, not {value!r}.")
 
 
-def parse(config_class: type[Config], argv: Sequence[str] | None = None, program: str | None = None) -> Config:
-    """Read a command line into a frozen dataclass made of `option` fields.
+def parse(
+    config_class: type[ConfigType], argv: Sequence[str] | None = None, program: str | None = None
+) -> ConfigType:
+    """Read a command line: each field is an option `--<field name> VALUE`.
 
     Args:
-        config_class: the dataclass; each field is an option `--<field name> VALUE`, of the type of its default.
+        config_class: the dataclass.
         argv: the arguments; `sys.argv[1:]` by default.
         program: the name that `--help` shows.
 
     Raises:
-        UserError: an option is unknown, lacks its value, or has a value of another type, or the config's own
-            `__post_init__` refuses a value.
+        UserError: an option is unknown, lacks its value, or has a value that the config refuses.
     """
-    parser = _Parser(
-        prog=program,
-        description=(config_class.__doc__ or "").split("\n\n")[0],
-        allow_abbrev=False,
-    )
-    fields = dataclasses.fields(config_class)  # type: ignore[arg-type]
+    parser = _Parser(prog=program, description=(config_class.__doc__ or "").split("\n\n")[0], allow_abbrev=False)
+    fields = dataclasses.fields(config_class)
     for field in fields:
         text = field.metadata["help"].replace("%", "%%")
-        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
-        shown = repr("") if shown == "" else shown
-        kind = type(field.default)
-        parser.add_argument(
-            f"--{field.name}",
-            default=field.default,
-            metavar=kind.__name__.upper(),
-            help=f"{text} (default: {shown})",
-        )
+        if field.default is not None:
+            text += f" (default: {as_text(field.default) or repr('')})"
+        parser.add_argument(f"--{field.name}", metavar=kind_of(config_class, field.name).__name__.upper(), help=text)
     given = vars(parser.parse_args(argv))
-    return config_class(**{field.name: _convert(field, given[field.name]) for field in fields})
+    return config_class(**{field.name: _value(field, config_class, given[field.name]) for field in fields})
+
+
+def kind_of(config_class: type, name: str) -> type:
+    """The type of a field: bool, int, float or str, also where it may be None."""
+    hint = typing.get_type_hints(config_class)[name]
+    return next((part for part in typing.get_args(hint) if part is not type(None)), hint)
+
+
+def as_text(value: Any) -> str:
+    """A value as a command line and MLflow have it: true and false in small letters."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(field: dataclasses.Field, config_class: type, text: str | None) -> Any:
+    if text is None:
+        return field.default
+    text = text.strip()
+    if text.lower() in ABSENT and text not in field.metadata["choices"]:
+        return field.default
+    return checked(field, config_class, text)
 
 
 def run(
-    config_class: type[Config], main: Callable[[Config], int | None], argv: Sequence[str] | None = None
+    config_class: type[ConfigType], main: Callable[[ConfigType], int | None], argv: Sequence[str] | None = None
 ) -> NoReturn:
     """Parse, run and exit: 0, the status that `main` returns, or 2 with one sentence for a user's mistake.
 
@@ -129,26 +225,3 @@ def _end_with_mlflow() -> None:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; `{self.prog} --help` lists the options.")
-
-
-def _convert(field: dataclasses.Field, value: Any) -> Any:
-    """The text of an option as the type of the field's default."""
-    kind = type(field.default)
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if text.lower() in ABSENT and text not in field.metadata["words"]:
-        return field.default
-    if kind is str:
-        return text
-    if kind is bool:
-        if text.lower() in ("true", "yes", "1"):
-            return True
-        if text.lower() in ("false", "no", "0"):
-            return False
-        raise UserError(f"{field.name} is true or false, not {value!r}.")
-    try:
-        return kind(text)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise UserError(f"{field.name} is {wanted}, not {value!r}.") from None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from mlflow.exceptions import MlflowException
 
-from gan.config import option, parse, require, run
+from gan.config import Config, any_of, option, parse, require, run
 from gan.errors import UserError
 
 
@@ -29,6 +29,48 @@ class Recipe:
 
     def __post_init__(self):
         require(self.loaves >= 1, "loaves", "1 or more", self.loaves)
+
+
+@dataclasses.dataclass(frozen=True)
+class Oven(Config):
+    """Heat the oven."""
+
+    degrees: int = option(230, "of the oven", ge=100, le=300, multiple_of=10)
+    share: float = option(0.5, "of the time with steam", ge=0, lt=1)
+    rate: float | None = option(None, "of heating; by default as the oven has it", gt=0, lt=9)
+    mode: str = option("none", "of the oven", ("none", "fan", "grill"))
+    shelf: str = option("a1", "where", pattern="[a-c][12]", wanted="a shelf from a1 to c2")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"degrees": 90}, "degrees is a multiple of 10 from 100 to 300, not 90."),
+        ({"degrees": 105}, "degrees is a multiple of 10 from 100 to 300, not 105."),
+        ({"share": 1.0}, "share is from 0 to below 1, not 1.0."),
+        ({"share": float("nan")}, "share is from 0 to below 1, not nan."),
+        ({"rate": 0.0}, "rate is above 0 and below 9, not 0.0."),
+        ({"mode": "light"}, "mode is none, fan or grill, not 'light'."),
+        ({"shelf": "d1"}, "shelf is a shelf from a1 to c2, not 'd1'."),
+    ],
+)
+def test_a_value_outside_its_range_is_refused_however_it_is_given(changed, sentence):
+    with pytest.raises(UserError) as error:
+        Oven(**changed)
+    assert str(error.value) == sentence
+    ((name, value),) = changed.items()
+    with pytest.raises(UserError, match=f"^{name} is "):
+        parse(Oven, [f"--{name}", str(value)], "oven.py")
+
+
+def test_what_depends_on_others_is_none_until_it_is_given() -> None:
+    assert parse(Oven, [], "oven.py").rate is None and parse(Oven, ["--rate", ""], "oven.py").rate is None
+    assert parse(Oven, ["--rate", "2"], "oven.py").rate == 2.0
+    assert parse(Oven, ["--mode", "none"], "oven.py").mode == "none"
+
+
+def test_words_in_a_row() -> None:
+    assert any_of(("a",)) == "a" and any_of(("a", "b")) == "a or b" and any_of(("a", "b", "c")) == "a, b or c"
 
 
 def read(*words: str) -> Recipe:

@@ -1,63 +1,39 @@
 """The contract of the MLproject file: parameters, command lines, --help and configs say the same."""
 
 import dataclasses
-import importlib
 import re
 import tomllib
 
 import pytest
 import yaml
 
+from gan.commands import mlproject
+from gan.config import parse
 from tests.conftest import ROOT
 
 PROJECT = yaml.safe_load((ROOT / "MLproject").read_text())
-CONFIGS = {
-    "main": ("gan.commands.tour", "TourConfig"),
-    "tour_scenes": ("gan.commands.tour_scenes", "TourConfig"),
-    "prepare": ("gan.commands.prepare", "PrepareConfig"),
-    "train_dcgan": ("train_dcgan", "TrainConfig"),
-    "train_pix2pix": ("train_pix2pix", "TrainConfig"),
-    "evaluate": ("evaluate", "EvaluateConfig"),
-    "augment_scenes": ("gan.commands.augment_scenes", "AugmentConfig"),
-    "balance": ("gan.commands.balance", "BalanceConfig"),
-    "study": ("gan.commands.study", "StudyConfig"),
-    "promote": ("gan.commands.promote", "PromoteConfig"),
-    "export": ("gan.commands.export", "ExportConfig"),
-}
 
 
-def config_of(entry_point):
-    module, name = CONFIGS[entry_point]
-    return getattr(importlib.import_module(module), name)
+def test_the_file_is_the_one_that_the_configurations_give():
+    assert (ROOT / "MLproject").read_text() == mlproject.text()
 
 
-def test_every_entry_point_is_known_here():
-    assert set(PROJECT["entry_points"]) == set(CONFIGS)
-
-
-@pytest.mark.parametrize("entry_point", CONFIGS)
-def test_parameters_and_defaults_are_those_of_the_config(entry_point):
-    declared = PROJECT["entry_points"][entry_point]["parameters"]
-    fields = {field.name: field.default for field in dataclasses.fields(config_of(entry_point))}
-    assert list(declared) == list(fields)
-    for name, default in fields.items():
-        text = declared[name]["default"]
-        assert type(default)(text) == default if not isinstance(default, bool) else text == str(default).lower(), name
-
-
-@pytest.mark.parametrize("entry_point", CONFIGS)
-def test_the_command_passes_every_parameter_under_its_own_name(entry_point):
+@pytest.mark.parametrize("entry_point", mlproject.ENTRY_POINTS)
+def test_parameters_are_declared_with_their_defaults_and_passed_under_their_names(entry_point):
     entry = PROJECT["entry_points"][entry_point]
-    passed = re.findall(r"--(\w+) \{(\w+)\}", entry["command"])
-    assert passed == [(name, name) for name in entry["parameters"]]
-    assert entry["command"].count("--") == len(passed)
-
-
-@pytest.mark.parametrize("entry_point", CONFIGS)
-def test_the_command_starts_the_module_of_the_config(entry_point):
-    command = PROJECT["entry_points"][entry_point]["command"].split()
-    module = CONFIGS[entry_point][0]
-    assert command[:3] == ["python", "-m", module] or command[:2] == ["python", f"{module}.py"]
+    fields = dataclasses.fields(mlproject.config_of(entry_point))
+    kinds = {"int": int, "float": float, "string": str}
+    declared = {
+        name: kinds[parameter["type"]](parameter["default"]) for name, parameter in entry["parameters"].items()
+    }
+    defaults = {field.name: field.default for field in fields if field.default is not None}
+    assert declared == {k: str(v).lower() if isinstance(v, bool) else v for k, v in defaults.items()}
+    assert re.findall(r"--(\w+) \{(\w+)\}", entry["command"]) == [(name, name) for name in declared]
+    module = mlproject.ENTRY_POINTS[entry_point][0]
+    assert entry["command"].split()[:3] in (
+        ["python", "-m", module],
+        ["python", f"{module}.py", f"--{next(iter(declared))}"],
+    )
 
 
 def test_conda_yaml_has_the_pins_of_pyproject_all_under_pip():
@@ -89,10 +65,8 @@ def test_the_package_check_asks_for_every_dependency():
 
 
 def test_help_shows_every_parameter_with_its_default(capsys):
-    from gan.config import parse
-
-    for entry_point in CONFIGS:
-        config = config_of(entry_point)
+    for entry_point in mlproject.ENTRY_POINTS:
+        config = mlproject.config_of(entry_point)
         with pytest.raises(SystemExit) as stopped:
             parse(config, ["--help"])
         assert stopped.value.code == 0

@@ -5,43 +5,38 @@ uv run python -m gan.commands.augment_scenes --goodrun_ref RUN --count 500
 
 import dataclasses
 import os
-import re
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.config import option, require, run
+from gan.config import Config, option, run, seed_option
 from gan.errors import UserError
 
 PIXEL_BYTES = 4  # of a generated pair on the disk, at most, for each of its pixels
 
 
 @dataclasses.dataclass(frozen=True)
-class AugmentConfig:
+class AugmentConfig(Config):
     """Generate labelled pairs of street scenes that show more of the rare classes."""
 
     goodrun_ref: str = option(
         "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
     )
     data: str = option("", "folder of prepared scenes, or drawn; by default the data of the run")
-    count: int = option(500, "pairs to keep")
+    count: int = option(500, "pairs to keep", ge=1, le=100_000)
     classes: str = option("", "classes to put in, names or ids with commas between; by default the rare ones")
-    seed: int = option(0, "of the label maps, 0 or more; the same run, data and seed give the same bytes")
+    seed: int = seed_option("of the label maps, 0 or more; the same run, data and seed give the same bytes")
     agreement: str = option(
-        "auto", "share of each class, 0-1, that the segmenter has to find; auto: by class, from real photos"
+        "auto",
+        "share of each class, 0-1, that the segmenter has to find; auto: by class, from real photos",
+        pattern=r"auto|0|1|1?\.0{1,6}|0?\.\d{1,6}",
+        wanted="auto or a number from 0 to 1",
     )
-    segmenter_iterations: int = option(2_000, "training of the segmenter, if the archive has none yet")
+    segmenter_iterations: int = option(
+        2_000, "training of the segmenter, if the archive has none yet", ge=1, le=1_000_000
+    )
     with_real: bool = option(False, "the real training pairs too, beside the generated ones")
     zipped: bool = option(False, "a zip of each part besides")
     output: str = option("", "folder to write to; by default one under images/augment_scenes, named after the run")
-
-    def __post_init__(self):
-        require(1 <= self.count <= 100_000, "count", "from 1 to 100000", self.count)
-        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
-        number = re.fullmatch(r"[01]|[01]?\.\d{1,6}", self.agreement)
-        fits = self.agreement == "auto" or (number is not None and float(self.agreement) <= 1)
-        require(fits, "agreement", "auto or a number from 0 to 1", self.agreement)
-        iterations = self.segmenter_iterations
-        require(1 <= iterations <= 1_000_000, "segmenter_iterations", "from 1 to 1000000", iterations)
 
 
 def main(config: AugmentConfig) -> None:

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.config import option, require, run
+from gan.config import Config, option, run, seed_option
 from gan.dcgan.balance import parse_classes, parse_target
 from gan.errors import UserError
 from gan.invocation import command, start
@@ -15,7 +15,7 @@ PICTURE_BYTES = 20_000_000  # of sheets and report on the disk
 
 
 @dataclasses.dataclass(frozen=True)
-class BalanceConfig:
+class BalanceConfig(Config):
     """Fill up the classes of a data set with generated images."""
 
     goodrun_ref: str = option(
@@ -30,20 +30,21 @@ class BalanceConfig:
         "traffic-signs-data", "data to fill up: folder with train.p, one such file, class folders 0-42, or `drawn`"
     )
     output: str = option("traffic-signs-balanced", "new folder for the balanced data; `data` understands it")
-    seed: int = option(0, "of the latents, 0 or more; the same seed gives the same bytes")
+    seed: int = seed_option("of the latents, 0 or more; the same seed gives the same bytes")
     quality: float = option(
-        0.5, "probability, 0 to below 1, that a classifier must give the class of an image; 0 keeps all, copies too"
-    )
+        0.5,
+        "probability, 0 to below 1, that a classifier must give the class of an image; 0 keeps all, copies too",
+        ge=0, lt=1,
+    )  # fmt: skip
     folders: bool = option(False, "also write all images as PNGs, in a folder for each class")
-    judge_iterations: int = option(2_000, "training of the classifier that sorts, if the archive has none yet")
+    judge_iterations: int = option(
+        2_000, "training of the classifier that sorts, if the archive has none yet", ge=1, le=1_000_000
+    )
 
     def __post_init__(self):
+        super().__post_init__()
         parse_target(self.target)
         parse_classes(self.classes)
-        require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
-        require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
-        most = 1_000_000
-        require(1 <= self.judge_iterations <= most, "judge_iterations", f"from 1 to {most}", self.judge_iterations)
 
 
 def main(config: BalanceConfig) -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.config import option, require, run
+from gan.config import Config, option, run
 from gan.data.signs import NAMES, parse_class
 from gan.errors import UserError
 
@@ -13,18 +13,22 @@ CARD = "MODEL_CARD.md"
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportConfig:
+class ExportConfig(Config):
     """Write the weights of a good run, small enough to hand on, and a model card."""
 
     class_val: str = option("all", "GTSRB class id, 0-42, or `all`: what the run was trained on")
-    goodrun_ref: str = option("", "run to export: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder")
+    goodrun_ref: str = option(
+        "",
+        "run to export: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder",
+        pattern=".+", wanted="the run to export",
+    )  # fmt: skip
     evaluation: str = option("", "folder of an evaluation of it, whose scores go into the model card")
     data_licence: str = option("unknown", "what the model card says of the data")
     output: str = option("exported", "folder to write to; `goodrun_ref` understands its path")
 
     def __post_init__(self):
+        super().__post_init__()
         parse_class(self.class_val)
-        require(self.goodrun_ref != "", "goodrun_ref", "the run to export", self.goodrun_ref)
 
 
 def main(config: ExportConfig) -> None:

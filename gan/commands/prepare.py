@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gan import pictures
 from gan.commands import prepare_scenes
-from gan.config import option, run
+from gan.config import Config, option, run
 from gan.data import gtsrb
 from gan.data.download import download
 from gan.data.sets import is_drawn, open_signs
@@ -32,7 +32,7 @@ ROOM = 350_000_000  # bytes: train.p and test.p of the full archives with a litt
 
 
 @dataclasses.dataclass(frozen=True)
-class PrepareConfig:
+class PrepareConfig(Config):
     """Turn the archives of a data set into what the training scripts read."""
 
     dataset: str = option(SIGNS, "signs (GTSRB), cityscapes, or pairs (any folder or zip of photos and label maps)")
@@ -48,8 +48,8 @@ class PrepareConfig:
     )
     palette: str = option("", "pairs: cityscapes, camvid, or path of a palette.json; found out if empty")
     coarse: bool = option(False, "cityscapes: add the extra scenes with coarse annotations to the training part")
-    width: int = option(0, "scenes: width in pixels that they are resized to; 0 keeps their sizes")
-    height: int = option(0, "scenes: height in pixels that they are resized to; 0 keeps their sizes")
+    width: int | None = option(None, "scenes: width in pixels that they are resized to; by default as they are")
+    height: int | None = option(None, "scenes: height in pixels that they are resized to; by default as they are")
     zipped: bool = option(False, "scenes: write a zip of each part, too")
 
 

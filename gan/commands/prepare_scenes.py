@@ -44,8 +44,8 @@ class Config(Protocol):
     mirror: str
     palette: str
     coarse: bool
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     zipped: bool
 
 
@@ -86,8 +86,8 @@ def check(config: Config) -> tuple[int, int] | None:
     if config.coarse and config.dataset != "cityscapes":
         raise UserError("coarse=true is for dataset=cityscapes; leave it out.")
     for name, value in (("width", config.width), ("height", config.height)):
-        require(value == 0 or 16 <= value <= LARGEST, name, f"0 or a whole number from 16 to {LARGEST}", value)
-    if (config.width == 0) != (config.height == 0):
+        require(value is None or 16 <= value <= LARGEST, name, f"from 16 to {LARGEST}", value)
+    if (config.width is None) != (config.height is None):
         raise UserError("width and height belong together: give both, or neither to keep the size that scenes have.")
     try:
         source, output = Path(config.source).resolve(), Path(config.output).resolve()

@@ -7,8 +7,7 @@ import signal
 from pathlib import Path
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.checkpoints import MOST_ITERATIONS
-from gan.config import option, require, run, stops
+from gan.config import MOST_ITERATIONS, Config, option, require, run, stops
 from gan.errors import UserError
 from gan.invocation import command
 from gan.study import scenes_arms, signs_arms
@@ -26,10 +25,10 @@ STATE_BYTES, GENERATOR_BYTES = 300_000_000, 400_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class StudyConfig:
+class StudyConfig(Config):
     """Train the same network on many kinds of training data, and compare what it recognises."""
 
-    task: str = option("signs", "signs: a classifier of traffic signs; scenes: a segmenter of streets")
+    task: str = option("signs", "signs: a classifier of traffic signs; scenes: a segmenter of streets", tuple(TASKS))
     data: str = option(
         "",
         "signs: folder with train.p and test.p, traffic-signs-data if empty; scenes: folder of scenes that `prepare` "
@@ -44,47 +43,47 @@ class StudyConfig:
         "generated-drawn, mixed (generated:IMAGES and drawn:IMAGES: so many of each class; mixed:SHARE); "
         "scenes: some of real, classical, generated-25, both-25 (any percentage of generated pairs); all if empty",
     )
-    seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something")
-    steps: int = option(0, "updates of the network, the same in every arm; 0: 1500 of signs, 2000 of scenes")
-    batch_size: int = option(128, "signs: images an update; of scenes it is always 8")
+    seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something", ge=1, le=100)
+    steps: int | None = option(
+        None,
+        "updates of the network, the same in every arm; by default 1500 of signs, 2000 of scenes",
+        ge=1,
+        le=1_000_000,
+    )
+    batch_size: int = option(128, "signs: images an update; of scenes it is always 8", ge=2, le=4096)
     goodrun_ref: str = option(
         "", "signs: run of all classes that generates in the regime `full`, trained here if empty; scenes: the run"
     )
-    gan_iterations: int = option(8_000, "signs: training of a generator, one for every regime that is given none")
+    gan_iterations: int = option(
+        8_000, "signs: training of a generator, one for every regime that is given none", ge=1, le=MOST_ITERATIONS
+    )
     gan_drawn: int = option(
-        0, "signs: drawn signs of each class that a trained generator learns besides (`drawn` of train_dcgan)"
-    )
-    gan_seeds: int = option(1, "signs: choices of tracks, and generators, in a regime; the seeds take turns")
+        0, "signs: drawn signs of each class that a trained generator learns besides (`drawn` of train_dcgan)",
+        ge=0, le=10_000,
+    )  # fmt: skip
+    gan_seeds: int = option(1, "signs: choices of tracks, and generators, in a regime; the seeds take turns", ge=1)
     quality: float = option(
-        0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all"
+        0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all",
+        ge=0, lt=1,
+    )  # fmt: skip
+    count: int = option(600, "scenes: generated pairs to choose from, made once", ge=1, le=10_000)
+    precision: str = option(
+        "float32", "of all that is trained: float32, or bfloat16 where that is faster", ("float32", "bfloat16")
     )
-    count: int = option(600, "scenes: generated pairs to choose from, made once")
-    precision: str = option("float32", "of all that is trained: float32, or bfloat16 where that is faster")
-    workers: int = option(1, "processes that share the cores")
+    workers: int = option(1, "processes that share the cores", ge=1, le=64)
     output: str = option("", "folder for results and finished experiments; images/study/<task> if empty")
 
     def __post_init__(self):
-        require(self.task in TASKS, "task", "signs or scenes", self.task)
+        super().__post_init__()
         for field in dataclasses.fields(self):
             owner = next((task for task, names in OWN.items() if field.name in names), self.task)
             if owner != self.task and getattr(self, field.name) != field.default:
                 raise UserError(f"{field.name} is an option of task={owner}; leave it out of task={self.task}.")
         ARMS[self.task].parse_arms(self.arms)
         regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
-        require(1 <= self.seeds <= 100, "seeds", "from 1 to 100", self.seeds)
-        require(0 <= self.steps <= 1_000_000, "steps", "from 1 to 1000000, or 0", self.steps)
-        require(2 <= self.batch_size <= 4096, "batch_size", "from 2 to 4096", self.batch_size)
-        most = MOST_ITERATIONS
-        require(1 <= self.gan_iterations <= most, "gan_iterations", f"from 1 to {most}", self.gan_iterations)
-        require(0 <= self.gan_drawn <= 10_000, "gan_drawn", "from 0 to 10000", self.gan_drawn)
         require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
         if self.task == "signs" and self.goodrun_ref and signs_arms.FULL not in regimes:
             raise UserError("goodrun_ref generates in the regime full only; leave it out, or add full to regimes.")
-        require(0 <= self.quality < 1, "quality", "from 0 to below 1", self.quality)
-        require(1 <= self.count <= 10_000, "count", "from 1 to 10000", self.count)
-        known = self.precision in ("float32", "bfloat16")
-        require(known, "precision", "float32 or bfloat16", self.precision)
-        require(1 <= self.workers <= 64, "workers", "from 1 to 64", self.workers)
 
 
 def main(config: StudyConfig) -> int:

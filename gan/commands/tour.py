@@ -3,24 +3,23 @@
 import dataclasses
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.config import option, run
+from gan.config import GOODRUN_HELP, ITERATIONS_HELP, MOST_ITERATIONS, Config, option, run
 from gan.data.signs import parse_class
 
 JUDGE = 300  # iterations of the classifier that gives scores: drawn signs are easy
 
 
 @dataclasses.dataclass(frozen=True)
-class TourConfig:
+class TourConfig(Config):
     """Train a generator of one class for a few minutes, then generate from it."""
 
     class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all`')
-    iterations: int = option(1_200, "updates of both networks in all, those of the good run included")
-    goodrun_ref: str = option(
-        "", "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
-    )
+    iterations: int = option(1_200, ITERATIONS_HELP, ge=1, le=MOST_ITERATIONS)
+    goodrun_ref: str = option("", GOODRUN_HELP)
     data: str = option("drawn", "`drawn` (`drawn:20000`) for signs drawn here, or a folder with train.p and test.p")
 
     def __post_init__(self):
+        super().__post_init__()
         parse_class(self.class_val)
 
 

@@ -3,24 +3,21 @@
 import dataclasses
 
 import gan  # noqa: F401  checks Python and the packages before anything else is imported
-from gan.config import option, require, run
+from gan.config import MOST_ITERATIONS, Config, option, run
 
 SEGMENTER = 400  # iterations of the segmenter that gives scores: drawn scenes are easy
 AGREEMENT = "0"  # all pairs are kept: the filter lets few photos pass of a generator that learned for some minutes
 
 
 @dataclasses.dataclass(frozen=True)
-class TourConfig:
+class TourConfig(Config):
     """Train a generator of street scenes for a few minutes, evaluate it, and make new labelled pairs with it."""
 
     data: str = option("drawn", "`drawn` (`drawn:500`) for scenes drawn here, or a folder that `prepare` wrote")
-    iterations: int = option(900, "updates of both networks")
-    width: int = option(96, "of the photos in pixels, a multiple of 32 from 64 to 1024")
-    height: int = option(64, "the same from 32 to 1024")
-    count: int = option(24, "labelled pairs to make")
-
-    def __post_init__(self):
-        require(1 <= self.count <= 100_000, "count", "from 1 to 100000", self.count)
+    iterations: int = option(900, "updates of both networks", ge=1, le=MOST_ITERATIONS)
+    width: int = option(96, "of the photos in pixels, a multiple of 32", ge=64, le=1024, multiple_of=32)
+    height: int = option(64, "the same", ge=32, le=1024, multiple_of=32)
+    count: int = option(24, "labelled pairs to make", ge=1, le=100_000)
 
 
 def main(config: TourConfig) -> int:

@@ -54,7 +54,7 @@ def newest(kind: str):
         ({"arms": "fake"}, "arms are some of real"),
         ({"regimes": "0"}, "regimes are full and numbers of tracks"),
         ({"seeds": 0}, "seeds is from 1 to 100"),
-        ({"steps": -1}, "steps is from 1 to 1000000, or 0"),
+        ({"steps": -1}, "steps is from 1 to 1000000"),
         ({"batch_size": 1}, "batch_size is from 2 to 4096"),
         ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
         ({"gan_drawn": -1}, "gan_drawn is from 0 to 10000"),

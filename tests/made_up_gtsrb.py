@@ -63,6 +63,24 @@ def truth_files() -> dict[str, bytes]:
     return {"GT-final_test.csv": "\r\n".join([*table, ""]).encode()}
 
 
+def extreme_zips(folder: Path, training: str = "GTSRB_Final_Training_Images.zip", root: str = TRAINING) -> Path:
+    """Archives with the extremes of the official ones: 43 classes, 210 images of class 0, 15x15 to 266x232 pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files, sizes = {}, {0: (15, 15), 1: (266, 232), 2: (232, 266)}
+    for label in range(43):
+        table = [HEADER]
+        for place in range(210 if label == 0 else 2):
+            name, size = f"{place // 30:05d}_{place % 30:05d}.ppm", sizes.get(place, (26, 25))
+            files[f"{root}/{label:05d}/{name}"] = ppm(*size, label)
+            table.append(line(name, *size, label))
+        files[f"{root}/{label:05d}/GT-{label:05d}.csv"] = "\r\n".join([*table, ""]).encode()
+    write_zip(folder / training, files)
+    write_zip(folder / gtsrb.TEST_ZIP, {f"{TEST}/{k:05d}.ppm": ppm(*size, k) for k, size in sizes.items()})
+    rows = [HEADER, *(line(f"{k:05d}.ppm", *size, k) for k, size in sizes.items())]
+    write_zip(folder / gtsrb.TRUTH_ZIP, {"GT-final_test.csv": "\r\n".join([*rows, ""]).encode()})
+    return folder
+
+
 def write_zip(path: Path, files: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

@@ -22,13 +22,14 @@ from gan.data.sets import is_drawn, open_signs
 from gan.data.signs import Signs
 from gan.data.summary import summary_text
 from gan.errors import UserError
-from gan.files import require_writable
+from gan.files import locked, require_writable
 from gan.invocation import start
 
 SIGNS, OUTPUT = "signs", "traffic-signs-data"
 SCENES_OUTPUT = "dataset"
 PICTURES = Path("images/data")
 ROOM = 350_000_000  # bytes: train.p and test.p of the full archives with a little to spare
+DOWNLOADS = 366_000_000  # bytes of the official archives, about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,10 +66,21 @@ def main(config: PrepareConfig) -> None:
     config = dataclasses.replace(config, output=config.output or OUTPUT)
     output = Path(config.output)
     check(config, output)
+    with locked(output):
+        prepare_signs(config, output)
+
+
+def prepare_signs(config: PrepareConfig, output: Path) -> None:
+    """Read GTSRB, write what is new of train.p and test.p, and show it."""
     found, origin = find(config, output)
     parts = {"train.p": found.train} | ({} if found.test is None else {"test.p": found.test})
 
     new = {name: signs for name, signs in parts.items() if not unchanged(output / name, signs)}
+    if (output / "valid.p").exists():
+        raise UserError(
+            f"{output / 'valid.p'} would be read as a part of the training images; move it away or choose another "
+            "--output."
+        )
     for name, signs in parts.items():
         if name in new:
             gtsrb.write_signs(output / name, signs)
@@ -78,10 +90,8 @@ def main(config: PrepareConfig) -> None:
 
     with archive.archived_run("prepare", f"prepare {output}", config) as opened:
         opened.data(str(output), found.train.digest())
-        for path in show(found.train, found.test, origin):
+        for path in show(found, origin):
             opened.file(path)
-    for note in found.notes:
-        print(note)
     if found.test is None and (output / "test.p").exists():
         print(f"{output / 'test.p'} is of an earlier source and stays as it is.")
     data = "" if config.output == OUTPUT else f" --data {shlex.quote(config.output)}"
@@ -127,8 +137,8 @@ def check(config: PrepareConfig, output: Path) -> None:
         ) from None
     if config.source and not is_drawn(config.source) and not exists(Path(config.source)):
         raise UserError(f"source {config.source} does not exist or may not be looked at; check the path.")
-    missing = [size for name, size in gtsrb.ARCHIVES.items() if not (output / "archives" / name).exists()]
-    require_writable(output, ROOM + sum(missing) * config.download)
+    arrived = sum(path.stat().st_size for path in (output / "archives").glob("GTSRB_*"))
+    require_writable(output, ROOM + max(0, DOWNLOADS - arrived) * config.download)
     if config.download:
         require_writable(output / "archives")
     require_writable(PICTURES)
@@ -144,10 +154,8 @@ def exists(path: Path) -> bool:
 
 def fetch(mirror: str, folder: Path) -> Path:
     """Download the official archives, or what is missing of them. Returns the folder."""
-    for name, size in gtsrb.ARCHIVES.items():
-        # A mirror may hold fewer images: the server says how long its archives are.
-        address = urllib.parse.urljoin(f"{mirror.rstrip('/')}/" if mirror else gtsrb.HOST, name)
-        download(address, folder / name, None if mirror else size)
+    for name in gtsrb.ARCHIVES:
+        download(urllib.parse.urljoin(f"{mirror.rstrip('/')}/" if mirror else gtsrb.HOST, name), folder / name)
     return folder
 
 
@@ -164,9 +172,10 @@ def unchanged(path: Path, signs: Signs) -> bool:
     return True
 
 
-def show(train: Signs, test: Signs | None, name: str) -> list[Path]:
+def show(found: gtsrb.Found, name: str) -> list[Path]:
     """Print the summary, and write it with a histogram and samples of the classes into `PICTURES`; the files."""
-    text = summary_text(train, test, name)
+    train, test = found.train, found.test
+    text = summary_text(train, test, name, found.notes)
     print(text)
     paths = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
     paths[0].write_text(text)

@@ -15,13 +15,13 @@ from gan import pictures
 from gan.config import require, stops
 from gan.data import palettes
 from gan.data.cityscapes import HOW, find_cityscapes
-from gan.data.images import image_kind
 from gan.data.pair_files import FilePair, Halves
 from gan.data.pairs import Found, find_pairs
 from gan.data.scene import SceneSet
 from gan.data.scene_folders import PARTS, open_folder
 from gan.data.scene_summary import scenes_text
 from gan.data.scene_writing import Written, bytes_done, write_folder
+from gan.data.untrusted import image_kind
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import start

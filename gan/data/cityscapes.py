@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan.data.archives import Source, open_source
 from gan.data.pair_files import File, FilePair
 from gan.data.scene_folders import TEST, TRAINING, VALIDATION
+from gan.data.untrusted import Source, open_source
 from gan.errors import UserError
 
 PHOTOS_ZIP, FINE_ZIP = "leftImg8bit_trainvaltest.zip", "gtFine_trainvaltest.zip"

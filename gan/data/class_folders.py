@@ -13,10 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from gan.data.archives import Source, open_source
 from gan.data.gtsrb import resized
-from gan.data.images import FORMATS, read_image
 from gan.data.signs import CLASSES, SIZE, Signs
+from gan.data.untrusted import FORMATS, Source, open_source, read_image
 from gan.errors import UserError
 from gan.progress import progress
 

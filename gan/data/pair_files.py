@@ -5,13 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gan.data.archives import Source
 from gan.data.colours import halves, ids_of_colours
-from gan.data.images import check_png, image_kind, read_ids, read_image
 from gan.data.palettes import Palette
 from gan.data.scene import Scene, resized
 from gan.data.scene_folders import check_ids, check_sizes
 from gan.data.scene_writing import PHOTO_PACKING, Made, Size, encoded, packed, to_png
+from gan.data.untrusted import Source, check_png, image_kind, read_ids, read_image
 from gan.errors import UserError
 
 

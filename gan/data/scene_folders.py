@@ -22,11 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from gan.data.archives import Source, open_source
-from gan.data.images import read_ids, read_image
 from gan.data.palettes import Palette, from_json
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, Scenes, SceneSet
+from gan.data.untrusted import Source, open_source, read_ids, read_image
 from gan.errors import UserError
 from gan.files import is_folder
 from gan.progress import progress

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from gan.data.archives import open_source
 from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, resized
@@ -33,6 +32,7 @@ from gan.data.scene_folders import (
     check_sizes,
     read_prepared,
 )
+from gan.data.untrusted import open_source
 from gan.errors import UserError
 from gan.files import replacing
 from gan.progress import progress

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,8 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
     """Read or draw a data set.
 
     Args:
-        data: "drawn", "drawn:<training images>", a folder with train.p and test.p as `prepare` writes them, or one of
-            class folders named 0 to 42.
+        data: "drawn", "drawn:<training images>", a folder with train.p and test.p as `prepare` writes them (and
+            valid.p, which becomes a part of the training part), or one of class folders named 0 to 42.
         class_id: only this class, and the one that it is the mirror image of, are needed; None for all.
 
     Raises:
@@ -61,8 +62,12 @@ def open_signs(data: str, class_id: int | None = None) -> SignSet:
             f"`uv run python -m gan.commands.prepare --source FOLDER --output {shlex.quote(data)}` "
             "(or `--download true`), or train on drawn signs with data=drawn."
         )
-    test = folder / "test.p"
-    return SignSet(data, read_signs(folder / "train.p"), read_signs(test) if test.is_file() else None)
+    notes: list[str] = []
+    parts = [folder / f"{name}.p" for name in ("train", "valid", "test")]
+    train, valid, test = (read_signs(part, notes) if part.is_file() else None for part in parts)
+    for note in notes:
+        print(note, file=sys.stderr)
+    return SignSet(data, train if valid is None else join(train, valid), test)
 
 
 def is_drawn(data: str) -> bool:

@@ -77,8 +77,9 @@ class Signs:
         images: uint8 (N, 32, 32, 3), RGB, 0-255.
         labels: uint8 (N,), class ids 0-42.
         tracks: int32 (N,), number of the physical sign, unique over all classes; -1 where it is not known.
-        sizes: uint8 (N, 2), original width and height in pixels.
-        coords: uint8 (N, 4), box of the sign in the original image: left, top, right, bottom in pixels.
+        sizes: uint8 or uint16 (N, 2), original width and height in pixels; zeros where they are not known.
+        coords: uint8 or uint16 (N, 4), box of the sign in the original image: left, top, right, bottom in pixels;
+            zeros where it is not known.
     """
 
     images: np.ndarray
@@ -143,13 +144,15 @@ def mirrored(signs: Signs) -> Signs:
     """The mirror images of all signs whose mirror image is a sign again, with the label of that sign."""
     table = np.array([MIRROR.get(k, -1) for k in range(CLASSES)])
     kept = signs.take(table[signs.labels] >= 0)
-    left, top, right, bottom = kept.coords.T
-    width = kept.sizes[:, 0]
+    left, top, right, bottom = kept.coords.T.astype(np.int32)
+    width = kept.sizes[:, 0].astype(np.int32)
+    boxes = np.stack([width - 1 - right, top, width - 1 - left, bottom], axis=1)
+    known = (width > right) & kept.coords.any(axis=1)
     return dataclasses.replace(
         kept,
         images=kept.images[:, :, ::-1],
         labels=table[kept.labels].astype(np.uint8),
-        coords=np.stack([width - 1 - right, top, width - 1 - left, bottom], axis=1).astype(np.uint8),
+        coords=np.where(known[:, None], boxes, 0).astype(kept.coords.dtype),
     )
 
 

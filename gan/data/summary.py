@@ -1,5 +1,7 @@
 """What a data set of signs holds, as text."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gan.data.signs import CLASSES, NAMES, Signs
@@ -7,16 +9,17 @@ from gan.data.signs import CLASSES, NAMES, Signs
 BAR = 32  # characters of the longest bar
 
 
-def summary_text(train: Signs, test: Signs | None, name: str) -> str:
+def summary_text(train: Signs, test: Signs | None, name: str, notes: Sequence[str] = ()) -> str:
     """Numbers of images, their shape, and a table of the classes, for the console.
 
     Args:
         train: training images.
         test: test images, or None.
         name: what the data set is called.
+        notes: sentences about it, one a line, at the end.
 
     Returns:
-        lines of plain ASCII, about 100 characters each at most; the bars show the training images.
+        lines of plain ASCII, about 100 characters each at most but for the notes; the bars show the training images.
     """
     counts = train.counts()
     test_counts = np.zeros(CLASSES, np.int64) if test is None else test.counts()
@@ -38,4 +41,4 @@ def summary_text(train: Signs, test: Signs | None, name: str) -> str:
         bar = "#" * -(-int(counts[k]) * BAR // max(1, int(counts.max())))
         row = f"{k:>5}  {label:<{width}}  {counts[k]:>6}  {test_counts[k]:>6}  {tracks[k] or '-':>6}  {bar}"
         lines.append(row.rstrip())
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"

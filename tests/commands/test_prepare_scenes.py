@@ -168,13 +168,11 @@ def test_hostile_sources(folder: Path, capsys: pytest.CaptureFixture) -> None:
     good = pair_files(NAMES)
     photo = f"photos/{NAMES[5]}.png"
     write_zip(folder / "up.zip", good | {"../../evil.png": b"evil"})
-    write_zip(folder / "bomb.zip", good | {"zeros.png": bytes(2**24)})
     write_zip(folder / "huge.zip", good | {photo: header_of_png(60_000, 60_000)})
     write_zip(folder / "short.zip", good | {photo: good[photo][:-20]})
     (folder / "cut.zip").write_bytes((folder / "pairs.zip").read_bytes()[:-500])
     for number, (source, message) in enumerate((
         ("up.zip", "leads out of it"),
-        ("bomb.zip", "unpacks to far more"),
         ("huge.zip", "has more than 67,108,864 pixels"),
         ("short.zip", "is cut short or damaged"),
         ("cut.zip", "no zip archive or is damaged"),

@@ -8,8 +8,9 @@ import pytest
 from gan.data import sets
 from gan.data.gtsrb import write_signs
 from gan.data.sets import DRAWN, SignSet, open_signs, select
-from gan.data.signs import CLASSES, SIZE, Signs
+from gan.data.signs import CLASSES, SIZE, Signs, join
 from gan.data.split import cut, held_out
+from gan.data.writing import write_pickle
 from gan.errors import UserError
 
 
@@ -75,6 +76,18 @@ def test_a_folder_is_read_with_its_test_part(tmp_path: Path) -> None:
     both = open_signs(str(tmp_path), class_id=17)
     assert_same(both.train, TRAIN)
     assert_same(both.test, TEST)
+
+
+def test_the_validation_part_of_the_well_known_pickles_is_joined(tmp_path: Path) -> None:
+    write_signs(tmp_path / "train.p", TRAIN)
+    write_signs(tmp_path / "valid.p", TEST)
+    assert_same(open_signs(str(tmp_path)).train, join(TRAIN, TEST))
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_pickle(tmp_path / "train.p", {"features": TRAIN.images, "labels": TRAIN.labels, "tracks": TRAIN.labels[:5]})
+    assert (open_signs(str(tmp_path)).train.tracks == -1).all()
+    assert capsys.readouterr().err.startswith(f"The tracks in {tmp_path / 'train.p'} are left out")
 
 
 @pytest.fixture

@@ -58,20 +58,31 @@ def test_mirrored_twice_is_what_it_was() -> None:
         assert getattr(again, field.name).dtype == getattr(signs, field.name).dtype
 
 
-@pytest.mark.parametrize("width", [40, 255])
+@pytest.mark.parametrize("width", [40, 255, 266])
 def test_the_box_goes_with_the_pixels(width: int) -> None:
     left, top, right, bottom = 3, 5, 11, 30
     original = np.zeros((40, width), bool)
     original[top : bottom + 1, left : right + 1] = True
     signs = Signs(
         np.zeros((1, SIZE, SIZE, 3), np.uint8), np.array([19], np.uint8), np.array([0], np.int32),
-        np.array([[width, 40]], np.uint8), np.array([[left, top, right, bottom]], np.uint8),
+        np.array([[width, 40]], np.uint16), np.array([[left, top, right, bottom]], np.uint16),
     )  # fmt: skip
     flipped = np.argwhere(np.fliplr(original))
     found = mirrored(signs).coords
-    assert found.dtype == np.uint8
+    assert found.dtype == np.uint16
     (rows, columns) = flipped.T
     assert found.tolist() == [[columns.min(), rows.min(), columns.max(), rows.max()]]
+
+
+def test_a_box_that_is_not_known_is_not_known_in_the_mirror() -> None:
+    signs = some_signs([19, 20])
+    unknown = dataclasses.replace(signs, sizes=signs.sizes * 0, coords=signs.coords * 0)
+    for one in (
+        unknown,
+        dataclasses.replace(unknown, sizes=signs.sizes),
+        dataclasses.replace(unknown, coords=signs.coords),
+    ):
+        assert not mirrored(one).coords.any()
 
 
 def test_mirroring_leaves_the_given_signs_alone() -> None:

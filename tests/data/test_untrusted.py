@@ -1,0 +1,262 @@
+"""Zips, folders and images of strangers: read alike where they are good, refused in one sentence where not."""
+
+import io
+import os
+import struct
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan.data.untrusted import Source, check_png, image_kind, open_source, read_ids, read_image
+from gan.errors import UserError
+from tests.made_up_gtsrb import encoded, write_tree, write_zip
+from tests.made_up_scenes import header_of_png, png16
+
+FILES = {"a/one.txt": b"1", "a/b/two.txt": b"22" * 1000, "three": b""}
+IDS = np.array([[0, 1, 2], [3, 2, 1]], np.uint8)
+
+
+def one_sentence(error: pytest.ExceptionInfo) -> str:
+    """A message that is one line and says where the thing is and, after it, what to do."""
+    text = str(error.value)
+    assert "\n" not in text and text.endswith(".") and ";" in text
+    return text
+
+
+def refused(message: str, path: Path, read: str = "") -> None:
+    with pytest.raises(UserError, match=message) as error, open_source(path) as source:
+        source.read(read) if read else source.names()
+    assert str(path) in one_sentence(error)
+
+
+@pytest.fixture(params=["zip", "folder"])
+def source_path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return write_zip(tmp_path / "some.zip", FILES) if request.param == "zip" else write_tree(tmp_path / "x", FILES)
+
+
+def test_zip_and_folder_are_read_alike(source_path: Path, tmp_path: Path) -> None:
+    with open_source(source_path) as source:
+        assert source.names() == tuple(sorted(FILES))
+        assert {name: source.read(name) for name in source.names()} == FILES
+        with open_source(write_tree(tmp_path / "other", FILES)) as other:
+            assert [source.stamp(name) for name in FILES] == [other.stamp(name) for name in FILES]
+        assert source.stamp("three") != source.stamp("a/one.txt")
+        assert len(source.read("a/b/two.txt", 2000)) == 2000
+        with pytest.raises(UserError, match="two.txt.*longer than 1,999 bytes") as error:
+            source.read("a/b/two.txt", 1999)
+        one_sentence(error)
+        for read in (source.read, source.stamp):
+            with pytest.raises(UserError, match="nowhere.txt' in .*is missing"):
+                read("nowhere.txt")
+    with pytest.raises(UserError, match="more than 2 files") as error:
+        open_source(source_path, max_files=2).names()
+    one_sentence(error)
+
+
+@pytest.mark.parametrize("name", ["../up.txt", "a/../../up.txt", "/etc/passwd", "C:/windows.txt", "..\\up.txt"])
+def test_a_name_that_leads_out(tmp_path: Path, name: str) -> None:
+    refused("leads out of it", write_zip(tmp_path / "evil.zip", {"good.txt": b"", name: b"evil"}))
+    refused("leads out of it", write_tree(tmp_path / "some", FILES), name)
+
+
+def test_links_and_pipes(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret")
+    folder = write_tree(tmp_path / "some", FILES)
+    for name, target in {
+        "out.txt": tmp_path / "secret.txt",
+        "up": tmp_path,
+        "round": folder,
+        "in.txt": folder / "a" / "one.txt",
+        "nowhere.txt": tmp_path / "nowhere.txt",
+        "lost.txt": folder / "lost.txt",
+    }.items():
+        (folder / name).symlink_to(target)
+    os.mkfifo(folder / "pipe")
+    source = open_source(folder)
+    assert source.names() == tuple(sorted([*FILES, "in.txt"])) and source.read("in.txt") == b"1"
+    for name in ("out.txt", "up/secret.txt"):
+        refused("link out of the folder", folder, name)
+    for name in ("lost.txt", "pipe"):
+        refused("missing or no file", folder, name)
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
+        info = zipfile.ZipInfo("link")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    with open_source(tmp_path / "link.zip") as source:
+        assert source.names() == ()
+
+
+def peak(source: Source, name: str) -> int:
+    """The most bytes that reading one file takes; it is refused."""
+    tracemalloc.start()
+    with pytest.raises(UserError, match=f"'{name}' in .*damaged"):
+        source.read(name)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def rewritten(path: Path, changes: dict[int, bytes]) -> Path:
+    """An archive with other bytes in the first entry of its directory."""
+    data = bytearray(path.read_bytes())
+    start = data.index(b"PK\x01\x02")
+    for offset, content in changes.items():
+        data[start + offset : start + offset + len(content)] = content
+    path.write_bytes(data)
+    return path
+
+
+def test_a_header_that_says_too_little_or_too_much(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "liar.zip", {"zeros": bytes(2**26)})
+    with open_source(rewritten(path, {24: struct.pack("<L", 100)})) as source:
+        assert peak(source, "zeros") < 2**24, "not all that is there is unpacked"
+    path = write_zip(tmp_path / "liar.zip", {"some": b"0123456789"})
+    refused("cut short|damaged", rewritten(path, {24: struct.pack("<L", 1000)}), "some")
+
+
+def test_files_that_share_their_bytes(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "bomb.zip", {"0": os.urandom(40_000) + bytes(3_900_000)})
+    data = path.read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    directory = b"".join(data[start : end - 1] + bytes([ord("0") + i]) for i in range(10))
+    fields = list(struct.unpack("<4s4H2LH", data[end:]))
+    fields[3] = fields[4] = 10
+    fields[5] = len(directory)
+    path.write_bytes(data[:start] + directory + struct.pack("<4s4H2LH", *fields))
+    refused("unpacks to more than it holds", path)
+
+
+def test_a_huge_directory_is_not_read_at_once(tmp_path: Path) -> None:
+    path, size = tmp_path / "many.zip", 2**28
+    with path.open("wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, size, 0, 0))
+    tracemalloc.start()
+    refused("no zip archive or is damaged", path)
+    assert tracemalloc.get_traced_memory()[1] < 2**27
+    tracemalloc.stop()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_encrypted_oddly_packed_doubled_and_no_zips(tmp_path: Path) -> None:
+    secret = rewritten(write_zip(tmp_path / "secret.zip", {"some": b"1"}), {8: b"\x01"})
+    refused("is encrypted", secret, "some")
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("some", b"some")
+    refused("packed in an unusual way", tmp_path / "odd.zip", "some")
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+        archive.writestr("some", b"1")
+        archive.writestr("some", b"2")
+    refused("there twice", tmp_path / "twice.zip")
+    for content in (b"", b"no zip at all", b"PK\x05\x06"):
+        (tmp_path / "none.zip").write_bytes(content)
+        refused("none.zip is no zip archive or is damaged", tmp_path / "none.zip")
+    refused("does not exist", tmp_path / "nothing")
+
+
+def test_a_flipped_byte_of_a_member_is_found(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "some.zip", {"a": os.urandom(500)})
+    data = bytearray(path.read_bytes())
+    data[200] ^= 1
+    path.write_bytes(data)
+    refused("'a' in .*damaged", path, "a")
+
+
+@pytest.mark.parametrize("form", ["PPM", "PNG", "BMP", "JPEG"])
+def test_images_of_every_format(form: str) -> None:
+    pixels = np.full((20, 30, 3), (200, 100, 50), np.uint8)
+    data = encoded(pixels, form)
+    image = read_image(data, "some", 600)
+    assert image.dtype == np.uint8 and image.shape == (20, 30, 3)
+    assert np.abs(image.astype(int) - pixels).max() <= (4 if form == "JPEG" else 0)
+    assert image_kind(data, "some") == (form, "RGB", (30, 20))
+    with pytest.raises(UserError, match="^the sign has more than 599 pixels") as error:
+        read_image(data, "the sign", 599)
+    one_sentence(error)
+    noise = encoded(np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8), form)
+    for broken in (b"", b"no image", noise[: len(noise) // 2]):
+        with pytest.raises(UserError, match="^the sign is damaged or no PPM, PNG, JPEG or BMP image") as error:
+            read_image(broken, "the sign")
+        one_sentence(error)
+
+
+def test_other_modes_become_rgb_and_other_formats_are_not_opened() -> None:
+    for mode in ("L", "P", "RGBA", "1"):
+        file = io.BytesIO()
+        Image.new(mode, (5, 4), 1).save(file, "PNG")
+        assert read_image(file.getvalue(), "some").shape == (4, 5, 3)
+    for form in ("GIF", "TIFF", "WEBP"):
+        with pytest.raises(UserError, match="is damaged or no"):
+            read_image(encoded(np.zeros((8, 8, 3), np.uint8), form), "some")
+
+
+def test_a_huge_image_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    for data in (header_of_png(60_000, 60_000), header_of_png(9000, 9000)):
+        for read in (read_image, read_ids, image_kind):
+            with pytest.raises(UserError, match="^map has more than 67,108,864 pixels"):
+                read(data, "map")
+
+
+def saved(image: Image.Image, form: str = "PNG", **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def test_ids_are_read_as_stored_whatever_the_file() -> None:
+    palette_image = Image.fromarray(IDS, "P")
+    palette_image.putpalette([9, 9, 9, 250, 0, 0, 0, 250, 0, 1, 2, 3])
+    for data in (
+        encoded(IDS, "PNG"),
+        encoded(IDS, "BMP"),
+        encoded(IDS, "PPM"),
+        saved(palette_image),
+        saved(palette_image, bits=2),
+        saved(palette_image, transparency=0),
+    ):
+        ids = read_ids(data, "map")
+        assert ids.dtype == np.uint8 and ids.tolist() == IDS.tolist()
+    wide = np.array([[0, 1, 65535], [24001, 256, 33]], np.uint16)
+    ids = read_ids(png16(wide), "map")
+    assert ids.dtype == np.uint16 and ids.tolist() == wide.tolist()
+    assert read_ids(saved(Image.fromarray(IDS > 1)), "map").tolist() == [[0, 0, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_is_not_spread(bits: int) -> None:
+    values = IDS % 2**bits
+    row_bits = ["".join(f"{value:0{bits}b}" for value in row).ljust(16, "0") for row in values]
+    raw = b"".join(b"\0" + int(text, 2).to_bytes(2, "big")[: -(-3 * bits // 8)] for text in row_bits)
+    data = header_of_png(3, 2)
+    head = data[12:16] + data[16:24] + bytes([bits, 0, 0, 0, 0])
+    idat = b"IDAT" + zlib.compress(raw)
+    data = data[:12] + head + zlib.crc32(head).to_bytes(4, "big") + (len(idat) - 4).to_bytes(4, "big") + idat
+    data += zlib.crc32(idat).to_bytes(4, "big") + header_of_png(1, 1)[-12:]
+    assert read_ids(data, "map").tolist() == values.tolist()
+
+
+def test_what_holds_no_ids() -> None:
+    for data, message in (
+        (encoded(np.zeros((2, 3, 3), np.uint8), "PNG"), "map is in colours .RGB. and no map of ids; store the ids"),
+        (encoded(IDS, "JPEG"), "map is damaged or no PPM, PNG or BMP image"),
+        (encoded(IDS, "PNG")[:-25], "map is damaged"),
+    ):
+        with pytest.raises(UserError, match=message):
+            read_ids(data, "map")
+
+
+def test_a_png_that_is_whole_or_not() -> None:
+    data = encoded(np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8), "PNG")
+    check_png(data, "photo")
+    check_png(data + b"behind", "photo")
+    damaged = data[:200] + bytes([data[200] ^ 1]) + data[201:]
+    for bad in (b"", data[:30], data[:2000], data[:-1], damaged):
+        with pytest.raises(UserError, match="photo is cut short or damaged; get the file anew"):
+            check_png(bad, "photo")

@@ -1,6 +1,7 @@
 """Signs to balance, good runs that claim to have learned them, and quick stand-ins for what draws and sorts."""
 
 import dataclasses
+import types
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,18 @@ CLASS_SIZES = np.resize([4, 9, 6], CLASSES)
 
 
 def some_signs(tracks: bool = True) -> Signs:
-    """Images that are different noise, of 4, 9 and 6 in turn a class, in three tracks each."""
+    """Noise that images of a class share, and some of their own; 4, 9 and 6 in turn a class, in three tracks each."""
     labels = np.repeat(np.arange(CLASSES), CLASS_SIZES)
-    images = np.random.default_rng(7).integers(0, 256, (len(labels), 32, 32, 3), dtype=np.uint8)
+    images = alike(labels, np.random.default_rng(7))
     numbers = labels * 3 + np.concatenate([np.arange(n) * 3 // n for n in CLASS_SIZES])
     signs = Signs.of(images, labels)
     return dataclasses.replace(signs, tracks=numbers.astype(np.int32)) if tracks else signs
+
+
+def alike(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Images uint8 (N, 32, 32, 3) of classes that can be told apart."""
+    common = np.random.default_rng(1).integers(0, 128, (CLASSES, 32, 32, 3), dtype=np.uint8)
+    return common[labels] + random.integers(0, 128, (len(labels), 32, 32, 3), dtype=np.uint8)
 
 
 def learned() -> str:
@@ -37,7 +44,7 @@ def write_place(folder: Path) -> Path:
     write_signs(folder / "signs" / "train.p", signs)
     write_signs(folder / "signs" / "test.p", signs.take(np.arange(0, len(signs), 5)))
     write_goodrun(folder / "run", data={"name": "signs", "digest": learned()})
-    write_goodrun(folder / "one", "17")
+    write_goodrun(folder / "one", "17", {"digest": select(SignSet("signs", signs, None), 17, False, False).digest()})
     return folder
 
 
@@ -58,14 +65,16 @@ class ByPixel:
 
 
 class Noise:
-    """A generator of noise, other noise for each seed and class."""
+    """A generator of images like those of `some_signs`, others for each seed and class."""
+
+    network = types.SimpleNamespace(classes=CLASSES)
 
     def __init__(self, goodrun):
         pass
 
     def images(self, count, seed, class_id, bar):
         bar.update(count)
-        return np.random.default_rng([seed, class_id]).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+        return alike(np.full(count, class_id), np.random.default_rng([seed, class_id]))
 
 
 def stand_in(patch) -> None:

@@ -61,8 +61,8 @@ def main(config: BalanceConfig) -> None:
     lacking = wanted(source.train.counts(), config.target, parse_classes(config.classes))
     if not lacking.any():
         raise UserError(
-            f"there is nothing to add: with target={config.target} and classes={config.classes} no class has too few "
-            "images; give a larger target."
+            f"there is nothing to add: with target={config.target} and classes={config.classes} no class "
+            "that has real images has too few; give a larger target."
         )
     origin = balance_files.origin(source, goodrun, dataclasses.asdict(config))
     output = Path(os.path.realpath(config.output))

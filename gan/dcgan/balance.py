@@ -64,7 +64,8 @@ def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
         class_ids: the classes to fill up; the others lack none.
 
     Returns:
-        int64 (43,), 0 where a class has enough: nothing real is ever left out.
+        int64 (43,), 0 where a class has enough (nothing real is ever left out) or has no real image at all: whether
+        a generator knows such a class can't be told.
     """
     kind, value = parse_target(target)
     if kind == "factor":
@@ -72,7 +73,7 @@ def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
     else:
         goal = np.full(CLASSES, counts.max() if kind == LARGEST else value)
     lacking = np.zeros(CLASSES, np.int64)
-    lacking[class_ids] = np.maximum(goal - counts, 0)[class_ids]
+    lacking[class_ids] = np.where(counts > 0, np.maximum(goal - counts, 0), 0)[class_ids]
     return lacking
 
 

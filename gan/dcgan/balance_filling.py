@@ -10,6 +10,7 @@ from gan.data.sets import SignSet
 from gan.dcgan import balance as balancing
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import Judge, judge_of
+from gan.dcgan.learned import require_learned
 from gan.errors import UserError
 from gan.progress import progress
 from gan.training.devices import make_deterministic
@@ -34,10 +35,11 @@ def fill_classes(
         the generated ones, class by class; and the classifier that sorted them, if one did.
 
     Raises:
-        UserError: the weights are damaged, or there is no classifier to be had.
+        UserError: the weights are damaged, the run did not learn these classes, or there is no classifier to be had.
     """
     make_deterministic()
     generator = Generator(goodrun)
+    require_learned(goodrun, generator, source)
     judge = judge_of(source, judge_iterations, say) if quality else None
     if quality and judge is None:
         raise UserError(

@@ -8,13 +8,12 @@ from PIL import Image
 
 from gan import pictures
 from gan.archive import GoodRun
-from gan.checkpoints import About
-from gan.data.sets import SignSet, select
-from gan.data.signs import CLASSES, NAMES, Signs, parse_class
+from gan.data.sets import SignSet
+from gan.data.signs import CLASSES, NAMES, Signs
 from gan.data.split import cut
 from gan.data.spread import spread_over
 from gan.dcgan.balance import COPY, LIMIT, REASONS, Filled
-from gan.errors import UserError
+from gan.dcgan.learned import learned
 from gan.report import Flagged, Report
 from gan.scoring.nearest import nearest
 
@@ -122,6 +121,9 @@ def words(filled: list[Filled], goodrun: GoodRun, source: SignSet) -> list[str]:
         for each in filled
         if each.short
     ]
+    empty = np.flatnonzero(real.counts() == 0)
+    if len(empty):
+        sentences.append(f"Without a real image, and so not filled: class {', '.join(map(str, empty))}.")
     unknown = [e.class_id for e in filled if e.real and (real.tracks[real.labels == e.class_id] < 0).all()]
     if unknown:
         sentences.append(
@@ -132,22 +134,11 @@ def words(filled: list[Filled], goodrun: GoodRun, source: SignSet) -> list[str]:
         sentences.append(
             "Generated images have no track: the same physical signs are held out of this data as of the source, and "
             "the generator has learned none of them."
-            if never_saw(about, source)
+            if learned(goodrun.about, source, use_held_out=False)
             else "warning: the generator may have learned physical signs that are held out of the source, so scores "
             "after training on this data mean little; generate from a run that was trained on this source."
         )
     return sentences
-
-
-def never_saw(about: About, source: SignSet) -> bool:
-    """Whether a good run was trained on the source, without the signs that are held out of it."""
-    if about.config.get("use_held_out", True) is not False:  # runs of the time before there were any learned all
-        return False
-    try:
-        learned = select(source, parse_class(about.class_val), about.config.get("use_test") is True, False)
-    except UserError:
-        return False
-    return about.learned_only(learned.digest())
 
 
 def write(

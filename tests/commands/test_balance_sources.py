@@ -6,7 +6,7 @@ import shutil
 import mlflow
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from gan.archive import resolve
 from gan.commands.balance import BalanceConfig, main
@@ -18,6 +18,7 @@ from gan.dcgan import balance_files
 from gan.dcgan import balance_filling as filling
 from gan.dcgan.balance_files import MANIFEST
 from gan.dcgan.generator import Generator
+from gan.drawn.signs import draw_signs
 from gan.progress import progress
 from tests import conftest
 from tests.made_up_balance import Noise, learned, run, some_signs, stand_in, write_place
@@ -46,6 +47,16 @@ def refused(capsys, **changed):
     return conftest.refused(
         capsys, BalanceConfig, main, **({"goodrun_ref": "run", "source": "signs", "target": 8} | changed)
     )
+
+
+def refused_at_last(capsys, **changed):
+    """The sentence of a refusal that comes after progress bars."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        conftest.run_script(BalanceConfig, main, **({"goodrun_ref": "run"} | changed))
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.count("error: ") == 1, error
+    return error.partition("error: ")[2]
 
 
 # --- sources
@@ -92,6 +103,48 @@ def test_unknown_tracks_are_told_and_nothing_generated_is_held_out(place, quick,
 
 
 # --- good runs
+
+
+def write_folders(folder, count, draw):
+    """Class folders 0 to 4 of PNGs."""
+    for k in range(5):
+        (folder / str(k)).mkdir(parents=True)
+        for number in range(count):
+            draw(k, number).save(folder / str(k) / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("reference", ["pretrained", "one"])
+def test_a_good_run_that_has_not_learned_the_classes_is_refused(place, capsys, tmp_path, reference):
+    def letter(k, number):
+        image = Image.new("RGB", (40, 40), (200 - number, 160, 130))
+        ImageDraw.Draw(image).text((6 + number, 2), "abcde"[k], (70, 40, 20), font_size=30)
+        return image
+
+    source = write_folders(tmp_path / "letters", 8, letter)
+    classes = "all" if reference == "pretrained" else "17"
+    if reference == "one":
+        (source / "4").rename(source / "17")
+    error = refused_at_last(
+        capsys, goodrun_ref=reference, source=source, classes=classes, target=12, quality=0, output="wrong"
+    )
+    assert "learn" in error and "letters" in error and "give a run that was trained on this data" in error
+    assert not (place / "wrong").exists()
+
+
+def test_the_shipped_run_fills_signs_that_it_has_not_seen_and_no_class_without_an_image(place, capsys, tmp_path):
+    drawn = draw_signs(2_000, 43, 5, classes=[0, 10, 20, 30, 40])[0]
+
+    def sign(k, number):
+        return Image.fromarray(drawn.images[drawn.labels == 10 * k][number])
+
+    source = write_folders(tmp_path / "few", 4, sign)
+    for k in (4, 3, 2, 1):
+        (source / str(k)).rename(source / str(10 * k))
+    run(goodrun_ref="pretrained", source=str(source), target="6", quality=0, output="filled")
+    counts = open_signs(str(place / "filled")).train.counts()
+    assert np.flatnonzero(counts).tolist() == [0, 10, 20, 30, 40] and set(counts) == {0, 6}
+    assert "Without a real image, and so not filled: class 1, 2, 3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,14 @@ def test_targets():
     counts = np.zeros(CLASSES, int)
     counts[:4] = [10, 25, 3, 0]
     everything = list(range(CLASSES))
-    assert wanted(counts, "largest", everything)[:5].tolist() == [15, 0, 22, 25, 25]
-    assert wanted(counts, "12", everything)[:5].tolist() == [2, 0, 9, 12, 12]
+    assert wanted(counts, "largest", everything)[:5].tolist() == [
+        15,
+        0,
+        22,
+        0,
+        0,
+    ]  # classes without a real image are not filled
+    assert wanted(counts, "12", everything)[:5].tolist() == [2, 0, 9, 0, 0]
     assert wanted(counts, "1.5x", everything)[:5].tolist() == [5, 13, 1, 0, 0]  # of 15, 37.5 and 4.5
     assert wanted(counts, "2x", [2, 1]).tolist() == [0, 25, 3] + [0] * (CLASSES - 3)
     assert wanted(counts, "largest", [0])[:3].tolist() == [15, 0, 0]

@@ -1,7 +1,7 @@
 """GANs that fill up small and uneven image data sets.
 
-Importing the package checks the interpreter and the installed packages, so that an unsuitable environment is
-one sentence and not a traceback from deep inside.  This file keeps to syntax that old Pythons parse.
+Importing the package checks the interpreter and the installed packages: an unsuitable environment is an ImportError
+with one sentence.  This file keeps to syntax that old Pythons parse.
 """
 
 import importlib.util
@@ -26,23 +26,34 @@ _PACKAGES = {
 }
 
 
-def _stop(sentence):
-    sys.stderr.write("error: " + sentence + "\n")
-    raise SystemExit(2)
+def _refuse(sentence):
+    """Raise the ImportError; a command that it ends prints the sentence alone, with status 2."""
+
+    def one_sentence(kind, error, trace, usual=sys.excepthook):
+        if error is not refusal:
+            return usual(kind, error, trace)
+        sys.stderr.write("error: " + sentence + "\n")
+        sys.exit(2)
+
+    refusal = ImportError(sentence)
+    sys.excepthook = one_sentence
+    raise refusal
 
 
 def _check_environment():
+    started = sys.executable or "Python"
     if not (3, 11) <= sys.version_info < (3, 14):
         found = ".".join(str(part) for part in sys.version_info[:3])
-        _stop(
-            "Python 3.11 to 3.13 is needed and this is " + found + "; "
+        _refuse(
+            "Python 3.11 to 3.13 is needed and " + started + " is " + found + "; "
             "run `pip install uv`, then start with `uv run`, which fetches a suitable Python."
         )
     missing = [name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
-        _stop(
-            "missing package" + ("s " if len(missing) > 1 else " ") + ", ".join(missing) + "; "
-            "install the pinned ones with `uv sync --frozen` and start with `uv run`."
+        _refuse(
+            started + " is the Python that was started, and it lacks " + ", ".join(missing) + "; "
+            "start with `uv run --frozen` in the project's folder, as in "
+            "`uv run --frozen mlflow run . --env-manager local`, which takes the Python of .venv whatever PATH says."
         )
 
 

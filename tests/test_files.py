@@ -14,10 +14,12 @@ from gan.files import (
     is_folder,
     locked,
     made_before,
+    replacing,
     require_writable,
     sha256,
     unfinished,
-)  # fmt: skip
+)
+from tests.conftest import full_disk
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -104,6 +106,39 @@ def test_a_link_to_a_folder_stays_a_link(part: Path, old: Path) -> None:
 def test_what_can_not_be_a_folder_is_none(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert is_folder(Path(text)) == (text == "")  # "" is the working folder
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "some.p"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="File too large") as error, full_disk(100), replacing(path) as file:
+        file.write(bytes(1000))
+    assert error.value.filename == str(path)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError])
+def test_a_file_that_is_not_finished_leaves_no_trace(tmp_path: Path, stop: type) -> None:
+    path = tmp_path / "some.p"
+    with pytest.raises(stop), replacing(path) as file:
+        file.write(b"half")
+        raise stop
+    assert list(tmp_path.iterdir()) == []
+    path.write_bytes(b"old")
+    with pytest.raises(stop), replacing(path) as file:
+        file.write(b"half")
+        raise stop
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_reader_sees_the_old_file_or_the_new(tmp_path: Path) -> None:
+    path = tmp_path / "some.p"
+    path.write_bytes(b"old")
+    with path.open("rb") as reader:
+        with replacing(path) as file:
+            file.write(b"new")
+            assert path.read_bytes() == b"old"
+        assert path.read_bytes() == b"new" and reader.read() == b"old"
 
 
 def test_a_lock_keeps_others_out(tmp_path: Path) -> None:

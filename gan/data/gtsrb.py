@@ -17,10 +17,10 @@ from PIL import Image
 
 from gan.data import pickles
 from gan.data.parallel import in_threads
+from gan.data.pickles import write_pickle
 from gan.data.signs import CLASSES, SIZE, TRAINING_COUNTS, Signs, join
 from gan.data.tables import LARGEST, Row, read_table
 from gan.data.untrusted import Source, open_source, read_image
-from gan.data.writing import write_pickle
 from gan.errors import UserError
 from gan.progress import progress
 

@@ -1,4 +1,4 @@
-"""Pickles of arrays, read without running anything that they ask for.
+"""Pickles of arrays: written for any Python and NumPy, read without running anything that they ask for.
 
 A pickle is a program. The reader looks at every instruction first, and then answers the few names that a
 dictionary of arrays needs with stand-ins of its own; not even NumPy's functions are called with what a
@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gan.errors import UserError
+from gan.files import replacing
 
-MAX_BYTES = 2**30  # one file, read or written: seven times the full GTSRB training images
-INSTRUCTIONS = 500_000  # in one file; an array takes about 30
+MAX_BYTES = 2**30  # one file, read or written: it takes three times its length in memory
+INSTRUCTIONS = 500_000  # in one file, each an object in memory; an array takes about 30
 
 _ALLOWED = frozenset(
     "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT "  # noqa: SIM905 (a page)
@@ -36,46 +37,76 @@ _LENGTHS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: "<I",
     pickletools.TAKEN_FROM_ARGUMENT8U: "<Q",
 }
-NUMBERS = re.compile(r"[ui][1248]|f[248]|b1")  # types of elements, as NumPy writes them
+_NUMBERS = re.compile(r"[ui][1248]|f[248]|b1")  # types of elements, as NumPy writes them
 
 
-def read_pickle(path: str | Path) -> dict[str, np.ndarray]:
+def write_pickle(path: str | Path, arrays: dict[str, np.ndarray], limit: int = MAX_BYTES) -> None:
+    """Write a dictionary of arrays of numbers atomically: `path` is the whole new file or what it was before.
+
+    Any Python and NumPy reads it with plain `pickle.load`.
+
+    Raises:
+        UserError: it would be longer than `limit`, which `read_pickle` would not read.
+        OSError: the file can't be written (a full disk, for one); what was at `path` is as it was.
+    """
+    too_long = UserError(f"{path} would be longer than {limit:,} bytes; write fewer images.")
+    if sum(array.nbytes for array in arrays.values()) > limit:
+        raise too_long
+    with replacing(path) as file:
+        _Writer(file, protocol=2).dump(arrays)
+        if file.tell() > limit:
+            raise too_long
+
+
+class _Writer(pickle.Pickler):
+    """NumPy itself writes names of its inner modules, which differ from version to version; this one needs none."""
+
+    def reducer_override(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray):
+            return NotImplemented
+        if not _NUMBERS.fullmatch(value.dtype.str[1:]):
+            raise TypeError(f"arrays of {value.dtype} are not written")
+        raw = np.asarray(value, order="C").reshape(-1).view(np.uint8)
+        return np.ndarray, (value.shape, value.dtype, bytearray(raw))  # of bytes it would be read-only
+
+
+def read_pickle(path: str | Path, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:
     """Read a pickled dictionary of arrays of numbers; nothing in the file is executed.
 
-    Protocols 2 to 5, of Python 2 and 3 and any NumPy. Entries that are no arrays are left out.
+    Protocols 2 to 5, of Python 2 and 3 and any NumPy. Entries that are no arrays of integers, floating-point numbers
+    or truth values are left out.
 
     Returns:
         name -> array, read-only, contiguous, of native byte order.
 
     Raises:
-        UserError: the file is missing, longer than `MAX_BYTES`, damaged, or holds anything but arrays of
-            integers, floating-point numbers and truth values, and plain values.
+        UserError: the file is missing, longer than `limit`, damaged, or asks for more than arrays and plain values.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
-            return load_pickle(file, str(path))
+            return load_pickle(file, str(path), limit)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; make it with `python -m gan.commands.prepare`.") from None
     except OSError as error:
         raise UserError(f"{path} can't be read ({error.strerror}); check the file and its permissions.") from error
 
 
-def load_pickle(file: BinaryIO, name: str) -> dict[str, np.ndarray]:
+def load_pickle(file: BinaryIO, name: str, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:
     """`read_pickle` of an open file that can seek; messages call it `name`."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if size == 0:
         raise UserError(f"{name} is empty; make it again or get it anew.")
-    if size > MAX_BYTES:
-        raise UserError(f"{name} is longer than {MAX_BYTES:,} bytes; split it or make it smaller.")
+    if size > limit:
+        raise UserError(f"{name} is longer than {limit:,} bytes; split it or make it smaller.")
     try:
         _look_through(file, size, name)
         file.seek(0)
         loaded = _Reader(file, size, name).load()
         if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
             raise UserError(f"{name} holds no dictionary of arrays; use a file made by prepare.")
-        return {key: value.array() for key, value in loaded.items() if isinstance(value, _Array)}
+        return {key: value.array() for key, value in loaded.items() if isinstance(value, _Array) and value.numeric()}
     except (UserError, OSError):
         raise
     except Exception as error:  # hostile bytes end in many kinds of exception
@@ -133,10 +164,11 @@ class _Reader(pickle.Unpickler):
                 ("numeric", "_frombuffer"),
             )
         } | {
-            ("numpy", "ndarray"): _Call(None),
-            ("numpy", "dtype"): _Call(lambda code, *_: _Type(code, name)),
+            ("numpy", "ndarray"): _Call(self._ndarray),
+            ("numpy", "dtype"): _Call(lambda code, *_: _Type(code)),
             ("_codecs", "encode"): _Call(self._encode),
             ("__builtin__", "bytes"): _Call(lambda: b""),  # how protocol 2 writes no bytes at all
+            ("__builtin__", "bytearray"): _Call(lambda raw=b"": raw),
         }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -155,6 +187,9 @@ class _Reader(pickle.Unpickler):
         array = _Array(self._encode)
         array.__setstate__((1, shape, dtype, order == "F", raw))
         return array
+
+    def _ndarray(self, shape: Any, dtype: Any, raw: Any) -> "_Array":
+        return self._frombuffer(raw, dtype, shape, "C")
 
     def _encode(self, text: str, _: str = "latin1") -> bytes:
         self._left -= len(text)
@@ -179,20 +214,17 @@ class _Call:
 
 
 class _Type:
-    """The type of an array's elements: integers, floating-point numbers and truth values only."""
+    """The type of an array's elements."""
 
-    __slots__ = ("code", "name", "order")
+    __slots__ = ("code", "order")
 
-    def __init__(self, code: str, name: str) -> None:
-        self.code, self.name, self.order = code, name, "="
-        if not NUMBERS.fullmatch(code):
-            raise UserError(f"{name} holds values of type {code!r} and not numbers; use a file made by prepare.")
+    def __init__(self, code: str) -> None:
+        self.code, self.order = code, "="
 
     def __setstate__(self, state: tuple) -> None:
-        _, order, *structure = state[:5]
-        if order not in ("|", "<", ">", "=") or structure != [None] * 3:
-            raise UserError(f"{self.name} holds structures and not numbers; use a file made by prepare.")
-        self.order = "=" if order == "|" else order
+        if state[1] not in ("|", "<", ">", "="):
+            raise ValueError("no order of bytes")
+        self.order = "=" if state[1] == "|" else state[1]
 
 
 class _Array:
@@ -205,14 +237,19 @@ class _Array:
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, raw = state
-        raw = self._encode(raw) if isinstance(raw, str) else raw
-        if not (isinstance(dtype, _Type) and isinstance(raw, (bytes, bytearray)) and len(shape) <= 8):
+        if not isinstance(dtype, _Type):
             raise ValueError("not the state of an array")
-        if any(type(n) is not int or n < 0 for n in shape):
-            raise ValueError("not a shape")
-        if math.prod(shape) * int(dtype.code[1]) != len(raw):
+        if not _NUMBERS.fullmatch(dtype.code):
+            return
+        raw = self._encode(raw) if isinstance(raw, str) else raw
+        if not isinstance(raw, (bytes, bytearray)) or any(type(n) is not int or n < 0 for n in shape):
+            raise ValueError("not the state of an array")
+        if len(shape) > 8 or math.prod(shape) * int(dtype.code[1]) != len(raw):
             raise ValueError("shape and bytes disagree")
         self._state = shape, dtype.order + dtype.code, "F" if fortran else "C", raw
+
+    def numeric(self) -> bool:
+        return self._state is not None
 
     def array(self) -> np.ndarray:
         shape, dtype, order, raw = self._state

@@ -12,9 +12,9 @@ from PIL import Image
 from gan.archive import GoodRun
 from gan.data.class_folders import holds_class_folders, read_signs_by_class
 from gan.data.gtsrb import read_signs, write_signs
+from gan.data.pickles import write_pickle
 from gan.data.sets import SignSet, is_drawn, open_signs
 from gan.data.signs import NAMES
-from gan.data.writing import write_pickle
 from gan.dcgan.balance import COPY, LIMIT, Filled, arrays
 from gan.errors import UserError
 from gan.files import is_folder, sha256

@@ -7,8 +7,8 @@ import pytest
 
 from gan.data import gtsrb
 from gan.data.gtsrb import read_signs, read_source, resized, write_signs
+from gan.data.pickles import write_pickle
 from gan.data.signs import TRAINING_COUNTS, Signs, join
-from gan.data.writing import write_pickle
 from gan.errors import UserError
 from tests.made_up_gtsrb import (
     TEST,

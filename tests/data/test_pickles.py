@@ -1,5 +1,3 @@
-import errno
-import io
 import os
 import pickle
 import pickletools
@@ -12,9 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan.data import pickles, writing
-from gan.data.pickles import read_pickle
-from gan.data.writing import replacing, write_pickle
+from gan.data.pickles import read_pickle, write_pickle
 from gan.errors import UserError
 
 ARRAYS = {
@@ -60,21 +56,31 @@ def test_what_numpy_pickles_is_read(path: Path, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_odd_arrays_are_read(path: Path, protocol: int) -> None:
+def test_odd_arrays_are_read_and_what_is_no_array_of_numbers_is_left_out(path: Path, protocol: int) -> None:
     odd = {
         "fortran": np.asfortranarray(ARRAYS["features"]),
         "big endian": np.arange(5, dtype=">i4"),
         "steps": np.arange(20, dtype=np.int16)[::3],
         "read-only": np.frombuffer(b"some", np.uint8),
     }
-    # Things that are no arrays are left out.
-    others = {"name": "GTSRB", "count": np.int64(5), "rate": 0.5, "list": [1, 2, {"a": (3, None)}], "yes": True}
+    others = {
+        "name": "GTSRB",
+        "count": np.int64(5),
+        "list": [1, 2, {"a": (3, None)}, True, 0.5],
+        "objects": np.array([1, "a", None], object),
+        "file names": np.array(["a.ppm", "b.ppm"]),
+        "complex": np.array([1j]),
+        "dates": np.array(["2020-01-01"], "M8[D]"),
+        "structure": np.zeros(2, [("a", "u1"), ("b", "f4")]),
+    }
     path.write_bytes(pickle.dumps(odd | others, protocol))
     read = read_pickle(path)
     assert read.keys() == odd.keys()
     for key, array in read.items():
         np.testing.assert_array_equal(array, odd[key])
         assert array.flags.c_contiguous and array.dtype.isnative and not array.flags.writeable
+    path.write_bytes(pickle.dumps({"generated": np.array([0, 1, 7], np.uint8).view(bool)}, protocol))
+    assert read_pickle(path)["generated"].view(np.uint8).tolist() == [0, 1, 1], "a stranger's truth values"
 
 
 def python2_pickle() -> bytes:
@@ -104,32 +110,25 @@ def test_written_and_read(path: Path) -> None:
     plain["features"][0] = 0  # and can be written to
 
 
-def test_an_old_numpy_knows_every_name_in_a_written_file(path: Path) -> None:
+def test_every_python_and_numpy_knows_all_names_in_a_written_file(path: Path) -> None:
     write_pickle(path, ARRAYS)
     ops = list(pickletools.genops(path.read_bytes()))
     assert {argument for op, argument, _ in ops if op.name == "GLOBAL"} == {
-        "numpy.core.multiarray _reconstruct",
         "numpy ndarray",
         "numpy dtype",
         "_codecs encode",
+        "__builtin__ bytearray",
     }
-    assert ops[0][:2] == (ops[0][0], 2) and ops[0][0].name == "PROTO"
-    assert max(op.proto for op, _, _ in ops) == 2
-    assert "STACK_GLOBAL" not in {op.name for op, _, _ in ops}
-    pickletools.dis(path.read_bytes(), io.StringIO())  # checks the stack and the marks
+    assert max(op.proto for op, _, _ in ops) == 2 and "STACK_GLOBAL" not in {op.name for op, _, _ in ops}
+    with pytest.raises(TypeError, match="arrays of <U1 are not written"):
+        write_pickle(path, {"names": np.array(["a"])})
 
 
-def test_a_written_file_is_the_same_again(tmp_path: Path) -> None:
+def test_a_written_file_depends_on_the_values_only(tmp_path: Path) -> None:
     arrays = {key: array for key, array in ARRAYS.items() if array.ndim}
     write_pickle(tmp_path / "a.p", arrays)
     write_pickle(tmp_path / "b.p", {key: np.asfortranarray(array) for key, array in arrays.items()})
     assert (tmp_path / "a.p").read_bytes() == (tmp_path / "b.p").read_bytes()
-
-
-def test_large_arrays_in_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "_CHUNK", 7)
-    write_pickle(path, ARRAYS)
-    assert_equal(read_pickle(path), ARRAYS)
 
 
 class Evil:
@@ -181,26 +180,6 @@ def test_other_instructions_are_refused(path: Path, opcode: bytes) -> None:
     refused(path, b"\x80\x02N" + opcode + b".", "holds more than arrays|damaged")
 
 
-@pytest.mark.parametrize("protocol", [2, 5])
-def test_truth_values_of_strange_bytes(path: Path, protocol: int) -> None:
-    path.write_bytes(pickle.dumps({"generated": np.array([0, 1, 7], np.uint8).view(bool)}, protocol))
-    read = read_pickle(path)["generated"]
-    assert read.dtype == bool and read.view(np.uint8).tolist() == [0, 1, 1]
-
-
-@pytest.mark.parametrize("protocol", [2, 5])
-def test_types_that_are_no_numbers(path: Path, protocol: int) -> None:
-    for array in (
-        np.array([1, "a", None], object),
-        np.array(["a", "b"]),
-        np.array([b"a"]),
-        np.array([1j]),
-        np.array(["2020-01-01"], "M8[D]"),
-        np.zeros(2, [("a", "u1"), ("b", "f4")]),
-    ):
-        refused(path, pickle.dumps({"features": array}, protocol), "not numbers|damaged|more than arrays")
-
-
 def test_no_dictionary_of_arrays(path: Path) -> None:
     for thing in (ARRAYS["features"], [ARRAYS], "text", None, {3: ARRAYS["labels"]}):
         refused(path, pickle.dumps(thing, 4), "holds no dictionary of arrays")
@@ -224,25 +203,13 @@ def test_no_pickles(path: Path) -> None:
         refused(path, data, "damaged|cut short")
 
 
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_every_cut_is_found(path: Path, protocol: int) -> None:
-    data = pickle.dumps({key: ARRAYS[key] for key in ("features", "labels")}, protocol)
-    for length in range(1, len(data)):
-        refused(path, data[:length], "damaged|cut short|is no pickle")
-
-
-def test_every_flipped_byte_is_found_or_harmless(path: Path) -> None:
-    for protocol in (2, 4):
-        data = pickle.dumps({"features": np.arange(6, dtype=np.uint8)}, protocol)
-        for place in range(len(data)):
-            for flip in (0xFF, 0x01, 0x20):
-                flipped = bytearray(data)
-                flipped[place] ^= flip
-                path.write_bytes(flipped)
-                try:
-                    assert all(isinstance(array, np.ndarray) for array in read_pickle(path).values())
-                except UserError as error:
-                    assert str(error).startswith(str(path))
+def test_a_file_that_is_cut_short_or_contradicts_itself(path: Path) -> None:
+    for protocol in (2, 5):
+        data = pickle.dumps({"labels": np.arange(300, dtype=np.int16)}, protocol)
+        for length in (1, len(data) // 4, len(data) // 2, len(data) - 1):
+            refused(path, data[:length], "damaged|cut short|is no pickle")
+        assert data.count(b"M,\x01\x85") == 1
+        refused(path, data.replace(b"M,\x01\x85", b"M-\x01\x85"), "damaged")  # one element more
 
 
 def memory_bombs() -> dict[str, bytes]:
@@ -266,9 +233,10 @@ def memory_bombs() -> dict[str, bytes]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("bomb", memory_bombs())
-def test_memory_bombs(path: Path, bomb: str) -> None:
-    path.write_bytes(memory_bombs()[bomb])
+def test_memory_bombs(tmp_path: Path) -> None:
+    names = list(memory_bombs())
+    for number, bomb in enumerate(memory_bombs().values()):
+        (tmp_path / str(number)).write_bytes(bomb)
     # In a process that may have no more than a little memory beyond its own.
     code = (
         "import resource, sys\n"
@@ -276,72 +244,34 @@ def test_memory_bombs(path: Path, bomb: str) -> None:
         "from gan.errors import UserError\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))\n"
-        "try:\n"
-        "    read_pickle(sys.argv[1])\n"
-        "except UserError as error:\n"
-        "    print(error, error.__cause__.__class__.__name__)\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        read_pickle(path)\n"
+        "    except UserError as error:\n"
+        "        print(error, error.__cause__.__class__.__name__)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, path],
+        [sys.executable, "-c", code, *(str(tmp_path / str(number)) for number in range(len(names)))],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    assert done.stdout.startswith(str(path)) and done.stderr == ""
-    assert "MemoryError" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert done.stderr == "" and len(lines) == len(names)
+    for number, line in enumerate(lines):
+        assert line.startswith(str(tmp_path / str(number))) and "MemoryError" not in line, names[number]
 
 
-def test_a_file_that_is_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_long(path: Path, tmp_path: Path) -> None:
     write_pickle(path, ARRAYS)
-    monkeypatch.setattr(pickles, "MAX_BYTES", path.stat().st_size - 1)
     with pytest.raises(UserError, match="is longer than") as error:
-        read_pickle(path)
+        read_pickle(path, path.stat().st_size - 1)
     one_sentence(error, path)
-
-
-def test_too_long_to_write(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path.write_bytes(b"old")
-    for limit in (10, sum(array.nbytes for array in ARRAYS.values())):
-        monkeypatch.setattr(writing, "MAX_BYTES", limit)
-        with pytest.raises(UserError, match="would be longer") as error:
-            write_pickle(path, ARRAYS)
-        one_sentence(error, path)
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_a_full_disk_leaves_the_old_file(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pickle(path, ARRAYS)
     old = path.read_bytes()
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left") as error:
-        write_pickle(path, {"labels": ARRAYS["labels"]})
-    assert error.value.filename == str(path)
+    for limit in (10, sum(array.nbytes for array in ARRAYS.values())):
+        with pytest.raises(UserError, match="would be longer") as error:
+            write_pickle(path, ARRAYS, limit)
+        one_sentence(error, path)
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError])
-def test_a_file_that_is_not_finished_leaves_no_trace(path: Path, tmp_path: Path, stop: type) -> None:
-    with pytest.raises(stop), replacing(path) as file:
-        file.write(b"half")
-        raise stop
-    assert list(tmp_path.iterdir()) == []
-    path.write_bytes(b"old")
-    with pytest.raises(stop), replacing(path) as file:
-        file.write(b"half")
-        raise stop
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_a_reader_sees_the_old_file_or_the_new(path: Path) -> None:
-    path.write_bytes(b"old")
-    with path.open("rb") as reader:
-        with replacing(path) as file:
-            file.write(b"new")
-            assert path.read_bytes() == b"old"
-        assert path.read_bytes() == b"new" and reader.read() == b"old"

@@ -7,10 +7,10 @@ import pytest
 
 from gan.data import sets
 from gan.data.gtsrb import write_signs
+from gan.data.pickles import write_pickle
 from gan.data.sets import DRAWN, SignSet, open_signs, select
 from gan.data.signs import CLASSES, SIZE, Signs, join
 from gan.data.split import cut, held_out
-from gan.data.writing import write_pickle
 from gan.errors import UserError
 
 

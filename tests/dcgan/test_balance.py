@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from gan.data.gtsrb import TRAINING_ZIP, read_signs, resized
+from gan.data.pickles import write_pickle
 from gan.data.signs import CLASSES, Signs, join
 from gan.data.split import held_out
 from gan.data.untrusted import open_source, read_image
-from gan.data.writing import write_pickle
 from gan.dcgan import balance as balancing
 from gan.dcgan.balance import (
     CHUNK,

@@ -15,15 +15,15 @@ from gan import pictures
 from gan.config import require, stops
 from gan.data import palettes
 from gan.data.cityscapes import HOW, find_cityscapes
+from gan.data.folder import PARTS, open_folder
+from gan.data.folder_writer import Written, write_folder
 from gan.data.pair_files import FilePair, Halves
 from gan.data.pairs import Found, find_pairs
 from gan.data.scene import SceneSet
-from gan.data.scene_folders import PARTS, open_folder
 from gan.data.scene_summary import scenes_text
-from gan.data.scene_writing import Written, bytes_done, write_folder
 from gan.data.untrusted import image_kind
 from gan.errors import UserError
-from gan.files import require_writable
+from gan.files import locked, require_writable
 from gan.invocation import start
 
 PICTURES = Path("images/data")
@@ -58,11 +58,13 @@ def prepare_scenes(config: Config) -> None:
     output, size = Path(config.output), check(config)
     with contextlib.ExitStack() as stack:
         found = find(config, stack)
-        require_writable(output, max(0, room(found, size) * (1 + config.zipped) - bytes_done(output)))
+        there = sum(path.stat().st_size for path in output.glob("*/*/*.png"))
+        require_writable(output, max(0, room(found, size) * (1 + config.zipped) - there))
         require_writable(PICTURES)
         about = {"dataset": config.dataset, "source": config.source, "notes": found.notes}
         try:
-            written = write_folder(output, found.items, found.palette, about, size, config.zipped)
+            with locked(output):
+                written = write_folder(output, found.items, found.palette, about, size, config.zipped)
         except KeyboardInterrupt:
             print(f"stopped; what is finished in {output} is kept, and the same command goes on", file=sys.stderr)
             sys.exit(143 if signal.SIGTERM in stops else 130)

@@ -1,4 +1,4 @@
-"""The official Cityscapes archives (1604.01685), zipped or extracted, as pairs for `scene_writing`.
+"""The official Cityscapes archives (1604.01685), zipped or extracted, as pairs for `folder_writer`.
 
 Cityscapes has no labels for its test part: its validation part becomes the test part here, and some cities of its
 training part become the validation part.
@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.data.pair_files import File, FilePair
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION
 from gan.data.untrusted import Source, open_source
 from gan.errors import UserError
 

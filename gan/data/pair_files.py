@@ -1,4 +1,4 @@
-"""Pairs of photo and label map in files that a stranger made, as items of `scene_writing`."""
+"""Pairs of photo and label map in files that a stranger made, as items of `folder_writer`."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 
 from gan.data.colours import halves, ids_of_colours
+from gan.data.folder import check_ids, check_sizes
+from gan.data.folder_writer import Made, Ready, Size, encoded
 from gan.data.palettes import Palette
-from gan.data.scene import Scene, resized
-from gan.data.scene_folders import check_ids, check_sizes
-from gan.data.scene_writing import PHOTO_PACKING, Made, Size, encoded, packed, to_png
+from gan.data.scene import Scene
 from gan.data.untrusted import Source, check_png, image_kind, read_ids, read_image
 from gan.errors import UserError
 
@@ -52,7 +52,7 @@ class FilePair:
     """A photo and its maps, each in a file of its own.
 
     Attributes:
-        part: one of `scene_folders.PARTS`.
+        part: one of `folder.PARTS`.
         name: of the scene.
         photo: the photo's file.
         labels: the label map's file.
@@ -70,11 +70,11 @@ class FilePair:
     first_instance: int = 1
 
     def stamp(self) -> str:
-        """See `scene_writing.Item`."""
+        """See `folder_writer.Item`."""
         return " ".join(file.stamp() for file in (self.photo, self.labels, self.instances) if file is not None)
 
     def made(self, size: Size | None, palette: Palette) -> Made:
-        """See `scene_writing.Item`. At its own size, a photo that is a PNG stays the file that it is."""
+        """See `folder_writer.Item`. At its own size, a photo that is a PNG stays the file that it is."""
         photo = self.photo.read()
         form, mode, (width, height) = image_kind(photo, self.photo.where)
         plain = form == "PNG" and mode == "RGB" and photo[24] == 8  # bits of a channel
@@ -85,11 +85,9 @@ class FilePair:
         instances = None if self.instances is None else self._instances((height, width))
         if keep:
             check_png(photo, self.photo.where)
-            return packed(photo, labels, instances)
-        pixels = read_image(photo, self.photo.where)
-        if size is not None:
-            return encoded(resized(Scene(pixels, labels, instances), *size))
-        return packed(to_png(pixels, PHOTO_PACKING), labels, instances)
+            return encoded(photo, labels, instances)
+        scene = Scene(read_image(photo, self.photo.where), labels, instances)
+        return Ready(self.part, self.name, scene).made(size, palette)
 
     def _instances(self, shape: tuple[int, int]) -> np.ndarray:
         ids = read_ids(self.instances.read(), self.instances.where).astype(np.uint16, copy=False)
@@ -109,7 +107,7 @@ def in_colours(palette: Palette) -> Callable[[File], np.ndarray]:
 
 
 class Halves:
-    """A photo and its label map in colours side by side in one image, as an item of `scene_writing`."""
+    """A photo and its label map in colours side by side in one image, as an item of `folder_writer`."""
 
     def __init__(self, part: str, name: str, file: File, side: int, palette: Palette) -> None:
         """Take a file whose `side` (0 left, 1 right) is the photo and whose other half has the palette's colours."""
@@ -117,17 +115,15 @@ class Halves:
         self.file, self._side, self._palette = file, side, palette
 
     def stamp(self) -> str:
-        """See `scene_writing.Item`."""
+        """See `folder_writer.Item`."""
         return self.file.stamp()
 
     def made(self, size: Size | None, palette: Palette) -> Made:
-        """See `scene_writing.Item`."""
+        """See `folder_writer.Item`."""
         data, where = self.file.read(), self.file.where
         both = halves(read_image(data, where), where)
         labels = ids_of_colours(both[1 - self._side], self._palette, _is_exact(data, where), where)
-        check_ids(labels, palette, where)
-        scene = Scene(np.ascontiguousarray(both[self._side]), labels)
-        return encoded(scene if size is None else resized(scene, *size))
+        return Ready(self.part, self.name, Scene(both[self._side], labels)).made(size, palette)
 
 
 def _is_exact(data: bytes, where: str) -> bool:

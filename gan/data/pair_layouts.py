@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.data.pair_files import File
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION
 from gan.data.sequences import SHARES, split
 from gan.errors import UserError
 

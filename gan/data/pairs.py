@@ -1,4 +1,4 @@
-"""Any folder or zip of pairs of photo and label map, as items for `scene_writing`.
+"""Any folder or zip of pairs of photo and label map, as items for `folder_writer`.
 
 Two layouts are known:
 
@@ -20,12 +20,12 @@ import numpy as np
 
 from gan.data import palettes
 from gan.data.colours import halves, palette_of_colours, photo_side
+from gan.data.folder import PALETTE
+from gan.data.folder_writer import Item
 from gan.data.pair_files import File, FilePair, Halves, in_colours, read_labels
 from gan.data.pair_layouts import IMAGE, Key, by_kind, named_and_split, place
 from gan.data.palettes import Palette, from_json, generic, histogram
 from gan.data.parallel import in_threads
-from gan.data.scene_folders import PALETTE
-from gan.data.scene_writing import Item
 from gan.data.untrusted import image_kind, open_source, read_image
 from gan.errors import UserError
 from gan.progress import progress

@@ -158,7 +158,7 @@ def histogram(labels: np.ndarray) -> np.ndarray:
     return np.bincount(labels.ravel(), minlength=256)
 
 
-def from_json(text: str, where: str) -> Palette:
+def from_json(text: str | bytes, where: str) -> Palette:
     """Read a palette that somebody wrote, in the form of `Palette.to_json`.
 
     Each of `classes` has `id`, `name` and `colour`, and `scored`, `rare`, `thing` or `ground` where they are true; if
@@ -181,6 +181,8 @@ def from_json(text: str, where: str) -> Palette:
 
     try:
         read: Any = json.loads(text)
+    except UnicodeDecodeError:
+        raise UserError(f"{where} is no palette: it is no text.") from None
     except (ValueError, RecursionError):
         read = None
     need(isinstance(read, dict) and isinstance(read.get("classes"), list), "it is no JSON with a list `classes`")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gan.data.folder import PARTS, Record
 from gan.data.scene import SceneSet
-from gan.data.scene_folders import PARTS, Record
 
 BAR = 32  # characters of the longest bar
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gan.data.folder import open_folder
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, Scenes, SceneSet, boundaries, nearest, resized
-from gan.data.scene_folders import open_folder
 from gan.progress import progress
 
 __all__ = [

@@ -5,7 +5,7 @@ import re
 import statistics
 from collections.abc import Sequence
 
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION
+from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.errors import UserError
 
 SHARES = {TRAINING: 0.70, VALIDATION: 0.15, TEST: 0.15}

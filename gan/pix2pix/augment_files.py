@@ -1,4 +1,4 @@
-"""The folder of generated pairs: the layout of prepared scenes (`gan.data.scene_folders`), and a manifest beside it.
+"""The folder of generated pairs: the layout of prepared scenes (`gan.data.folder`), and a manifest beside it.
 
 Its training part holds the generated pairs, and the real ones besides if they are wanted; the other two parts hold
 those of the data set that they were made from, so that whatever is trained on the folder is scored on real photos.
@@ -9,10 +9,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from gan.data.folder import TEST, TRAINING, VALIDATION
+from gan.data.folder_writer import Made, Ready, Size, encoded, write_folder
 from gan.data.palettes import Palette
-from gan.data.scene import Scene, Scenes, SceneSet
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION
-from gan.data.scene_writing import Made, Ready, Size, encoded, write_folder
+from gan.data.scene import Scenes, SceneSet
 from gan.files import digests
 from gan.pix2pix.augment import Pair, Tally
 from gan.pix2pix.pair_filter import Filter, Real
@@ -23,7 +23,7 @@ LONGEST = 180  # bytes of a source's name that the name of a pair begins with
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """A pair whose files wait in a folder, as an item of `gan.data.scene_writing`."""
+    """A pair whose files wait in a folder, as an item of `gan.data.folder_writer`."""
 
     part: str
     name: str
@@ -45,7 +45,7 @@ class Kept:
 
 @dataclasses.dataclass(frozen=True)
 class Original:
-    """A real scene, as an item of `gan.data.scene_writing`."""
+    """A real scene, as an item of `gan.data.folder_writer`."""
 
     part: str
     name: str
@@ -81,7 +81,7 @@ class Shelf:
     def add(self, pair: Pair) -> str:
         """Put a pair on it; returns the name that it gets."""
         source = self._scenes.training.names[pair.source]
-        made = encoded(Scene(pair.photo, pair.labels, pair.instances))
+        made = encoded(pair.photo, pair.labels, pair.instances)
         files = {kind: self._folder / f"{pair.number:08d}-{kind}.png" for kind in made.files}
         for kind, path in files.items():
             path.write_bytes(made.files[kind])

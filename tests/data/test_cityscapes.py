@@ -13,9 +13,9 @@ from gan.data.cityscapes import (
     find_cityscapes,
     validation_cities,
 )
+from gan.data.folder import TEST, TRAINING, VALIDATION, open_folder
+from gan.data.folder_writer import write_folder
 from gan.data.palettes import CITYSCAPES
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION, open_folder
-from gan.data.scene_writing import write_folder
 from gan.errors import UserError
 from tests.made_up_gtsrb import encoded, write_tree, write_zip
 from tests.made_up_scenes import (

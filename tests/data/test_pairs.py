@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan.data.folder import TEST, TRAINING, VALIDATION, open_folder
+from gan.data.folder_writer import write_folder
 from gan.data.pairs import find_pairs
 from gan.data.palettes import CAMVID, CITYSCAPES, generic
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION, open_folder
-from gan.data.scene_writing import write_folder
 from gan.errors import UserError
 from tests.made_up_gtsrb import encoded, write_tree, write_zip
 from tests.made_up_scenes import camvid_names, header_of_png, image, pair_files, png16, some_scene

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan.data.folder import PREPARED, SPELT_RIGHT, TEST, TRAINING, VALIDATION
+from gan.data.folder_writer import Ready, to_png, write_folder
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scene, Scenes, boundaries, resized
-from gan.data.scene_folders import PREPARED, SPELT_RIGHT, TEST, TRAINING, VALIDATION
-from gan.data.scene_writing import Ready, to_png, write_folder
 from gan.data.scenes import is_drawn, load, open_scenes
 from gan.errors import UserError
 from tests.made_up_scenes import header_of_png, png16, some_scene

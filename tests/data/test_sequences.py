@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gan.data.scene_folders import TEST, TRAINING, VALIDATION
+from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.data.sequences import sequence, split
 from gan.errors import UserError
 from tests.made_up_scenes import camvid_names

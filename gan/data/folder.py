@@ -1,8 +1,8 @@
 """The prepared folder of scenes: its layout, and reading it.
 
     palette.json
-    prepared.json            what it was made from, and of every scene its size, its pixels of each class, and length
-                             and SHA-256 of its files; written last, so that without it a folder is half made
+    prepared.json            the account: what it was made from, and of every scene its size, pixels of each class,
+                             and length and SHA-256 of its files; until all scenes are written it is `preparing.json`
     training_dataset/        photos/NAME.png, labels/NAME.png (8-bit ids) and, where the data has them,
                              instances/NAME.png (16 bits, 0 = none)
     validatation_dataset/    the same; existing projects expect this spelling, and `validation_dataset` is read too
@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from gan.progress import progress
 TRAINING, VALIDATION, TEST = PARTS = "training_dataset", "validatation_dataset", "test_dataset"
 SPELT_RIGHT = "validation_dataset"
 KINDS = "photos", "labels", "instances"
-PALETTE, PREPARED, PREPARING = "palette.json", "prepared.json", "preparing.jsonl"
+PALETTE, PREPARED, PREPARING = "palette.json", "prepared.json", "preparing.json"
 FORMAT = 1
 SLOW = 200  # changed files: checking more shows progress
 
@@ -97,9 +98,9 @@ def open_folder(data: str) -> SceneSet:
     """
     folder = Path(data)
     require_prepared(folder, data)
+    about, records = read_account(folder)
     with open_source(folder) as source:
-        about, records = read_prepared(source)
-        palette = from_json(_text(source, PALETTE), str(folder / PALETTE))
+        palette = from_json(source.read(PALETTE), str(folder / PALETTE))
     for record in records:
         unknown = sorted(set(record.pixels) - set(palette.ids))
         if unknown:  # the palette was changed since
@@ -128,7 +129,7 @@ def require_prepared(folder: Path, data: str) -> None:
     if not is_folder(folder):
         raise UserError(f"there is no folder {data!r} of scenes; make it with {make}, or take drawn ones: drawn.")
     if not (folder / PREPARED).is_file():
-        if (folder / PREPARING).exists() or any((folder / part).exists() for part in (*PARTS, SPELT_RIGHT)):
+        if any((folder / part).exists() for part in (*PARTS, SPELT_RIGHT)):
             raise UserError(
                 f"{folder} is half made: it has no {PREPARED}, which prepare writes last; start prepare again with "
                 "the same source, and it goes on."
@@ -136,20 +137,21 @@ def require_prepared(folder: Path, data: str) -> None:
         raise UserError(f"{folder} holds no prepared scenes; make them with {make}, or take drawn ones: drawn.")
 
 
-def read_prepared(source: Source) -> tuple[dict[str, Any], list[Record]]:
-    """What prepared.json says: of the whole, and of each scene.
+def read_account(folder: Path, name: str = PREPARED) -> tuple[dict[str, Any], list[Record]]:
+    """What prepared.json (or preparing.json) says: of the whole, and of each scene.
 
     Raises:
         UserError: it is damaged.
     """
     try:
-        about = json.loads(_text(source, PREPARED))
+        with open_source(folder) as source:
+            about = json.loads(source.read(name))
         if about["format"] != FORMAT:
             raise ValueError
         return about, [Record.of(line) for line in about.pop("scenes")]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise UserError(
-            f"{source.path / PREPARED} is damaged or of another version; prepare the data again into a new folder."
+            f"{folder / name} is damaged or of another version; prepare the data again into a new folder."
         ) from None
 
 
@@ -186,13 +188,6 @@ def check_ids(labels: np.ndarray, palette: Palette, where: str) -> None:
     unknown = palette.unknown(labels)
     if unknown:
         raise UserError(f"{where} holds {palette.unknown_text(unknown)}.")
-
-
-def _text(source: Source, name: str) -> str:
-    try:
-        return source.read(name).decode()
-    except UnicodeDecodeError:
-        raise UserError(f"{source.where(name)} is damaged; prepare the data again into a new folder.") from None
 
 
 def _place(folder: Path, part: str) -> Path:
@@ -241,13 +236,11 @@ def _part(
     kept = [name for name in names if untouched(name)]
     fingerprints = {name: " ".join(records[name].files[kind][1] for kind in kinds) for name in kept}
     changed = [name for name in names if name not in fingerprints]
-    if len(changed) > SLOW:
-        with progress(len(changed), f"checking {place.name}", "scene") as bar:
-            for name, fingerprint in in_threads(check, changed):
-                fingerprints[name] = fingerprint
+    with progress(len(changed), f"checking {place.name}", "scene") if len(changed) > SLOW else nullcontext() as bar:
+        for name, fingerprint in in_threads(check, changed):
+            fingerprints[name] = fingerprint
+            if bar:
                 bar.update()
-    else:
-        fingerprints |= dict(in_threads(check, changed))
     return Scenes(
         names,
         palette,

@@ -1,16 +1,17 @@
 import dataclasses
 import json
+import shutil
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
-from gan.data import scene_writing
+from gan.data.folder import PARTS, PREPARED, PREPARING, TEST, TRAINING, VALIDATION, open_folder
+from gan.data.folder_writer import Ready, write_folder
 from gan.data.palettes import CAMVID, CITYSCAPES
 from gan.data.scene import Scene
-from gan.data.scene_folders import PARTS, PREPARED, PREPARING, TEST, TRAINING, VALIDATION, open_folder
-from gan.data.scene_writing import Ready, bytes_done, write_folder
 from gan.errors import UserError
 from tests.conftest import full_disk
 from tests.made_up_scenes import members, some_scene, tree_of
@@ -25,23 +26,23 @@ def write(folder: Path, some: list[Ready] | None = None, **options):
     return write_folder(folder, items() if some is None else some, CITYSCAPES, {"source": "made up"}, **options)
 
 
-class Stop(Exception):
-    pass
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, (_, data) in tree_of(folder).items()}
 
 
-def stopped_after(folder: Path, count: int, monkeypatch: pytest.MonkeyPatch, some: list[Ready] | None = None) -> None:
-    """Write until so many scenes are finished, and a little of the next one."""
-    put, photos = scene_writing._put, [0]
+@dataclasses.dataclass(frozen=True)
+class Breaking(Ready):
+    """A scene that can't be read, yet."""
 
-    def put_some(path: Path, data: bytes) -> None:
-        photos[0] += "photos" in path.parts
-        if photos[0] > count:
-            raise Stop
-        put(path, data)
+    def made(self, *_: object) -> NoReturn:
+        raise UserError("Broken.")
 
-    with monkeypatch.context() as patch, pytest.raises(Stop):
-        patch.setattr(scene_writing, "_put", put_some)
-        patch.setattr("gan.data.parallel.cores", lambda: 1)
+
+def stopped_after(folder: Path, count: int) -> None:
+    """Write until so many scenes are finished; the next one breaks."""
+    some = items()
+    some[count] = Breaking(**vars(some[count]))
+    with pytest.raises(UserError, match="Broken"):
         write(folder, some)
 
 
@@ -78,64 +79,67 @@ def test_again_changes_nothing(tmp_path: Path) -> None:
 def test_the_same_scenes_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(tmp_path / name, zipped=True)
-    one, other = ({name: data for name, (_, data) in tree_of(tmp_path / at).items()} for at in ("a", "b"))
-    assert one == other
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_it_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    stopped_after(folder, 3, monkeypatch)
-    assert not (folder / PREPARED).exists() and len((folder / PREPARING).read_text().splitlines()) == 4
+    stopped_after(folder, 3)
+    assert not (folder / PREPARED).exists()
     before = tree_of(folder)
-    assert bytes_done(folder) == sum(len(data) for name, (_, data) in before.items() if name.endswith(".png"))
-    with (folder / PREPARING).open("a") as file:
-        file.write('{"part": "training_dataset", "na')  # a line that a kill has cut off
-    (folder / TRAINING / "photos" / ".scene3.png.123.tmp").write_bytes(b"left behind")
+    (folder / TRAINING / "photos" / ".scene3.png.123.tmp").write_bytes(b"left behind by a kill")
     assert write(folder).new == 3
-    assert bytes_done(folder) == sum(path.stat().st_size for path in folder.glob("*/*/*.png"))
     after = tree_of(folder)
-    assert all(after[name] == before[name] for name in before if name.endswith(".png"))
-    assert not (folder / PREPARING).exists() and not list(folder.rglob("*.tmp"))
+    assert all(after[name] == before[name] for name in before if name.endswith(".png") and "scene4" not in name)
     write(tmp_path / "whole")
-    assert {name: data for name, (_, data) in tree_of(tmp_path / "whole").items()} == {
-        name: data for name, (_, data) in after.items()
-    }
+    assert contents(tmp_path / "whole") == contents(folder)
 
 
-def test_a_half_written_file_of_a_half_made_folder_is_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_goes_on_after_a_kill(tmp_path: Path) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Copying(Ready):
+        """Copies the folder while it is being made: what a kill leaves."""
+
+        def made(self, size, palette):
+            shutil.copytree(tmp_path / "data", tmp_path / "killed", ignore=shutil.ignore_patterns("*.tmp"))
+            return super().made(size, palette)
+
+    some = [*items(40)]
+    some[30] = Copying(**vars(some[30]))
+    write(tmp_path / "data", some, save_every=0)
+    assert not (tmp_path / "killed" / PREPARED).exists()
+    assert 1 <= write(tmp_path / "killed", items(40)).new <= 39
+    assert contents(tmp_path / "killed") == contents(tmp_path / "data")
+
+
+def test_a_half_written_file_of_a_half_made_folder_is_written_again(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    stopped_after(folder, 3, monkeypatch)
+    stopped_after(folder, 3)
     photo = folder / TRAINING / "photos" / "scene0.png"
     whole = photo.read_bytes()
     photo.write_bytes(b"")  # what a power cut can leave of a file
     assert write(folder).new == 4 and photo.read_bytes() == whole
 
 
-def test_a_scene_that_was_bad_may_be_put_right_but_a_finished_one_may_not_differ(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scene_that_was_bad_may_be_put_right_but_a_finished_one_may_not_differ(tmp_path: Path) -> None:
     folder, some = tmp_path / "data", items()
-    stopped_after(folder, 3, monkeypatch)
-    better = dataclasses.replace(some[4], scene=some_scene(99))
-    assert write(folder, [*some[:4], better, some[5]]).new == 3
+    stopped_after(folder, 3)
+    better = dataclasses.replace(some[3], scene=some_scene(99))
+    assert write(folder, [*some[:3], better, *some[4:]]).new == 3
     before = tree_of(folder)
-    other = dataclasses.replace(some[0], scene=some_scene(99))
+    other = dataclasses.replace(some[0], scene=some_scene(98))
     with pytest.raises(UserError, match="made from another source: training_dataset/scene0 differs; it is not over"):
-        write(folder, [other, *some[1:]])
+        write(folder, [other, *some[1:3], better, *some[4:]])
     assert tree_of(folder) == before
 
 
 @pytest.mark.parametrize("state", ["finished", "half made"])
-def test_another_source_palette_or_size_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
-) -> None:
+def test_another_source_palette_or_size_is_refused(tmp_path: Path, state: str) -> None:
     folder, some = tmp_path / "data", items()
     if state == "finished":
         write(folder)
     else:
-        stopped_after(folder, 3, monkeypatch)
+        stopped_after(folder, 3)
     before = tree_of(folder)
     with pytest.raises(UserError, match=r"made from another source \('made up'\) and is not overwritten; choose"):
         write(folder, [dataclasses.replace(some[0], name="other"), *some[1:]])
@@ -156,13 +160,10 @@ def test_what_prepare_did_not_make_is_not_overwritten(tmp_path: Path, name: str)
 
 def test_a_file_of_a_finished_folder_that_is_gone_or_changed(tmp_path: Path) -> None:
     write(tmp_path / "data")
-    before = tree_of(tmp_path / "data")
+    before = contents(tmp_path / "data")
     label_map = tmp_path / "data" / TEST / "labels" / "scene5.png"
     label_map.unlink()
-    assert write(tmp_path / "data").new == 1
-    assert {name: data for name, (_, data) in tree_of(tmp_path / "data").items()} == {
-        name: data for name, (_, data) in before.items()
-    }
+    assert write(tmp_path / "data").new == 1 and contents(tmp_path / "data") == before
     label_map.write_bytes(b"my own")
     with pytest.raises(UserError, match="scene5.png was changed since prepare wrote it and is not overwritten"):
         write(tmp_path / "data")

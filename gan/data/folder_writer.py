@@ -1,7 +1,7 @@
-"""Writing a prepared folder of scenes (see `scene_folders`): on all cores, going on where it was stopped.
+"""Writing a prepared folder of scenes (see `folder`): on all cores, going on where it was stopped.
 
-While it is being made, a folder has `preparing.jsonl`: a line that says what it is made from, then the record of
-every scene that is finished. Files are written under another name and then renamed: what has its name is whole.
+Files are written under another name and then renamed: what has its name is whole. Until all scenes are there, the
+account of those that are finished is `preparing.json`; it is saved every few seconds and when the work stops.
 """
 
 import dataclasses
@@ -9,18 +9,18 @@ import hashlib
 import io
 import json
 import os
+import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from gan.data.palettes import Palette, histogram
-from gan.data.parallel import in_threads
-from gan.data.scene import Scene, resized
-from gan.data.scene_folders import (
+from gan.data.folder import (
     FORMAT,
     KINDS,
     PALETTE,
@@ -30,9 +30,11 @@ from gan.data.scene_folders import (
     Record,
     check_ids,
     check_sizes,
-    read_prepared,
+    read_account,
 )
-from gan.data.untrusted import open_source
+from gan.data.palettes import Palette, histogram
+from gan.data.parallel import in_threads
+from gan.data.scene import Scene, resized
 from gan.errors import UserError
 from gan.files import replacing
 from gan.progress import progress
@@ -94,7 +96,8 @@ class Ready:
             if other is not None:
                 check_sizes(self.scene.photo.shape, other.shape, where, "its map")
         check_ids(self.scene.labels, palette, f"the label map {where}")
-        return encoded(self.scene if size is None else resized(self.scene, *size))
+        scene = self.scene if size is None else resized(self.scene, *size)
+        return encoded(scene.photo, scene.labels, scene.instances)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,21 +115,18 @@ class Written:
     zips: tuple[Path, ...]
 
 
-def encoded(scene: Scene) -> Made:
-    """A scene as PNGs."""
-    return packed(to_png(scene.photo, PHOTO_PACKING), scene.labels, scene.instances)
-
-
-def packed(photo: bytes, labels: np.ndarray, instances: np.ndarray | None, labels_png: bytes | None = None) -> Made:
-    """What is written for a scene whose photo is a PNG already.
+def encoded(photo: np.ndarray | bytes, labels: np.ndarray, instances: np.ndarray | None = None) -> Made:
+    """The files of a scene.
 
     Args:
-        photo: the PNG.
+        photo: uint8 (height, width, 3), or a PNG of it.
         labels: uint8 (height, width), ids.
         instances: uint16 (height, width), or None.
-        labels_png: the ids as a grey 8-bit PNG, if there is one already.
     """
-    files = {"photos": photo, "labels": labels_png or to_png(labels, MAP_PACKING)}
+    files = {
+        "photos": photo if isinstance(photo, bytes) else to_png(photo, PHOTO_PACKING),
+        "labels": to_png(labels, MAP_PACKING),
+    }
     if instances is not None:
         files["instances"] = to_png(instances, MAP_PACKING)
     counts = histogram(labels)
@@ -147,6 +147,7 @@ def write_folder(
     about: dict[str, Any],
     size: Size | None = None,
     zipped: bool = False,
+    save_every: float = 10.0,
 ) -> Written:
     """Write scenes into a prepared folder, or what is missing of them.
 
@@ -157,6 +158,7 @@ def write_folder(
         about: what prepared.json is to say of the whole: "source" (a text for people), and anything that JSON holds.
         size: width and height of all; None for the size that each has.
         zipped: write a zip of each part beside it, too.
+        save_every: seconds between two accounts of a folder in the making; what is newer is done again after a kill.
 
     Raises:
         UserError: a scene is damaged or does not match, all in all have instances in some scenes only, or the folder
@@ -171,84 +173,67 @@ def write_folder(
         "source": str(about.get("source", "")),
     }
     finished = (folder / PREPARED).is_file()
-    done = _state(folder, head)
+    done = _written_before(folder, head)
     if not finished:
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(head), *(record.to_json() for record in done.values())]
-        _put(folder / PREPARING, "".join(f"{line}\n" for line in lines).encode())
+        _write_account(folder / PREPARING, head, done.values())
         _put(folder / PALETTE, palette.to_json().encode())
-    for part in PARTS:
-        (folder / part / KINDS[0]).mkdir(parents=True, exist_ok=True)
-        (folder / part / KINDS[1]).mkdir(exist_ok=True)
+    for kind in KINDS[:2]:
+        for part in PARTS:
+            (folder / part / kind).mkdir(parents=True, exist_ok=True)
 
-    def write(item: Item) -> tuple[Record, bool]:
-        stamp, record = item.stamp(), done.get((item.part, item.name))
-        if record is not None:
-            if record.stamp != stamp:
-                raise UserError(
-                    f"{folder} was made from another source: {item.part}/{item.name} differs; it is not overwritten: "
-                    "choose another --output or delete it."
-                )
-            if _kept(record, folder, finished):
-                return record, False
-        made = item.made(size, palette)
-        lengths = {kind: (len(data), hashlib.sha256(data).hexdigest()) for kind, data in made.files.items()}
-        record = Record(item.part, item.name, stamp, made.size, made.pixels, lengths)
-        for kind, path in record.paths(folder).items():
-            path.parent.mkdir(exist_ok=True)
-            _put(path, made.files[kind])
-        return record, True
-
-    records, new = [], 0
-    notes = Path(os.devnull) if finished else folder / PREPARING
-    with progress(len(items), "scenes", "scene") as bar, notes.open("a") as journal:
-        for record, is_new in in_threads(write, items):
-            records.append(record)
-            new += is_new
-            if is_new:
-                journal.write(record.to_json() + "\n")
-                journal.flush()
-            bar.update()
+    new, saved = 0, time.monotonic()
+    try:
+        with progress(len(items), "scenes", "scene") as bar:
+            for record, is_new in in_threads(partial(_write_scene, folder, done, finished, palette, size), items):
+                done[record.part, record.name] = record
+                new += is_new
+                bar.update()
+                if not finished and time.monotonic() > saved + save_every:
+                    _write_account(folder / PREPARING, head, done.values())
+                    saved = time.monotonic()
+    except BaseException:
+        with suppress(OSError):  # what stopped it is what is reported
+            if not finished:
+                _write_account(folder / PREPARING, head, done.values())
+        raise
+    records = tuple(done[item.part, item.name] for item in items)
     if new or not finished:
         _finish(folder, head | about, records)
-    lacking = [part for part in PARTS if zipped and (new or not _zip_of(folder, part).exists())]
-    return Written(tuple(records), new, tuple(_zip(folder, part, records) for part in lacking))
+    lacking = [part for part in PARTS if zipped and (new or not (folder / f"{part}.zip").exists())]
+    return Written(records, new, tuple(_zip(folder, part, records) for part in lacking))
 
 
-def bytes_done(output: str | Path) -> int:
-    """How many bytes of scenes a prepared folder, finished or not, holds already by its own account.
+def _write_scene(
+    folder: Path, done: dict[tuple[str, str], Record], finished: bool, palette: Palette, size: Size | None, item: Item
+) -> tuple[Record, bool]:
+    """The record of a scene, and whether it was written now."""
+    stamp, record = item.stamp(), done.get((item.part, item.name))
+    if record is not None:
+        if record.stamp != stamp:
+            raise UserError(
+                f"{folder} was made from another source: {item.part}/{item.name} differs; it is not overwritten: "
+                "choose another --output or delete it."
+            )
+        if _is_whole(record, folder, finished):
+            return record, False
+    made = item.made(size, palette)
+    lengths = {kind: (len(data), hashlib.sha256(data).hexdigest()) for kind, data in made.files.items()}
+    record = Record(item.part, item.name, stamp, made.size, made.pixels, lengths)
+    for kind, path in record.paths(folder).items():
+        path.parent.mkdir(exist_ok=True)
+        _put(path, made.files[kind])
+    return record, True
 
-    Raises:
-        UserError: its account is damaged.
-    """
-    folder = Path(output)
-    if (folder / PREPARED).is_file():
-        with open_source(folder) as source:
-            records = read_prepared(source)[1]
-    elif (folder / PREPARING).is_file():
-        records = _records((folder / PREPARING).read_bytes().splitlines()[1:])
-    else:
-        return 0
-    return sum(length for record in records for length, _ in record.files.values())
 
-
-def _state(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
+def _written_before(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
     """The records of a folder that was begun or finished before, if it was made from the same.
 
     Raises:
         UserError: it was made from something else, or not by prepare.
     """
-    if (folder / PREPARED).is_file():
-        with open_source(folder) as source:
-            before, records = read_prepared(source)
-    elif (folder / PREPARING).is_file():
-        lines = (folder / PREPARING).read_bytes().splitlines()
-        try:
-            before = dict(json.loads(lines[0]))
-        except (ValueError, TypeError, IndexError):
-            before = {}
-        records = _records(lines[1:])
-    else:
+    account = next((name for name in (PREPARED, PREPARING) if (folder / name).is_file()), None)
+    if account is None:
         for name in (*PARTS, PALETTE):
             if (folder / name).exists():
                 raise UserError(
@@ -256,7 +241,8 @@ def _state(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
                     "--output."
                 )
         return {}
-    for key, what in (("names", "source"), ("palette", "palette"), ("size", "size"), ("format", "version")):
+    before, records = read_account(folder, account)
+    for key, what in (("names", "source"), ("palette", "palette"), ("size", "size")):
         if before.get(key) != head[key]:
             named = f" ({before.get('source')!r})" if what == "source" and before.get("source") else ""
             raise UserError(
@@ -266,18 +252,7 @@ def _state(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
     return {(record.part, record.name): record for record in records}
 
 
-def _records(lines: Sequence[bytes]) -> list[Record]:
-    """The records of a journal; a last line that was cut off by a kill is none."""
-    records = []
-    for line in lines:
-        try:
-            records.append(Record.of(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-            continue
-    return records
-
-
-def _kept(record: Record, folder: Path, finished: bool) -> bool:
+def _is_whole(record: Record, folder: Path, finished: bool) -> bool:
     """Whether the files of a scene are all there as they were written."""
     whole = True
     for kind, path in record.paths(folder).items():
@@ -306,17 +281,17 @@ def _finish(folder: Path, about: dict[str, Any], records: Sequence[Record]) -> N
     for part in PARTS:
         for left in (folder / part).glob("*/.*.tmp"):  # of a process that was killed
             left.unlink(missing_ok=True)
-    about |= {"instances": bool(with_instances), "counts": _counts(records)}
+    counts = {part: sum(record.part == part for record in records) for part in PARTS}
     if hasattr(os, "sync"):
         os.sync()
-    lines = ",\n".join(record.to_json() for record in records)
-    with replacing(folder / PREPARED) as file:
-        file.write(f'{json.dumps(about)[:-1]}, "scenes": [\n{lines}\n]}}\n'.encode())
+    _write_account(folder / PREPARED, about | {"instances": bool(with_instances), "counts": counts}, records)
     (folder / PREPARING).unlink(missing_ok=True)
 
 
-def _counts(records: Sequence[Record]) -> dict[str, int]:
-    return {part: sum(record.part == part for record in records) for part in PARTS}
+def _write_account(path: Path, about: dict[str, Any], records: Iterable[Record]) -> None:
+    lines = ",\n".join(record.to_json() for record in records)
+    with replacing(path) as file:
+        file.write(f'{json.dumps(about)[:-1]}, "scenes": [\n{lines}\n]}}\n'.encode())
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -325,13 +300,9 @@ def _put(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _zip_of(folder: Path, part: str) -> Path:
-    return folder / f"{part}.zip"
-
-
 def _zip(folder: Path, part: str, records: Sequence[Record]) -> Path:
     """A part and the palette as a zip archive; the same files give the same bytes."""
-    path = _zip_of(folder, part)
+    path = folder / f"{part}.zip"
     files = [file for record in records if record.part == part for file in record.paths(folder).values()]
     with replacing(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(PALETTE), (folder / PALETTE).read_bytes())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan.data import gtsrb
+from gan.data.gtsrb_archives import TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP
 from gan.data.signs import Signs
 
 HEADER = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"
@@ -75,9 +75,9 @@ def extreme_zips(folder: Path, training: str = "GTSRB_Final_Training_Images.zip"
             table.append(line(name, *size, label))
         files[f"{root}/{label:05d}/GT-{label:05d}.csv"] = "\r\n".join([*table, ""]).encode()
     write_zip(folder / training, files)
-    write_zip(folder / gtsrb.TEST_ZIP, {f"{TEST}/{k:05d}.ppm": ppm(*size, k) for k, size in sizes.items()})
+    write_zip(folder / TEST_ZIP, {f"{TEST}/{k:05d}.ppm": ppm(*size, k) for k, size in sizes.items()})
     rows = [HEADER, *(line(f"{k:05d}.ppm", *size, k) for k, size in sizes.items())]
-    write_zip(folder / gtsrb.TRUTH_ZIP, {"GT-final_test.csv": "\r\n".join([*rows, ""]).encode()})
+    write_zip(folder / TRUTH_ZIP, {"GT-final_test.csv": "\r\n".join([*rows, ""]).encode()})
     return folder
 
 
@@ -98,9 +98,9 @@ def write_tree(folder: Path, files: dict[str, bytes]) -> Path:
 def official_zips(folder: Path) -> Path:
     """A folder with the three archives."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_zip(folder / gtsrb.TRAINING_ZIP, training_files())
-    write_zip(folder / gtsrb.TEST_ZIP, test_files())
-    write_zip(folder / gtsrb.TRUTH_ZIP, truth_files())
+    write_zip(folder / TRAINING_ZIP, training_files())
+    write_zip(folder / TEST_ZIP, test_files())
+    write_zip(folder / TRUTH_ZIP, truth_files())
     return folder
 
 

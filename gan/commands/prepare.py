@@ -18,6 +18,7 @@ from gan.commands import prepare_scenes
 from gan.config import Config, option, run
 from gan.data import gtsrb
 from gan.data.download import download
+from gan.data.gtsrb_archives import ARCHIVES, HOST
 from gan.data.sets import is_drawn, open_signs
 from gan.data.signs import Signs
 from gan.data.summary import summary_text
@@ -74,13 +75,7 @@ def prepare_signs(config: PrepareConfig, output: Path) -> None:
     """Read GTSRB, write what is new of train.p and test.p, and show it."""
     found, origin = find(config, output)
     parts = {"train.p": found.train} | ({} if found.test is None else {"test.p": found.test})
-
     new = {name: signs for name, signs in parts.items() if not unchanged(output / name, signs)}
-    if (output / "valid.p").exists():
-        raise UserError(
-            f"{output / 'valid.p'} would be read as a part of the training images; move it away or choose another "
-            "--output."
-        )
     for name, signs in parts.items():
         if name in new:
             gtsrb.write_signs(output / name, signs)
@@ -137,6 +132,11 @@ def check(config: PrepareConfig, output: Path) -> None:
         ) from None
     if config.source and not is_drawn(config.source) and not exists(Path(config.source)):
         raise UserError(f"source {config.source} does not exist or may not be looked at; check the path.")
+    if exists(output / "valid.p"):
+        raise UserError(
+            f"{output / 'valid.p'} would be read as a part of the training images; move it away or choose another "
+            "--output."
+        )
     arrived = sum(path.stat().st_size for path in (output / "archives").glob("GTSRB_*"))
     require_writable(output, ROOM + max(0, DOWNLOADS - arrived) * config.download)
     if config.download:
@@ -154,8 +154,8 @@ def exists(path: Path) -> bool:
 
 def fetch(mirror: str, folder: Path) -> Path:
     """Download the official archives, or what is missing of them. Returns the folder."""
-    for name in gtsrb.ARCHIVES:
-        download(urllib.parse.urljoin(f"{mirror.rstrip('/')}/" if mirror else gtsrb.HOST, name), folder / name)
+    for name in ARCHIVES:
+        download(urllib.parse.urljoin(f"{mirror.rstrip('/')}/" if mirror else HOST, name), folder / name)
     return folder
 
 

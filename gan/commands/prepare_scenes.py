@@ -61,6 +61,7 @@ def prepare_scenes(config: Config) -> None:
         there = sum(path.stat().st_size for path in output.glob("*/*/*.png"))
         require_writable(output, max(0, room(found, size) * (1 + config.zipped) - there))
         require_writable(PICTURES)
+        stack.enter_context(locked(output))
         about = {"dataset": config.dataset, "source": config.source, "notes": found.notes}
         try:
             with locked(output):

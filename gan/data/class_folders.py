@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from gan.data.gtsrb import resized
+from gan.data.gtsrb_archives import resized
 from gan.data.signs import CLASSES, SIZE, Signs
 from gan.data.untrusted import FORMATS, Source, open_source, read_image
 from gan.errors import UserError

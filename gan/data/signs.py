@@ -9,6 +9,7 @@ from gan.errors import UserError
 
 SIZE = 32  # pixels, width and height
 CLASSES = 43
+MAX_PIXELS = 2**16 - 1  # width and height of an original: what `sizes` and `coords` can hold
 
 NAMES = (
     "Speed limit 20",
@@ -154,6 +155,11 @@ def mirrored(signs: Signs) -> Signs:
         labels=table[kept.labels].astype(np.uint8),
         coords=np.where(known[:, None], boxes, 0).astype(kept.coords.dtype),
     )
+
+
+def narrow(pixels: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 to `MAX_PIXELS` as uint8 if all fit, as readers of the well-known pickles expect, or uint16."""
+    return pixels.astype(np.uint8 if pixels.max(initial=0) < 256 else np.uint16, copy=False)
 
 
 def parse_class(text: str) -> int | None:

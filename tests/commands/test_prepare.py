@@ -20,6 +20,7 @@ from gan.commands.prepare import PrepareConfig, main
 from gan.config import run
 from gan.data import gtsrb
 from gan.data.gtsrb import read_signs, read_source, write_signs
+from gan.data.gtsrb_archives import ARCHIVES, FIRST_ZIP, TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP
 from gan.errors import UserError
 from gan.files import locked
 from tests.made_up_gtsrb import (
@@ -195,12 +196,12 @@ def test_another_output_is_named_in_what_to_do_next(capsys: pytest.CaptureFixtur
 
 
 def test_training_images_alone(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    main(PrepareConfig(source=f"zips/{gtsrb.TRAINING_ZIP}"))
+    main(PrepareConfig(source=f"zips/{TRAINING_ZIP}"))
     out = capsys.readouterr().out
-    assert f"There is no test set: {gtsrb.TEST_ZIP} and {gtsrb.TRUTH_ZIP} missing." in out
+    assert f"There is no test set: {TEST_ZIP} and {TRUTH_ZIP} missing." in out
     assert [path.name for path in (folder / "traffic-signs-data").iterdir()] == ["train.p"]
     write_signs("traffic-signs-data/test.p", some_signs())
-    main(PrepareConfig(source=f"zips/{gtsrb.TRAINING_ZIP}"))
+    main(PrepareConfig(source=f"zips/{TRAINING_ZIP}"))
     assert "traffic-signs-data/test.p is of an earlier source and stays as it is." in capsys.readouterr().out
 
 
@@ -208,7 +209,7 @@ def test_hostile_sources(folder: Path, capsys: pytest.CaptureFixture) -> None:
     good = training_files()
     write_zip(folder / "up.zip", good | {"../../evil.txt": b"evil"})
     write_zip(folder / "huge.zip", good | {f"{TRAINING}/00000/00000_00000.ppm": b"P6 60000 60000 255\n"})
-    (folder / "cut.zip").write_bytes((folder / "zips" / gtsrb.TRAINING_ZIP).read_bytes()[:-500])
+    (folder / "cut.zip").write_bytes((folder / "zips" / TRAINING_ZIP).read_bytes()[:-500])
     (folder / "evil.p").write_bytes(b"\x80\x02cos\nsystem\nX\x0c\x00\x00\x00touch victim\x85R.")
     for source, message in (
         ("up.zip", "leads out of it"),
@@ -226,18 +227,18 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def test_a_download_from_a_mirror(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    (folder / "zips" / gtsrb.TEST_ZIP).rename(folder / "aside.zip")
+    (folder / "zips" / TEST_ZIP).rename(folder / "aside.zip")
     handler = functools.partial(Quiet, directory=folder / "zips")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         mirror = f"http://127.0.0.1:{server.server_port}"
         sentence = refused(capsys, "answers 404", "--download", "true", "--mirror", mirror)
-        assert f"{mirror}/{gtsrb.TEST_ZIP}" in sentence
-        (folder / "aside.zip").rename(folder / "zips" / gtsrb.TEST_ZIP)
+        assert f"{mirror}/{TEST_ZIP}" in sentence
+        (folder / "aside.zip").rename(folder / "zips" / TEST_ZIP)
         main(PrepareConfig(download=True, mirror=mirror))
         server.shutdown()
     archives = folder / "traffic-signs-data/archives"
-    assert sorted(path.name for path in archives.iterdir()) == sorted(gtsrb.ARCHIVES)
+    assert sorted(path.name for path in archives.iterdir()) == sorted(ARCHIVES)
     assert same(read_signs("traffic-signs-data/train.p"), read_source(folder / "zips").train)
     # Nobody serves any more, and nothing needs to be fetched again.
     main(PrepareConfig(download=True, mirror=mirror))
@@ -272,7 +273,7 @@ def test_the_extremes_of_the_official_archives(folder: Path, capsys: pytest.Capt
 
 
 def test_the_archive_that_torchvision_fetches(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    extreme_zips(folder / "first", gtsrb.FIRST_ZIP, "GTSRB/Training")
+    extreme_zips(folder / "first", FIRST_ZIP, "GTSRB/Training")
     main(PrepareConfig(source="first"))
     assert len(read_signs("traffic-signs-data/train.p")) == 294
     shown = capsys.readouterr().out
@@ -280,7 +281,7 @@ def test_the_archive_that_torchvision_fetches(folder: Path, capsys: pytest.Captu
 
 
 def test_a_damaged_member_of_an_archive(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    path = folder / "zips" / gtsrb.TRAINING_ZIP
+    path = folder / "zips" / TRAINING_ZIP
     data = bytearray(path.read_bytes())
     data[len(data) // 3] ^= 1
     path.write_bytes(data)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan.data import gtsrb
-from gan.data.gtsrb import read_signs, read_source, resized, write_signs
+from gan.data.gtsrb import read_signs, read_source, write_signs
+from gan.data.gtsrb_archives import FIRST_ZIP, TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP, resized
 from gan.data.pickles import write_pickle
 from gan.data.signs import TRAINING_COUNTS, Signs, join
 from gan.errors import UserError
@@ -62,7 +62,7 @@ def test_the_official_zips(tmp_path: Path) -> None:
     assert train.tracks.tolist() == np.repeat([0, 1, 2, 4, 3, 6, 5], 3).tolist()
     assert train.sizes[:3].tolist() == [[15, 250], [250, 15], [250, 250]]
     assert train.coords[:2].tolist() == [[2, 3, 12, 248], [2, 3, 247, 13]]
-    zips = {gtsrb.TEST_ZIP: "c7e4e632", gtsrb.TRUTH_ZIP: "fe31e9c9"}
+    zips = {TEST_ZIP: "c7e4e632", TRUTH_ZIP: "fe31e9c9"}
     for note, (name, digest) in zip(found.notes[1:], zips.items(), strict=True):
         assert f"{name} is not the published file" in note and f"published is {digest}" in note
     assert test.labels.tolist() == [0, 4, 7] and test.tracks.tolist() == [-1] * 3
@@ -118,12 +118,12 @@ def test_resizing_keeps_the_mean_and_flat_colours(shape: tuple[int, int]) -> Non
 
 def test_one_zip_gives_one_part_and_says_what_is_missing(tmp_path: Path) -> None:
     zips = official_zips(tmp_path)
-    found = read_source(zips / gtsrb.TRAINING_ZIP)
+    found = read_source(zips / TRAINING_ZIP)
     assert len(found.train) == 21 and found.test is None
-    assert f"There is no test set: {gtsrb.TEST_ZIP} and {gtsrb.TRUTH_ZIP} missing." in found.notes
-    (zips / gtsrb.TRUTH_ZIP).unlink()
-    assert f"There is no test set: {gtsrb.TRUTH_ZIP} missing." in read_source(zips).notes
-    refused(f"holds no GTSRB training images; it should hold {gtsrb.TRAINING_ZIP}", zips / gtsrb.TEST_ZIP)
+    assert f"There is no test set: {TEST_ZIP} and {TRUTH_ZIP} missing." in found.notes
+    (zips / TRUTH_ZIP).unlink()
+    assert f"There is no test set: {TRUTH_ZIP} missing." in read_source(zips).notes
+    refused(f"holds no GTSRB training images; it should hold {TRAINING_ZIP}", zips / TEST_ZIP)
 
 
 def test_sources_that_hold_nothing(tmp_path: Path) -> None:
@@ -149,13 +149,13 @@ def first_stage(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def test_the_archive_of_the_first_stage(tmp_path: Path) -> None:
-    whole = read_source(write_zip(tmp_path / gtsrb.TRAINING_ZIP, training_files()))
-    found = read_source(write_zip(tmp_path / gtsrb.FIRST_ZIP, first_stage(training_files())))
+    whole = read_source(write_zip(tmp_path / TRAINING_ZIP, training_files()))
+    found = read_source(write_zip(tmp_path / FIRST_ZIP, first_stage(training_files())))
     assert same(found.train, whole.train)
-    assert any("21 of the 39,209 training images" in note and gtsrb.TRAINING_ZIP in note for note in found.notes)
-    assert any(f"{gtsrb.FIRST_ZIP} is not the published file" in note for note in found.notes)
+    assert any("21 of the 39,209 training images" in note and TRAINING_ZIP in note for note in found.notes)
+    assert any(f"{FIRST_ZIP} is not the published file" in note for note in found.notes)
     # Beside the whole archive, that one counts.
-    write_zip(tmp_path / gtsrb.FIRST_ZIP, {"GTSRB/Training/00000/GT-00000.csv": b""})
+    write_zip(tmp_path / FIRST_ZIP, {"GTSRB/Training/00000/GT-00000.csv": b""})
     assert same(read_source(tmp_path).train, whole.train)
 
 
@@ -174,8 +174,8 @@ def test_a_missing_image(tmp_path: Path) -> None:
     del files[name]
     refused(f"'{TABLE}' in .*, line 6 names '{name}' in .*, which is missing", write_tree(tmp_path / "x", files))
     zips = official_zips(tmp_path)
-    write_zip(zips / gtsrb.TEST_ZIP, {key: c for key, c in test_files().items() if key != f"{TEST}/00004.ppm"})
-    refused(rf"'GT-final_test.csv' in .*, line 3 names '{TEST}/00004.ppm' in .*{gtsrb.TEST_ZIP}", zips)
+    write_zip(zips / TEST_ZIP, {key: c for key, c in test_files().items() if key != f"{TEST}/00004.ppm"})
+    refused(rf"'GT-final_test.csv' in .*, line 3 names '{TEST}/00004.ppm' in .*{TEST_ZIP}", zips)
 
 
 def first_row() -> str:

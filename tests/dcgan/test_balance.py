@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gan.data.gtsrb import TRAINING_ZIP, read_signs, resized
+from gan.data.gtsrb import read_signs
+from gan.data.gtsrb_archives import TRAINING_ZIP, resized
 from gan.data.pickles import write_pickle
 from gan.data.signs import CLASSES, Signs, join
 from gan.data.split import held_out

@@ -113,8 +113,9 @@ def build_pixel_discriminator(
 class SpectralConv2D(layers.Conv2D):
     """A convolution whose kernel is divided by its largest singular value, so that its slope is bounded.
 
-    Miyato et al. 2018, arXiv 1802.05957, section 2.1, with one step of the power iteration at every training call.
-    The gradient is taken through the division, unlike in `keras.layers.SpectralNormalization`.
+    Miyato et al. 2018, arXiv 1802.05957, section 2.1. A call with `training=True` makes one step of the power
+    iteration; any other call leaves the direction as it is. The gradient is taken through the division, unlike in
+    `keras.layers.SpectralNormalization`.
     """
 
     def build(self, input_shape):
@@ -124,17 +125,19 @@ class SpectralConv2D(layers.Conv2D):
             (1, self.filters), "random_normal", trainable=False, dtype="float32", name="direction"
         )
 
-    def convolution_op(self, inputs, kernel):
+    def call(self, inputs, training=False):
         """Convolve with the divided kernel."""
-        return super().convolution_op(inputs, ops.cast(self._divided(), inputs.dtype))
+        outputs = self.convolution_op(inputs, ops.cast(self._divided(training), inputs.dtype))
+        return ops.add(outputs, self.bias) if self.use_bias else outputs
 
-    def _divided(self):
+    def _divided(self, training: bool):
         kernel = ops.cast(self.kernel, "float32")
         matrix = ops.reshape(kernel, (-1, self.filters))
         held = ops.stop_gradient(matrix)
         left = _unit(ops.matmul(self.direction, ops.transpose(held)))
         right = _unit(ops.matmul(left, held))
-        self.direction.assign(right)
+        if training:
+            self.direction.assign(right)
         sigma = ops.sum(ops.matmul(left, matrix) * right)
         return kernel / sigma
 

@@ -34,11 +34,15 @@ def latents(count: int, size: int, drawn_with):
 
 
 def set_dropout(model: keras.Model, drawn_with) -> None:
-    """Make the next calls of a model's dropout layers a function of a key instead of their own history."""
-    for layer in model.layers:
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            generator.state.assign(tf.cast(drawn_with, generator.state.dtype))
+    """Make the next calls of a model's dropout layers a function of a key instead of their own history.
+
+    Every layer draws a stream of its own: its place in the model is part of its key.
+    """
+    generators = [
+        layer.seed_generator for layer in model.layers if getattr(layer, "seed_generator", None) is not None
+    ]
+    for place, generator in enumerate(generators):
+        generator.state.assign(tf.cast(tf.random.fold_in(drawn_with, place), generator.state.dtype))
 
 
 class EvenDraw:

@@ -177,7 +177,7 @@ def test_a_spectral_convolution_stretches_nothing():
     layer(photo)
     layer.kernel.assign(3 * layer.kernel)
     for _ in range(200):
-        made = layer(photo)
+        made = layer(photo, training=True)
     kernel = np.asarray(layer.kernel)
     largest = np.linalg.svd(kernel.reshape(-1, 6), compute_uv=False)[0]
     assert largest > 2
@@ -186,12 +186,26 @@ def test_a_spectral_convolution_stretches_nothing():
     np.testing.assert_array_equal(layer.kernel, kernel)
 
 
+def test_only_a_training_call_makes_a_step_of_the_power_iteration():
+    discriminator = build_pixel_discriminator(32, 32, 3, base=2)
+    photo = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
+    layers = [layer for layer in discriminator.layers if isinstance(layer, SpectralConv2D)]
+    before = [np.asarray(layer.direction) for layer in layers]
+    first = discriminator(photo, training=False)
+    np.testing.assert_array_equal(discriminator(photo), first)
+    for layer, direction in zip(layers, before, strict=True):
+        np.testing.assert_array_equal(layer.direction, direction)
+    discriminator(photo, training=True)
+    for layer, direction in zip(layers, before, strict=True):
+        assert (np.asarray(layer.direction) != direction).any()
+
+
 def test_the_gradient_goes_through_the_division():
     keras.utils.set_random_seed(1)
     layer = SpectralConv2D(3, 1, use_bias=False)
     photo = np.random.default_rng(0).random((1, 4, 4, 5), np.float32)
     for _ in range(200):
-        layer(photo)
+        layer(photo, training=True)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(layer(photo) ** 2)
     gradient = np.asarray(tape.gradient(loss, layer.kernel.value))

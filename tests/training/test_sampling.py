@@ -85,6 +85,14 @@ def test_dropout_is_a_function_of_the_key(dropping: keras.Model) -> None:
     assert (once == 0).mean() == pytest.approx(0.6, abs=0.1)
 
 
+def test_every_dropout_layer_draws_a_stream_of_its_own() -> None:
+    image = keras.Input((500,))
+    both = keras.Model(image, [keras.layers.Dropout(0.5)(image), keras.layers.Dropout(0.5)(image)])
+    draws.set_dropout(both, draws.key(0, 5, "dropout"))
+    one, other = (np.asarray(answer) for answer in both(np.ones((1, 500), np.float32), training=True))
+    assert ((one == 0) == (other == 0)).mean() == pytest.approx(0.5, abs=0.1)
+
+
 def test_dropout_without_a_new_key_goes_on_drawing(dropping: keras.Model) -> None:
     once = called(dropping, draws.key(0, 5, "dropout"))
     assert (np.asarray(dropping(np.ones((3, 200), np.float32), training=True)) != once).any()

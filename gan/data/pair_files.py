@@ -100,8 +100,7 @@ def in_colours(palette: Palette) -> Callable[[File], np.ndarray]:
     """What reads label maps that are pictures in the colours of a palette, in place of `read_labels`."""
 
     def read(file: File) -> np.ndarray:
-        data = file.read()
-        return ids_of_colours(read_image(data, file.where), palette, _is_exact(data, file.where), file.where)
+        return ids_of_colours(read_image(file.read(), file.where), palette, is_exact(file), file.where)
 
     return read
 
@@ -120,12 +119,12 @@ class Halves:
 
     def made(self, size: Size | None, palette: Palette) -> Made:
         """See `folder_writer.Item`."""
-        data, where = self.file.read(), self.file.where
-        both = halves(read_image(data, where), where)
-        labels = ids_of_colours(both[1 - self._side], self._palette, _is_exact(data, where), where)
+        where = self.file.where
+        both = halves(read_image(self.file.read(), where), where)
+        labels = ids_of_colours(both[1 - self._side], self._palette, is_exact(self.file), where)
         return Ready(self.part, self.name, Scene(both[self._side], labels)).made(size, palette)
 
 
-def _is_exact(data: bytes, where: str) -> bool:
+def is_exact(file: File) -> bool:
     """Whether an image was stored without losses."""
-    return image_kind(data, where)[0] != "JPEG"
+    return image_kind(file.read(), file.where)[0] != "JPEG"

@@ -22,16 +22,16 @@ from gan.data import palettes
 from gan.data.colours import halves, palette_of_colours, photo_side
 from gan.data.folder import PALETTE
 from gan.data.folder_writer import Item
-from gan.data.pair_files import File, FilePair, Halves, in_colours, read_labels
+from gan.data.pair_files import File, FilePair, Halves, in_colours, is_exact, read_labels
 from gan.data.pair_layouts import IMAGE, Key, by_kind, named_and_split, place
-from gan.data.palettes import Palette, from_json, generic, histogram
+from gan.data.palettes import NOT_SCORED, Palette, from_json, generic, histogram
 from gan.data.parallel import in_threads
 from gan.data.untrusted import image_kind, open_source, read_image
 from gan.errors import UserError
 from gan.progress import progress
 
 LOOKED_AT = 100  # images in colours that are looked at to learn about all
-MOST_IDS = 200  # different ids in all label maps; more are no classes but something measured
+MOST_IDS = NOT_SCORED - 1  # different ids in all label maps: what `Palette.scored_indices` can tell apart
 PALETTE_BYTES = 2**20
 
 _CAMVID_NAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?\d{5,6}", re.IGNORECASE)
@@ -89,12 +89,10 @@ def _given_palette(palette: str, inside: Sequence[File]) -> Palette | None:
     try:
         if palette:
             with Path(palette).expanduser().open("rb") as file:
-                return from_json(file.read(PALETTE_BYTES).decode(), palette)
+                return from_json(file.read(PALETTE_BYTES), palette)
         if inside:
             file = min(inside, key=lambda file: (file.name.count("/"), file.name))
-            return from_json(file.source.read(file.name, PALETTE_BYTES).decode(), file.where)
-    except UnicodeDecodeError:
-        raise UserError(f"{palette or file.where} is no palette: it is no text.") from None
+            return from_json(file.source.read(file.name, PALETTE_BYTES), file.where)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"palette is {', '.join(palettes.BUILT_IN)} or the path of a palette.json, and {palette!r} can't be read "
@@ -119,11 +117,14 @@ def _of_folders(path: str | Path, kinds: dict[str, dict[Key, File]], given: Pale
             )
     names, parts, notes = named_and_split(list(photos))
     colours = image_kind(labels[min(labels)].read(), labels[min(labels)].where)[1] in ("RGB", "RGBA")
+    maps = [labels[key] for key in sorted(labels)]
     if colours:
-        palette = given or _palette_of_maps(path, [labels[key] for key in sorted(labels)])
+        some = _some(maps)
+        pictures = (read_image(file.read(), file.where) for file in some)
+        palette = given or palette_of_colours(list(pictures), all(map(is_exact, some)), str(path))
         read = in_colours(palette)
     else:
-        palette = given or _palette_of_ids([labels[key] for key in sorted(labels)], list(names.values()))
+        palette = given or _palette_of_ids(maps, list(names.values()))
         read = read_labels
     items = [FilePair(parts[k], names[k], photos[k], labels[k], instances.get(k), read) for k in photos]
     return _found(items, palette, [*notes, _palette_note(palette, given)])
@@ -132,10 +133,11 @@ def _of_folders(path: str | Path, kinds: dict[str, dict[Key, File]], given: Pale
 def _of_halves(path: str | Path, images: Sequence[File], given: Palette | None) -> Found:
     files = {place(file.name)[1]: file for file in images}
     names, parts, notes = named_and_split(list(files))
-    some = [read_image(file.read(), file.where) for file in _some(list(files.values()))]
-    side = photo_side(some, str(path))
-    exact = all(image_kind(file.read(), file.where)[0] != "JPEG" for file in _some(list(files.values())))
-    palette = given or palette_of_colours([halves(image, str(path))[1 - side] for image in some], exact, str(path))
+    some = _some(list(files.values()))
+    pictures = [read_image(file.read(), file.where) for file in some]
+    side = photo_side(pictures, str(path))
+    maps = [halves(image, str(path))[1 - side] for image in pictures]
+    palette = given or palette_of_colours(maps, all(map(is_exact, some)), str(path))
     items = [Halves(parts[key], names[key], file, side, palette) for key, file in files.items()]
     notes.append(f"Each image is a pair: the photo is the {('left', 'right')[side]} half.")
     return _found(items, palette, [*notes, _palette_note(palette, given)])
@@ -162,19 +164,12 @@ def _palette_of_ids(maps: Sequence[File], names: Sequence[str]) -> Palette:
     if len(ids) > MOST_IDS:
         raise UserError(
             f"the label maps, {maps[0].where} for one, hold {len(ids)} different values, too many for ids of "
-            "classes; give label maps of ids, or name their palette with --palette."
+            f"classes ({MOST_IDS} at most); give label maps of ids, or name their palette with --palette."
         )
     for palette, form in ((palettes.CAMVID, _CAMVID_NAME), (palettes.CITYSCAPES, _CITYSCAPES_NAME)):
         if set(ids) <= set(palette.ids) and all(form.fullmatch(name) for name in names):
             return palette
     return generic(ids)
-
-
-def _palette_of_maps(path: str | Path, maps: Sequence[File]) -> Palette:
-    """The palette of label maps in colours."""
-    some = _some(maps)
-    exact = all(image_kind(file.read(), file.where)[0] != "JPEG" for file in some)
-    return palette_of_colours([read_image(file.read(), file.where) for file in some], exact, str(path))
 
 
 def _palette_note(palette: Palette, given: Palette | None) -> str:

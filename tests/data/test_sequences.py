@@ -56,8 +56,8 @@ def test_a_cut_goes_to_the_largest_gap_nearby() -> None:
 
 def test_numbers_without_leading_zeros_are_in_their_order() -> None:
     names = [f"drive_{k}" for k in range(1, 601)]
-    parts = [split(names[::-1])[name] for name in names]
-    assert parts == [TRAINING] * 420 + [VALIDATION] * 90 + [TEST] * 90
+    parts = split(names[::-1])
+    assert [parts[name] for name in names] == [TRAINING] * 420 + [VALIDATION] * 90 + [TEST] * 90
 
 
 def test_a_long_pause_ends_a_sequence() -> None:

@@ -8,22 +8,37 @@ import dataclasses
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+import pydantic
 from PIL import Image
 
 from gan.errors import UserError
 
 NOT_SCORED = 255  # `Palette.scored_indices` of a class that does not count
-LONGEST_NAME = 80  # characters
 
 Colour = tuple[int, int, int]
+_Byte = Annotated[int, pydantic.Field(ge=0, le=255)]
+_Name = Annotated[str, pydantic.Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=80)]
 
-_ROLES = ("scored", "rare", "things", "ground")
 _MARKS = {"scored": "scored", "rare": "rare", "things": "thing", "ground": "ground"}  # as JSON has them, per class
+
+
+class _Class(pydantic.BaseModel, strict=True):
+    id: _Byte
+    name: _Name
+    colour: tuple[_Byte, _Byte, _Byte] = pydantic.Field(validation_alias=pydantic.AliasChoices("colour", "color"))
+    scored: bool = False
+    rare: bool = False
+    thing: bool = False
+    ground: bool = False
+
+
+class _PaletteFile(pydantic.BaseModel, strict=True):
+    name: _Name = "custom"
+    classes: list[_Class] = pydantic.Field(min_length=1, max_length=256)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,47 +187,27 @@ def from_json(text: str | bytes, where: str) -> Palette:
         UserError: it is not of this form.
     """
 
-    def need(fits: bool, what: str) -> None:
-        if not fits:
-            raise UserError(
-                f"{where} is no palette: {what}; it is written as "
-                '{"name": "mine", "classes": [{"id": 0, "name": "road", "colour": [128, 64, 128]}, ...]}.'
-            )
-
     try:
-        read: Any = json.loads(text)
-    except UnicodeDecodeError:
-        raise UserError(f"{where} is no palette: it is no text.") from None
-    except (ValueError, RecursionError):
-        read = None
-    need(isinstance(read, dict) and isinstance(read.get("classes"), list), "it is no JSON with a list `classes`")
-    classes, name = read["classes"], read.get("name", "custom")
-    need(_is_name(name), "`name` is no short text")
-    need(1 <= len(classes) <= 256, f"it has {len(classes)} classes and not 1 to 256")
-    for number, one in enumerate(classes):
-        place = f"class number {number + 1}"
-        need(isinstance(one, dict) and _is_byte(one.get("id")), f"{place} has no `id` from 0 to 255")
-        need(_is_name(one.get("name")), f"{place} has no short text as `name`")
-        colour = one.get("colour", one.get("color"))
-        need(
-            isinstance(colour, list) and len(colour) == 3 and all(map(_is_byte, colour)),
-            f"{place} has no `colour` of three numbers from 0 to 255",
-        )
-        need(all(isinstance(one.get(mark, False), bool) for mark in _MARKS.values()), f"{place} has a mark that is "
-             "neither true nor false")  # fmt: skip
-    need(len({one["id"] for one in classes}) == len(classes), "an `id` is there twice")
-    classes = sorted(classes, key=lambda one: one["id"])
-    marked = {role: tuple(one["id"] for one in classes if one.get(mark, False)) for role, mark in _MARKS.items()}
-    marked["scored"] = marked["scored"] or tuple(one["id"] for one in classes)
-    need(
-        len(marked["scored"]) < NOT_SCORED, f"{len(marked['scored'])} classes are scored, and {NOT_SCORED - 1} may be"
-    )
-    return Palette(
-        name,
-        tuple(one["id"] for one in classes),
-        tuple(one["name"] for one in classes),
-        tuple(tuple(one.get("colour", one.get("color"))) for one in classes),
-        **marked,
+        read = _PaletteFile.model_validate_json(text)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise _no_palette(where, f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+    classes = sorted(read.classes, key=lambda one: one.id)
+    ids = tuple(one.id for one in classes)
+    if len(set(ids)) < len(ids):
+        raise _no_palette(where, "an `id` is there twice")
+    roles = {role: tuple(one.id for one in classes if getattr(one, mark)) for role, mark in _MARKS.items()}
+    roles["scored"] = roles["scored"] or ids
+    if len(roles["scored"]) >= NOT_SCORED:
+        raise _no_palette(where, f"{len(roles['scored'])} classes are scored, and {NOT_SCORED - 1} may be")
+    return Palette(read.name, ids, tuple(one.name for one in classes), tuple(one.colour for one in classes), **roles)
+
+
+def _no_palette(where: str, what: str) -> UserError:
+    return UserError(
+        f"{where} is no palette: {what}; it is written as "
+        '{"name": "mine", "classes": [{"id": 0, "name": "road", "colour": [128, 64, 128]}, ...]}.'
     )
 
 
@@ -237,14 +232,6 @@ def _spread(k: int) -> Colour:
     for bit in range(8):
         channels[bit % 3] |= (k >> bit & 1) << 7 - bit // 3
     return (channels[0], channels[1], channels[2])
-
-
-def _is_byte(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= 255
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}", value) is not None
 
 
 # Cityscapes (1604.01685): label ids, names, colours and the 19 training classes as its own scripts list them. Licence

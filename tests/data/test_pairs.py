@@ -219,7 +219,7 @@ def test_bad_files(tmp_path: Path) -> None:
          "is in colours|holds the colour|more than 64 colours"),
         ({"../evil.png": b""}, "holds the file name '../evil.png', which leads out of it"),
         ({"palette.json": b"{}"}, "'palette.json' in .* is no palette"),
-        ({"palette.json": b"\xff"}, "'palette.json' in .* is no palette: it is no text"),
+        ({"palette.json": b"\xff"}, "'palette.json' in .* is no palette: the file: invalid"),
     ):  # fmt: skip
         refused(tmp_path, files | changed, message)
     with pytest.raises(UserError, match="there are 2 scenes and 3 or more are needed"):

@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import Config, option, require, run, seed_option
 from gan.data.signs import parse_class
 from gan.errors import UserError

@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import (
     GOODRUN_HELP,
     ITERATIONS_HELP,
@@ -64,13 +63,13 @@ def main(config: TrainConfig) -> int:
 def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    import numpy as np
-
-    from gan import archive, checkpoints
+    from gan import archive
+    from gan.checkpoints import About
     from gan.data.sets import open_signs, select
     from gan.data.split import cut
-    from gan.drawn.signs import drawn_signs
+    from gan.drawn.signs import with_drawings
     from gan.files import require_writable
+    from gan.invocation import start
 
     class_id = parse_class(config.class_val)
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
@@ -80,66 +79,35 @@ def train(config: TrainConfig) -> tuple[str, int]:
             raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
         goodrun.require_more(config.iterations)
     signs = open_signs(config.data, None if config.judge_iterations else class_id)
-    chosen = select(signs, class_id, config.use_test, config.use_held_out)
-    folder = Path("images/train").resolve()
-    require_writable(folder)
+    learned = select(signs, class_id, config.use_test, config.use_held_out)
+    require_writable(Path("images/train").resolve())
 
     from gan.dcgan.gan import Network, SignGan
     from gan.dcgan.judge import judge_of
     from gan.dcgan.scores import RANKED_BY, checkpoint_scores
-    from gan.invocation import command, start
     from gan.training import devices
-    from gan.training.loop import build_in_precision
-    from gan.training.run import Schedule, Session, say
+    from gan.training.run import TrainingRun, restored_gan, say
 
     devices.make_deterministic()
     network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)
-    images, labels = chosen.images, chosen.labels.astype(np.int32) if class_id is None else chosen.labels * 0
-    if config.drawn:
-        drawings = drawn_signs(np.full(CLASSES, config.drawn), config.seed)
-        images = np.concatenate([images, drawings.images])
-        labels = np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)])
-
-    def build(precision: str) -> SignGan:
-        rates = config.generator_lr, config.discriminator_lr
-        return SignGan(network, images, labels, config.batch_size, *rates, config.seed, precision)
-
-    before = goodrun.about.config.get("precision") if goodrun else None
-    precision, trained = build_in_precision(config.precision, build, say, before)
-    if goodrun:
-        checkpoints.load(goodrun.checkpoint, trained.parts())
-    schedule = Schedule.of(config, goodrun)
-    require_writable(Path.cwd(), schedule.space(trained.parts()))
-
-    data = checkpoints.About.of_data(signs.name, chosen.digest(), len(chosen), goodrun and goodrun.about)
-    about = checkpoints.About(
-        "dcgan", config.class_val, schedule.start, dataclasses.asdict(network),
-        dataclasses.asdict(config) | {"precision": precision}, data, "",
-    )  # fmt: skip
-    if goodrun:
-        for difference in about.differences(goodrun.about):
-            say(f"going on with another {difference}")
+    images, labels = with_drawings(learned, config.drawn, config.seed)
+    labels = labels if class_id is None else labels * 0
+    rates = config.generator_lr, config.discriminator_lr
+    precision, gan = restored_gan(
+        config, goodrun, lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried)
+    )
+    data = About.of_data(signs.name, learned.digest(), len(learned), goodrun and goodrun.about)
+    about = About.of_run("dcgan", config, precision, dataclasses.asdict(network), data, goodrun)
     judge = judge_of(signs, config.judge_iterations, say) if config.judge_iterations else None
     score = checkpoint_scores(
-        judge, *cut(signs.train), chosen, class_id, lambda labels: trained.images(labels, "scores")
+        judge, *cut(signs.train), learned, class_id, lambda wanted: gan.images(wanted, "scores")
     )
+    run = TrainingRun(gan, about, config, goodrun, score, RANKED_BY)
     name = f"dcgan class {config.class_val} {signs.name}"
-    with archive.archived_run("dcgan", name, config) as run:
-        run.data(signs.name, data["digest"])
-        run.tags({"device": devices.describe(), "precision_used": precision})
-        if goodrun:
-            run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
-        say(f"{name}: {len(chosen)} images, {devices.describe()}, {precision}; run {run.id}")
-        session = Session(
-            run, trained, about, schedule, chosen.images, score, RANKED_BY,
-            folder=folder / f"class-{config.class_val}-{run.short}",
-            again=lambda reference: command("train_dcgan.py", config, goodrun_ref=reference),
-        )  # fmt: skip
-        status = session.train()
-        say(f"samples: {session.folder}\nbrowse: {archive.browse_hint(run.id)}")
-        if status == 0:
-            say(f"generate: {start('evaluate.py')} --class_val {config.class_val} --goodrun_ref {run.id}")
-    return run.id, status
+    run_id, status = run.train(name, f"{len(learned)} images", f"class-{config.class_val}-{{}}")
+    if status == 0:
+        say(f"generate: {start('evaluate.py')} --class_val {config.class_val} --goodrun_ref {run_id}")
+    return run_id, status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import (
     GOODRUN_HELP,
     ITERATIONS_HELP,
@@ -68,87 +67,57 @@ def main(config: TrainConfig) -> int:
 def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan import archive, checkpoints
+    from gan import archive
+    from gan.checkpoints import About
     from gan.data.scenes import load, open_scenes
+    from gan.data.spread import spread_over
     from gan.files import require_writable
 
     goodrun = archive.resolve(config.goodrun_ref, "pix2pix", "")
     if goodrun:
         goodrun.require_more(config.iterations)
     scenes = open_scenes(config.data)
-    folder = Path("images/train").resolve()
-    require_writable(folder)
+    require_writable(Path("images/train").resolve())
 
-    from gan.invocation import command
     from gan.pix2pix import presets
     from gan.pix2pix.batches import Pairs
     from gan.pix2pix.gan import SceneGan
-    from gan.pix2pix.judge import segmenter_of, spread_over
+    from gan.pix2pix.judge import segmenter_of
     from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
-    from gan.pix2pix.sheets import SHOWN, real_pictures, real_sheet, sample_sheet
+    from gan.pix2pix.sheets import SHOWN
     from gan.training import devices
-    from gan.training.loop import build_in_precision
-    from gan.training.run import Schedule, Session, say
+    from gan.training.run import TrainingRun, restored_gan, say
 
     devices.make_deterministic()
+    size = config.width, config.height
     network = presets.SceneNetwork(
-        presets.PRESETS[config.preset], config.width, config.height, config.direction, scenes.palette,
+        presets.PRESETS[config.preset], *size, config.direction, scenes.palette,
         config.direction == presets.PHOTOS and scenes.training.has_instances,
     )  # fmt: skip
     if goodrun:
         network = network.going_on_from(goodrun.about.network, config.goodrun_ref)
     chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
     config = dataclasses.replace(config, **chosen)
-    size = config.width, config.height
     feed = Pairs(scenes.training, *size, config.batch_size, config.seed, network.edges)
-    shown = load(scenes.validation.take(spread_over(len(scenes.validation), SHOWN)), *size, edges=network.edges)
-
-    def build(precision: str) -> SceneGan:
-        rates = config.generator_lr, config.discriminator_lr
-        return SceneGan(network, feed, *rates, config.l1_weight, config.seed, precision, shown)
-
-    before = goodrun.about.config.get("precision") if goodrun else None
-    precision, trained = build_in_precision(config.precision, build, say, before, 4)
-    if goodrun:
-        checkpoints.load(goodrun.checkpoint, trained.parts())
-    schedule = Schedule.of(config, goodrun)
-    sheet = sample_sheet(network, shown)
-    require_writable(Path.cwd(), schedule.space(trained.parts(), 3 * sheet(trained.sample()).nbytes))
-
-    digest = scenes.training.digest()
-    data = checkpoints.About.of_data(scenes.name, digest, len(scenes.training), goodrun and goodrun.about)
-    about = checkpoints.About(
-        "pix2pix", "", schedule.start, network.describe(), dataclasses.asdict(config) | {"precision": precision},
-        data, "",
+    sampled = load(scenes.validation.take(spread_over(len(scenes.validation), SHOWN)), *size, edges=network.edges)
+    rates = config.generator_lr, config.discriminator_lr
+    precision, gan = restored_gan(
+        config, goodrun,
+        lambda tried: SceneGan(network, feed, rates, config.l1_weight, config.seed, tried, sampled), trial=4,
     )  # fmt: skip
-    if goodrun:
-        for difference in about.differences(goodrun.about):
-            say(f"going on with another {difference}")
+    data = About.of_data(scenes.name, scenes.training.digest(), len(scenes.training), goodrun and goodrun.about)
+    about = About.of_run("pix2pix", config, precision, network.describe(), data, goodrun)
     segmenter = segmenter_of(scenes, *size, config.segmenter_iterations, say) if config.segmenter_iterations else None
     scorer = CheckpointScorer(segmenter, scenes.validation, *size)
 
     def score() -> dict[str, float]:
-        made = trained.pictures(scorer.loaded, "scores")
-        return scorer.real | (scorer.photos if network.to_photos else scorer.label_maps)(made)
+        generated = gan.pictures(scorer.loaded, "scores")
+        return scorer.real | (scorer.photos if network.to_photos else scorer.label_maps)(generated)
 
+    run = TrainingRun(gan, about, config, goodrun, score, RANKED_BY if segmenter else "l1")
     name = f"pix2pix {config.preset} {config.direction} {config.width}x{config.height} {scenes.name}"
-    with archive.archived_run("pix2pix", name, config) as run:
-        run.data(scenes.name, data["digest"])
-        run.tags({"device": devices.describe(), "precision_used": precision})
-        if goodrun:
-            run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
-        kept = "in memory" if feed.in_memory else "read ahead from their files"
-        say(f"{name}: {len(scenes.training)} scenes {kept}, {devices.describe()}, {precision}; run {run.id}")
-        session = Session(
-            run, trained, about, schedule, real_pictures(network, shown),
-            score, RANKED_BY if segmenter else "l1",
-            folder=folder / f"pix2pix-{run.short}",
-            again=lambda reference: command("train_pix2pix.py", config, goodrun_ref=reference),
-            sheet=sheet, real_sheet=real_sheet(network, shown),
-        )  # fmt: skip
-        status = session.train()
-        say(f"samples: {session.folder}\nbrowse: {archive.browse_hint(run.id)}")
-    return run.id, status
+    kept = "in memory" if feed.in_memory else "read ahead from their files"
+    return run.train(name, f"{len(scenes.training)} scenes {kept}", "pix2pix-{}")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,6 @@ def prepare_ours(variant: str, config: SpeedConfig):
     from gan.pix2pix.gan import SceneGan
     from gan.pix2pix.presets import PHOTOS, PRESETS, SceneNetwork
     from gan.training import devices
-    from gan.training.loop import compile_block
 
     devices.make_deterministic()
     random, size = np.random.default_rng(0), (config.height, config.width)
@@ -169,12 +168,12 @@ def prepare_ours(variant: str, config: SpeedConfig):
     feed = Pairs(scenes, config.width, config.height, config.batch_size, 0, network.edges)
     rates = preset.generator_lr, preset.discriminator_lr
     shown = load(scenes.take([0]), config.width, config.height)
-    trained = SceneGan(network, feed, *rates, preset.l1_weight, 0, OURS[variant], shown)
-    block, done = compile_block(trained), 0
+    trained = SceneGan(network, feed, rates, preset.l1_weight, 0, OURS[variant], shown)
+    done = 0
 
     def train(iterations: int) -> None:
         nonlocal done
-        block(tf.constant(done), tf.constant(iterations)).numpy()
+        trained.update(done, iterations)
         done += iterations
 
     networks = trained.generator, trained.discriminator

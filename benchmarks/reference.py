@@ -136,7 +136,7 @@ class Ours:
     def _build(self, images: np.ndarray, seed: int, precision: str) -> None:
         from gan.dcgan.gan import Network, SignGan
         from gan.training import devices
-        from gan.training.loop import build_in_precision, compile_block
+        from gan.training.loop import build_in_precision
 
         default = TrainConfig()
         self.batch_size, self.iteration = default.batch_size, 0
@@ -145,10 +145,9 @@ class Ours:
 
         def build(precision: str) -> SignGan:
             rates = default.generator_lr, default.discriminator_lr
-            return SignGan(network, images, labels, default.batch_size, *rates, seed, precision)
+            return SignGan(network, images, labels, default.batch_size, rates, seed, precision)
 
-        self.precision, self.trained = build_in_precision(precision, build, print)
-        self._block = compile_block(self.trained)
+        self.precision, self.trained = build_in_precision(precision, build)
 
     @property
     def images_seen(self) -> int:
@@ -157,12 +156,11 @@ class Ours:
 
     def iterate(self) -> dict[str, float]:
         """One block of iterations; the mean metrics."""
-        import tensorflow as tf
 
         from gan.training.loop import BLOCK
 
         with self.clock:
-            averages = self._block(tf.constant(self.iteration), tf.constant(BLOCK)).numpy()
+            averages = self.trained.update(self.iteration, BLOCK)
         self.iteration += BLOCK
         return dict(zip(self.trained.metric_names, map(float, averages), strict=True))
 

@@ -59,6 +59,23 @@ class About:
         earlier = {*before.data.get("learned_before", []), before.data["digest"]} - {digest} if before else set()
         return data | ({"learned_before": sorted(earlier)} if earlier else {})
 
+    @classmethod
+    def of_run(cls, kind: str, parameters, precision: str, network: dict, data: dict, goodrun) -> "About":
+        """What the checkpoints of a run say, before it has an id; its iteration is that of the good run, or 0.
+
+        Args:
+            kind: which program makes it.
+            parameters: the configuration of the program, a dataclass.
+            precision: that is used, "float32" or "bfloat16".
+            network: sizes of the networks.
+            data: see `of_data`.
+            goodrun: the `GoodRun` that is gone on from, or None.
+        """
+        values = dataclasses.asdict(parameters)
+        start = goodrun.iteration if goodrun else 0
+        class_val = values.get("class_val", "")
+        return cls(kind, class_val, start, network, values | {"precision": precision}, data, "")
+
     def differences(self, before: "About") -> list[str]:
         """What matters for the weights to come and is not as it was, in words."""
         pairs = {

@@ -26,3 +26,8 @@ def progress(total: int, what: str, unit: str, start: int = 0) -> tqdm:
         leave=True,
         file=sys.stderr,
     )
+
+
+def say(text: str) -> None:
+    """Print a line for the user without disturbing a progress bar."""
+    tqdm.write(text)

@@ -8,8 +8,8 @@ import numpy as np
 from gan import checkpoints
 from gan.data.scenes import open_scenes
 from gan.pix2pix.augment_models import KIND
-from gan.pix2pix.gan import weights
 from gan.pix2pix.presets import PHOTOS, Preset, SceneNetwork
+from gan.training.averaged_gan import weights
 from train_pix2pix import TrainConfig
 
 SMALL = Preset("small", "spatial", generator_base=4, dropout=0.0, latent=8, discriminator_base=4)

@@ -20,7 +20,6 @@ import train_dcgan
 from gan import archive, checkpoints
 from gan import config as command_line
 from gan.archive import goodruns
-from gan.training import run as session
 from tests import conftest
 from tests.conftest import DATA, QUICK, start_script
 from tests.made_up_goodrun import write_goodrun
@@ -561,7 +560,7 @@ def test_interrupted_before_the_start_is_no_traceback(workplace):
 
 
 def test_a_stop_that_a_library_swallowed_is_heeded_when_training_begins(workplace, small_networks, monkeypatch):
-    monkeypatch.setattr(session, "stops", [signal.SIGTERM])
+    monkeypatch.setattr("gan.config.stops", [signal.SIGTERM])
     run_id, status = train_dcgan.train(quick(iterations=5000))
     assert status == 143 and mlflow.get_run(run_id).info.status == "KILLED"
     assert archive.resolve(run_id, "dcgan", "17").iteration <= 25

@@ -97,8 +97,9 @@ def test_sheets_show_label_map_real_and_generated_photo(own_archive):
 
 
 def test_the_logged_generator_loads_in_plain_keras_and_makes_the_photos_of_the_run(own_archive, small_networks):
-    from gan.pix2pix.gan import pictures, weights
+    from gan.pix2pix.gan import pictures
     from gan.pix2pix.presets import SceneNetwork
+    from gan.training.averaged_gan import weights
 
     goodrun = archive.resolve(own_archive.run_id, "pix2pix", "")
     network = SceneNetwork.restored(goodrun.about.network)

@@ -46,6 +46,7 @@ class Run:
 
     def __init__(self, run_id: str):
         self.id = run_id
+        self._pending: list = []  # metrics that the archive is still writing
 
     @property
     def short(self) -> str:
@@ -53,12 +54,24 @@ class Run:
         return self.id[:8]
 
     def metrics(self, values: dict[str, float], step: int) -> None:
-        """Log numbers at an iteration; returns at once, the archive writes behind."""
-        mlflow.log_metrics(values, step=step, synchronous=False)
+        """Log numbers at an iteration; returns at once, the archive writes behind (see `unwritten`)."""
+        self._pending.append(mlflow.log_metrics(values, step=step, synchronous=False))
+
+    def unwritten(self) -> str:
+        """Wait until the archive has written all metrics; why it has not written some of them, "" where it has."""
+        pending, self._pending = self._pending, []
+        reason = ""
+        for operation in pending:
+            try:
+                if operation is not None:
+                    operation.wait()
+            except Exception as error:  # MLflow passes on whatever its store raises
+                reason = first_line(error)
+        return reason
 
     def image(self, key: str, pixels: np.ndarray, step: int) -> None:
         """Log a uint8 (height, width, 3) picture at an iteration, for the step slider of the UI."""
-        mlflow.log_image(pixels, key=key, step=step)
+        mlflow.log_image(pixels, key=key, step=step, synchronous=True)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Put a file into the archive."""
@@ -97,8 +110,8 @@ class Run:
             checkpoints.save(path, about, parts)
             mlflow.log_artifact(str(path), CHECKPOINTS)
 
-    def drop(self, iterations: Iterable[int]) -> None:
-        """Let go of checkpoints and of the generators logged with them, but of none that the user has registered."""
+    def delete(self, iterations: Iterable[int]) -> None:
+        """Delete old checkpoints and the generators logged with them; keep registered ones."""
         gone = set(iterations)
         if not gone:
             return

@@ -7,7 +7,6 @@ import dataclasses
 import os
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import Config, option, run, seed_option
 from gan.errors import UserError
 

@@ -5,7 +5,6 @@ import os
 import shlex
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import Config, option, run, seed_option
 from gan.dcgan.balance import parse_classes, parse_target
 from gan.errors import UserError

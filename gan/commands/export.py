@@ -4,7 +4,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import Config, option, run
 from gan.data.signs import NAMES, parse_class
 from gan.errors import UserError

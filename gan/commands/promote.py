@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import Config, option, run
 
 

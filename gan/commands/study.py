@@ -6,7 +6,6 @@ import os
 import signal
 from pathlib import Path
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import MOST_ITERATIONS, Config, option, require, run, stops
 from gan.errors import UserError
 from gan.invocation import command

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import gan  # noqa: F401  checks Python and the packages before anything else is imported
 from gan.config import GOODRUN_HELP, ITERATIONS_HELP, MOST_ITERATIONS, Config, option, run
 from gan.data.signs import parse_class
 

@@ -11,13 +11,14 @@ from gan.dcgan.classifier_network import build_classifier
 from gan.training import sampling as draws
 from gan.training.augment import augment
 from gan.training.devices import PRECISIONS
+from gan.training.loop import Trainable
 
 BATCH = 128  # images an iteration
 RATE = 2e-3  # step size of Adam at the start; falls to 0 along a cosine
 SMOOTHING = 0.05  # of the labels: keeps the logits, and so the features, from growing without end
 
 
-class ClassifierTrainer:
+class ClassifierTrainer(Trainable):
     """The classifier, its optimizer and its data, with one update as `iterate` (see `gan.training.loop`).
 
     Args:

@@ -10,9 +10,9 @@ import tensorflow as tf
 from gan.data.signs import to_uint8
 from gan.dcgan.networks import LATENT, build_discriminator, build_generator, class_logits, pick_logits
 from gan.errors import UserError
-from gan.training import losses
-from gan.training import sampling as draws
+from gan.training import losses, sampling
 from gan.training.augment import augment
+from gan.training.averaged_gan import AveragedGan
 from gan.training.devices import PRECISIONS
 
 PENALTY = 0.05  # weight of R1 and R2 (gamma; the penalties enter with gamma / 2)
@@ -23,7 +23,6 @@ GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones
 CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
 CLASS_REST = 0.25  # share of them that stays, so that classes are not unlearned
 EMA_HALF_LIFE = 100_000  # images
-EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
 
 
 WIDEST = 256  # channels of a network's first level: a file of a stranger may name no more
@@ -94,48 +93,30 @@ class StepSize(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start, "batch_size": self.batch_size}
 
 
-class SignGan:
-    """Both networks, both optimizers, the averaged generator and the data, with one update of all as `iterate`.
+class SignGan(AveragedGan):
+    """The GAN of signs with its data, one update of both networks as `iterate`.
 
     Args:
         network: sizes of the networks.
         images: uint8 (N, 32, 32, 3), the real images, kept whole in the device's memory.
-        labels: integers (N,), class + classes * look (see `gan.dcgan.networks.build_generator`); classes are drawn
-            evenly, and the looks of a class as often as it has images of them.
+        labels: integers (N,), class + classes * domain (see `gan.dcgan.networks.build_generator`); classes are drawn
+            evenly, and the domains of a class as often as it has images of them.
         batch_size: real images an iteration, as many generated ones.
-        generator_lr: step size of Adam for the generator at the start (see `StepSize`).
-        discriminator_lr: the same for the discriminator.
+        rates: step sizes of Adam for generator and discriminator at the start (see `StepSize`).
         seed: of the initial weights and of every draw.
         precision: "float32" or "bfloat16"; the averaged generator is float32 always.
     """
 
-    def __init__(self, network, images, labels, batch_size, generator_lr, discriminator_lr, seed, precision):
-        self.network, self.batch_size, self.seed = network, batch_size, seed
-        self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
-        keras.utils.set_random_seed(seed)
-        self.generator = network.build_generator(precision)
-        self.discriminator = network.build_discriminator(precision)
-        self.averaged = network.build_generator()
-        self.averaged.set_weights(self.generator.get_weights())
-        self.generator_optimizer, self.discriminator_optimizer = (
-            keras.optimizers.Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99)
-            for rate in (generator_lr, discriminator_lr)
+    def __init__(self, network, images, labels, batch_size, rates, seed, precision):
+        optimizers = tuple(
+            keras.optimizers.Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99) for rate in rates
         )
-        # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
-        self._drawn = draws.EvenDraw(images, labels, network.classes * network.looks)
+        photos = images[np.asarray(labels) < network.classes]
+        super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
+        self.batch_size = batch_size
+        self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
+        self._drawn = sampling.EvenDraw(images, labels, network.classes * network.looks)
         self._of_looks = _cumulated(np.bincount(labels, minlength=network.classes * network.looks), network.looks)
-
-    def parts(self) -> dict[str, list]:
-        """Everything that training changes, by name: lists of variables."""
-        return {
-            "generator": self.generator.variables,
-            "discriminator": [v for v in self.discriminator.variables if "seed" not in v.path],
-            "averaged": self.averaged.variables,
-            "generator_optimizer": self.generator_optimizer.variables,
-            "discriminator_optimizer": self.discriminator_optimizer.variables,
-        }
 
     def sample(self) -> np.ndarray:
         """Images of the averaged generator from noise that is the same at every call.
@@ -157,7 +138,7 @@ class SignGan:
             uint8 (N, 32, 32, 3).
         """
         labels = np.asarray(labels, np.int32)
-        latents = draws.latents(len(labels), LATENT, draws.key(self.seed, 0, purpose))
+        latents = sampling.latents(len(labels), LATENT, sampling.key(self.seed, 0, purpose))
         made = np.empty((len(labels), 32, 32, 3), np.uint8)
         for first in range(0, len(labels), SAMPLE_BATCH):
             part = slice(first, first + SAMPLE_BATCH)
@@ -165,12 +146,10 @@ class SignGan:
             made[part] = to_uint8(np.asarray(self.averaged(inputs, training=False)))
         return made
 
-    def model(self) -> tuple[keras.Model, np.ndarray | dict[str, np.ndarray]]:
-        """The averaged generator and an example of its input."""
+    def example(self) -> np.ndarray | dict[str, np.ndarray]:
+        """An example of the generator's input: a latent, with a label where there are classes."""
         latent = np.zeros((1, LATENT), np.float32)
-        if self.network.classes == 1:
-            return self.averaged, latent
-        return self.averaged, {"latent": latent, "label": np.zeros((1,), np.int32)}
+        return latent if self.network.classes == 1 else {"latent": latent, "label": np.zeros((1,), np.int32)}
 
     def iterate(self, iteration):
         """One update of both networks.
@@ -183,7 +162,7 @@ class SignGan:
         """
 
         def key(purpose):
-            return draws.key(self.seed, iteration, purpose)
+            return sampling.key(self.seed, iteration, purpose)
 
         labels = tf.random.stateless_uniform((self.batch_size,), key("labels"), 0, self.network.classes, tf.int32)
         classes, looks = labels, self.network.looks
@@ -192,8 +171,8 @@ class SignGan:
             look = tf.reduce_sum(tf.cast(place >= tf.gather(self._of_looks, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * look
         real = augment(self._drawn.of(labels, key("images")), key("augment real"))
-        latents = draws.latents(self.batch_size, LATENT, key("latents"))
-        draws.set_dropout(self.discriminator, key("dropout"))
+        latents = sampling.latents(self.batch_size, LATENT, key("latents"))
+        sampling.set_dropout(self.discriminator, key("dropout"))
 
         # One pass through both networks serves both losses: the simultaneous update of Mescheder et al. 2018.
         with tf.GradientTape(persistent=True) as tape:
@@ -220,7 +199,7 @@ class SignGan:
         )
         self.generator_optimizer.apply(generator_gradients, self.generator.trainable_variables)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
-        self._average(iteration)
+        self.average(iteration)
         accuracies = losses.ranking_accuracy(on_real, on_generated)
         return tf.stack([generator_loss, discriminator_loss, *accuracies, penalty, *class_losses])
 
@@ -241,14 +220,6 @@ class SignGan:
 
     def _inputs(self, first, labels):
         return [first, labels] if self.network.classes > 1 else first
-
-    def _average(self, iteration):
-        """Move the averaged generator towards the trained one, batch-normalisation statistics too."""
-        seen = tf.cast(iteration + 1, tf.float32) * self.batch_size
-        half_life = tf.minimum(float(EMA_HALF_LIFE), EMA_RAMP * seen)
-        step = 1 - tf.pow(0.5, self.batch_size / half_life)
-        for averaged, current in zip(self.averaged.variables, self.generator.variables, strict=True):
-            averaged.assign_add(step * (current - averaged))
 
 
 def _cumulated(counts: np.ndarray, looks: int):

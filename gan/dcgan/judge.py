@@ -17,7 +17,7 @@ from gan.pictures import confusion_chart
 from gan.progress import progress
 from gan.report import Report
 from gan.scoring.classification import Agreement, agreement
-from gan.training.loop import compile_block, run_blocks
+from gan.training.loop import run_blocks
 
 KIND = "classifier"
 BATCH = 256  # images at a time, always: arithmetic on another batch size could round another way
@@ -80,9 +80,8 @@ def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=Non
     """
     learned = with_mirrored(signs)
     trainer = ClassifierTrainer(learned.images, learned.labels, CLASSES, iterations, seed)
-    block = compile_block(trainer)
     with progress(iterations, words, "iteration") as bar:
-        for done, metrics in run_blocks(block, trainer, 0, iterations, []):
+        for done, metrics in run_blocks(trainer, 0, iterations, []):
             bar.update(done - bar.n)
             if report is not None:
                 report(metrics, done)

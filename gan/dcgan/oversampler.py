@@ -151,19 +151,18 @@ class GANOverSampler(BaseOverSampler):
         """Train a generator of all classes; a function (label, count, bar) to uint8 (count, 32, 32, 3)."""
         from gan.checkpoints import finite
         from gan.dcgan.gan import Network, SignGan
-        from gan.training.loop import compile_block, run_blocks
+        from gan.training.loop import run_blocks
 
         if len(self.classes_) > MOST_CLASSES:
             raise ValueError(f"y has {len(self.classes_)} classes, and one generator knows {MOST_CLASSES} at most.")
         labels = np.searchsorted(self.classes_, y)
         with _random_states_kept():
             trained = SignGan(
-                Network(len(self.classes_)), images, labels, self.batch_size, RATE, RATE, seed, "float32"
+                Network(len(self.classes_)), images, labels, self.batch_size, (RATE, RATE), seed, "float32"
             )
-            block = compile_block(trained)
             with self._progress(self.iterations, "training", "iteration") as bar:
                 done = 0
-                for now, _ in run_blocks(block, trained, 0, self.iterations, []):
+                for now, _ in run_blocks(trained, 0, self.iterations, []):
                     bar.update(now - done)
                     done = now
         if not finite(trained.parts()):

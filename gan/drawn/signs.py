@@ -141,6 +141,27 @@ def drawn_signs(wanted: np.ndarray, seed: int) -> Signs:
     return Signs.of(images, labels)
 
 
+def with_drawings(photos: Signs, drawn: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Photos of signs and, as a second domain of every class, drawings.
+
+    Args:
+        photos: the photos.
+        drawn: drawings of each class, 0 for none.
+        seed: of the drawings.
+
+    Returns:
+        uint8 (N, 32, 32, 3) images, photos first, and int32 (N,) labels: class + 43 * domain.
+    """
+    labels = photos.labels.astype(np.int32)
+    if not drawn:
+        return photos.images, labels
+    drawings = drawn_signs(np.full(CLASSES, drawn), seed)
+    return (
+        np.concatenate([photos.images, drawings.images]),
+        np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)]),
+    )
+
+
 def class_counts(examples: int) -> np.ndarray:
     """int64 (43,): images of each class among `examples`, in GTSRB's proportions and at least one each.
 

@@ -53,7 +53,8 @@ class Restored:
         Raises:
             UserError: the checkpoint is damaged or its network can't be built.
         """
-        from gan.pix2pix.gan import pictures, weights
+        from gan.pix2pix.gan import pictures
+        from gan.training.averaged_gan import weights
 
         network, model = self.network, self.network.build_generator()
         checkpoints.load(self.goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})

@@ -84,9 +84,10 @@ class Streets:
     def make(self, folder: Path):
         """Generate into a folder, and score; the `gan.pix2pix.evaluation_report.SceneEvaluation`."""
         from gan.pix2pix.evaluation_report import SceneEvaluation
-        from gan.pix2pix.gan import pictures, weights
+        from gan.pix2pix.gan import pictures
         from gan.pix2pix.judge import segmenter_of
         from gan.pix2pix.scores import SceneScorer
+        from gan.training.averaged_gan import weights
         from gan.training.run import say
 
         network, size = self.network, (self.network.width, self.network.height)

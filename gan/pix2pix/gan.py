@@ -10,77 +10,61 @@ from gan.data.signs import to_uint8
 from gan.pix2pix.batches import Pairs
 from gan.pix2pix.objectives import PatchAdversary, PixelAdversary, class_weights
 from gan.pix2pix.presets import SceneNetwork
-from gan.training import losses
-from gan.training import sampling as draws
+from gan.pix2pix.sheets import real_pictures, real_sheet, sample_sheet
+from gan.training import losses, sampling
 from gan.training.adam import Adam
 from gan.training.augment import change_light
+from gan.training.averaged_gan import AveragedGan
 
 AT_ONCE = 4  # pictures made at a time, always: noise and arithmetic of another number could be others
 WEIGHED = 500  # scenes that the weights of the classes are taken from
-EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
 
 METRICS = ("generator_loss", "discriminator_loss", "l1_training", "accuracy_real", "accuracy_generated")
 
 
-class SceneGan:
-    """Both networks, both optimizers, the averaged generator and the data, with one update of all as `iterate`.
+class SceneGan(AveragedGan):
+    """The GAN of street scenes with its data, one update of both networks as `iterate`.
 
     Args:
         network: what to build.
         feed: batches of the training part.
-        generator_lr: step size of Adam for the generator.
-        discriminator_lr: the same for the discriminator.
+        rates: step sizes of Adam for generator and discriminator.
         l1_weight: of the distance to the real picture in the generator's loss.
         seed: of the initial weights and of every draw.
         precision: "float32" or "bfloat16"; pictures are made in float32 always.
-        shown: the scenes that samples are made of.
+        sampled: the scenes that samples are made of.
     """
 
     def __init__(
         self,
         network: SceneNetwork,
         feed: Pairs,
-        generator_lr: float,
-        discriminator_lr: float,
+        rates: tuple[float, float],
         l1_weight: float,
         seed: int,
         precision: str,
-        shown: Loaded,
+        sampled: Loaded,
     ):
-        self.network, self.feed, self.batch_size, self.seed = network, feed, feed.batch_size, seed
-        self._l1_weight, self._shown = l1_weight, shown
-        self._lit = network.preset.light and network.to_photos
-        matching = network.preset.matching
-        self.metric_names = (*METRICS, "matching_training") if matching else METRICS
+        preset = network.preset
+        optimizers = tuple(Adam(rate, beta_1=preset.beta_1, beta_2=0.999) for rate in rates)
+        super().__init__(network, seed, precision, optimizers, preset.half_life, real_pictures(network, sampled))
+        self.feed, self.batch_size, self.sampled = feed, feed.batch_size, sampled
+        self._l1_weight = l1_weight
+        self._lit = preset.light and network.to_photos
+        self.metric_names = (*METRICS, "matching_training") if preset.matching else METRICS
         self._adversary: PatchAdversary | PixelAdversary = PatchAdversary()
         if network.by_pixels:
             self._adversary = PixelAdversary(class_weights(feed.sample(WEIGHED).labels, network.palette))
-        keras.utils.set_random_seed(seed)
-        self.generator = network.build_generator(precision)
-        self.discriminator = network.build_discriminator(precision)
-        self._inner = _inner_answers(self.discriminator) if matching else None
-        self.averaged = network.build_generator()
-        self._follow()
-        self.generator_optimizer, self.discriminator_optimizer = (
-            Adam(rate, beta_1=network.preset.beta_1, beta_2=0.999) for rate in (generator_lr, discriminator_lr)
-        )
-        # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self._inner = _inner_answers(self.discriminator) if preset.matching else None
+        self.sheet = sample_sheet(network, sampled)  # type: ignore[method-assign]
 
-    def parts(self) -> dict[str, list]:
-        """Everything that training changes, by name: lists of variables.
+    def real_sheet(self) -> np.ndarray:
+        """The scenes of the samples: photos and their label maps."""
+        return real_sheet(self.network, self.sampled)
 
-        Without averaging, the generator stands under the name of the averaged one: it is the same.
-        """
-        averaging = self.network.preset.half_life > 0
-        return {
-            **({"generator": weights(self.generator)} if averaging else {}),
-            "averaged": weights(self.averaged if averaging else self.generator),
-            "discriminator": weights(self.discriminator),
-            "generator_optimizer": self.generator_optimizer.variables,
-            "discriminator_optimizer": self.discriminator_optimizer.variables,
-        }
+    def sheet_bytes(self) -> int:
+        """Bytes that a sheet of samples takes at most, on the disk and in the archive together."""
+        return 3 * self.sheet(self.sample()).nbytes
 
     def sample(self) -> np.ndarray:
         """Pictures of the scenes that were given for it, of noise that is the same at every call.
@@ -88,24 +72,21 @@ class SceneGan:
         Returns:
             uint8 (N, height, width, 3): photos, or label maps in their colours.
         """
-        made = self.pictures(self._shown, "samples")
+        made = self.pictures(self.sampled, "samples")
         return made if self.network.to_photos else np.array(self.network.palette.colours, np.uint8)[made]
 
     def pictures(self, scenes: Loaded, purpose: str) -> np.ndarray:
         """What the averaged generator makes of scenes' label maps, or of their photos; see `pictures`."""
         given = scenes.labels if self.network.to_photos else scenes.photos
-        return pictures(self._generating(), self.network, given, scenes.edges, self.seed, purpose)
+        return pictures(self.generating(), self.network, given, scenes.edges, self.seed, purpose)
 
-    def model(self) -> tuple[keras.Model, np.ndarray | dict[str, np.ndarray]]:
-        """The averaged generator and an example of its input."""
+    def example(self) -> np.ndarray | dict[str, np.ndarray]:
+        """An example of the generator's input: what it starts from, with a latent where it takes one."""
         network = self.network
         condition = np.zeros((1, network.height, network.width, network.channels_in), np.float32)
         if len(self.averaged.inputs) == 1:
-            return self._generating(), condition
-        return self._generating(), {
-            "condition": condition,
-            "latent": np.zeros((1, network.preset.latent), np.float32),
-        }
+            return condition
+        return {"condition": condition, "latent": np.zeros((1, network.preset.latent), np.float32)}
 
     def iterate(self, iteration):
         """One update of the discriminator, then one of the generator through it (section 3.3 of the paper).
@@ -122,12 +103,12 @@ class SceneGan:
         else:
             condition, wanted = _as_float(photos), tf.one_hot(labels, len(self.network.palette))
         classes = tf.cast(labels, tf.int32)
-        draws.set_dropout(self.generator, draws.key(self.seed, iteration, "dropout"))
-        latents = draws.latents(
-            self.batch_size, self.network.preset.latent, draws.key(self.seed, iteration, "latents")
+        sampling.set_dropout(self.generator, sampling.key(self.seed, iteration, "dropout"))
+        latents = sampling.latents(
+            self.batch_size, self.network.preset.latent, sampling.key(self.seed, iteration, "latents")
         )
         ask, discriminator = self._adversary, self.discriminator
-        light = draws.key(self.seed, iteration, "light")
+        light = sampling.key(self.seed, iteration, "light")
 
         def shown(picture):
             # The same light for both pictures of a pair: what the layers find in them is compared.
@@ -159,37 +140,14 @@ class SceneGan:
         gradients = tape.gradient(total, self.generator.trainable_variables)
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
         if self.network.preset.half_life:
-            self._average(iteration)
+            self.average(iteration)
         return tf.stack([generator_loss, discriminator_loss, l1, *ask.accuracies(*answers), *more])
-
-    def _generating(self) -> keras.Model:
-        """The model that makes pictures, up to date."""
-        if not self.network.preset.half_life:
-            self._follow()
-        return self.averaged
-
-    def _follow(self) -> None:
-        for into, current in zip(weights(self.averaged), weights(self.generator), strict=True):
-            into.assign(current)
-
-    def _average(self, iteration):
-        """Move the averaged generator towards the trained one."""
-        seen = tf.cast(iteration + 1, tf.float32) * self.batch_size
-        half_life = tf.minimum(float(self.network.preset.half_life), EMA_RAMP * seen)
-        step = 1 - tf.pow(0.5, self.batch_size / half_life)
-        for averaged, current in zip(weights(self.averaged), weights(self.generator), strict=True):
-            averaged.assign_add(step * (current - averaged))
 
 
 def _inner_answers(discriminator: keras.Model) -> keras.Model:
     """The discriminator with what its layers find before its logits."""
     found = [layer.output for layer in discriminator.layers if isinstance(layer, keras.layers.LeakyReLU)]
     return keras.Model(discriminator.inputs, [*found, discriminator.output])
-
-
-def weights(model: keras.Model) -> list:
-    """A model's variables without the counters of its dropout layers, which are set before every call."""
-    return [variable for variable in model.variables if "seed" not in variable.path]
 
 
 def pictures(model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str) -> np.ndarray:
@@ -214,9 +172,9 @@ def pictures(model: keras.Model, network: SceneNetwork, given, edges, seed: int,
     for first in range(0, count, AT_ONCE):
         chosen = np.minimum(np.arange(first, first + AT_ONCE), count - 1)  # the last ones are filled up
         condition = _condition(network, given[chosen], edges[chosen] if network.edges else None)
-        drawn_with = draws.key(seed, first, purpose)
-        draws.set_dropout(model, drawn_with)
-        latents = draws.latents(AT_ONCE, network.preset.latent, drawn_with)
+        drawn_with = sampling.key(seed, first, purpose)
+        sampling.set_dropout(model, drawn_with)
+        latents = sampling.latents(AT_ONCE, network.preset.latent, drawn_with)
         answer = np.asarray(model(_inputs(model, condition, latents), training=True))  # dropout is the noise
         batch = to_uint8(answer) if network.to_photos else answer.argmax(axis=3).astype(np.uint8)
         made[first : first + AT_ONCE] = batch[: count - first]

@@ -18,7 +18,7 @@ from gan.pix2pix.segmenter_network import build_segmenter
 from gan.progress import progress
 from gan.report import Report
 from gan.scoring.segmentation import IGNORED, Overlap, confusions, label_map, overlap
-from gan.training.loop import compile_block, run_blocks
+from gan.training.loop import run_blocks
 
 KIND = "segmenter"
 BATCH = 8  # photos at a time, always: arithmetic on another batch size could round another way
@@ -117,9 +117,8 @@ def train_segmenter(loaded: Loaded, palette: Palette, iterations: int, seed: int
     """
     labels = scored(palette)[loaded.labels]
     trainer = SegmenterTrainer(loaded.photos, labels, len(palette.scored), iterations, seed, **more)
-    block = compile_block(trainer)
     with progress(iterations, words, "iteration") as bar:
-        for done, metrics in run_blocks(block, trainer, 0, iterations, []):
+        for done, metrics in run_blocks(trainer, 0, iterations, []):
             bar.update(done - bar.n)
             if report is not None:
                 report(metrics, done)

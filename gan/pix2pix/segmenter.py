@@ -10,6 +10,7 @@ import tensorflow as tf
 from gan.pix2pix.segmenter_network import build_segmenter
 from gan.training import sampling as draws
 from gan.training.devices import PRECISIONS
+from gan.training.loop import Trainable
 
 BATCH = 8  # scenes an iteration
 RATE = 2e-3  # step size of AdamW at the start; falls to 0 along a cosine
@@ -22,7 +23,7 @@ BALANCE = 0.5  # power of the inverse share of a class that it is weighed by: 0 
 HEAVIEST = 5.0  # most that a class weighs, in units of the mean weight of a pixel
 
 
-class SegmenterTrainer:
+class SegmenterTrainer(Trainable):
     """The segmenter, its optimizer and its data, with one update as `iterate` (see `gan.training.loop`).
 
     Args:

@@ -1,236 +1,254 @@
-"""What the training scripts share: samples, checkpoints, warnings and endings of one run, in the archive."""
+"""One training run: trains, records samples, scores and checkpoints in the archive, and ends so that it can go on."""
 
 import dataclasses
 import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
-from gan import checkpoints, pictures
-from gan.archive import GoodRun, Run, checkpoints_of
+from gan import archive, checkpoints, config, pictures
 from gan.checkpoints import About
-from gan.config import stops
-from gan.data.spread import spread_over
+from gan.files import require_writable
+from gan.invocation import command
+from gan.progress import say
 from gan.report import Report
+from gan.training import devices
+from gan.training.averaged_gan import AveragedGan
 from gan.training.health import Finding, Watch
-from gan.training.loop import StopRequested, Trainable, train
+from gan.training.loop import StopRequested, build_in_precision, run_until_stopped
 
-GRID_BYTES = 1_000_000  # of a grid of samples: the file, and picture and thumbnail in the archive
-SHOWN = 32  # real images shown beside the samples
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """When a run does what, in iterations.
-
-    Attributes:
-        start: updates made by the good run that it goes on from, 0 for none.
-        end: updates to have been made in the end.
-        sample_interval: between two grids of samples.
-        checkpoint_interval: between two checkpoints.
-        keep_checkpoints: how many to keep besides the latest.
-    """
-
-    start: int
-    end: int
-    sample_interval: int
-    checkpoint_interval: int
-    keep_checkpoints: int
-
-    @classmethod
-    def of(cls, config, goodrun: GoodRun | None) -> "Schedule":
-        """What the parameters of a training script ask for."""
-        start = goodrun.iteration if goodrun else 0
-        intervals = config.sample_interval, config.checkpoint_interval
-        return cls(start, config.iterations, *intervals, config.keep_checkpoints)
-
-    def space(self, parts: dict[str, list], grid_size: int = GRID_BYTES) -> int:
-        """Bytes of disk that the run will need at most, nearly.
-
-        One checkpoint is there twice while it is stored, and the best one stays besides the others; with each the
-        generator is logged as a model.
-
-        Args:
-            parts: of a checkpoint (see `Trainable.parts`).
-            grid_size: bytes of a grid of samples, wherever it is kept.
-        """
-        checkpoint_size = checkpoints.size(parts) + checkpoints.size({"model": parts[checkpoints.WEIGHTS]})
-        coming = (self.end - self.start) // self.checkpoint_interval + 1
-        grids = (self.end - self.start) // self.sample_interval + 1
-        return checkpoint_size * (min(coming, self.keep_checkpoints + 2) + 2) + grids * grid_size
+FOLDER = Path("images/train")  # of the grids of all runs, on this machine
+Gan = TypeVar("Gan", bound=AveragedGan)
 
 
-class Session:
-    """One training run: trains, records, and ends in a way that can be gone on from.
+def restored_gan(
+    parameters, goodrun: archive.GoodRun | None, build: Callable[[str], Gan], trial: int = 16
+) -> tuple[str, Gan]:
+    """Build a GAN in the precision wanted, with the weights of the good run, on a machine with room for its run.
 
     Args:
-        run: the open run of the archive.
-        trained: networks, optimizers and data; what `Trainable` lists.
-        about: what its checkpoints say of themselves, at any iteration.
-        schedule: when to do what.
-        real: uint8 (N, height, width, 3), all real images, or those that samples are to be like.
+        parameters: the configuration of a training script.
+        goodrun: what is gone on from, if anything.
+        build: makes the GAN of a precision.
+        trial: iterations that are timed in each precision.
+
+    Returns:
+        The precision, "float32" or "bfloat16", and the GAN.
+
+    Raises:
+        UserError: the checkpoint does not fit, the disk has no room, or the feed met damaged data.
+    """
+    before = goodrun.about.config.get("precision") if goodrun else None
+    precision, gan = build_in_precision(parameters.precision, build, before, trial)
+    if goodrun:
+        checkpoints.load(goodrun.checkpoint, gan.parts())
+    require_writable(Path.cwd(), bytes_needed(gan, parameters, goodrun.iteration if goodrun else 0))
+    return precision, gan
+
+
+def bytes_needed(gan: AveragedGan, parameters, start: int) -> int:
+    """Bytes of disk that a run will need at most, nearly.
+
+    One checkpoint is there twice while it is stored, and the best one stays besides the others; with each the
+    generator is logged as a model.
+    """
+    parts = gan.parts()
+    checkpoint = checkpoints.size(parts) + checkpoints.size({"model": parts[checkpoints.WEIGHTS]})
+    coming = (parameters.iterations - start) // parameters.checkpoint_interval + 1
+    sheets = (parameters.iterations - start) // parameters.sample_interval + 1
+    return checkpoint * (min(coming, parameters.keep_checkpoints + 2) + 2) + sheets * gan.sheet_bytes()
+
+
+class TrainingRun:
+    """A training run of either GAN.
+
+    Args:
+        gan: networks, optimizers and data.
+        info: what its checkpoints say of themselves, at any iteration; its iteration is the first.
+        parameters: the configuration of the training script.
+        goodrun: what is gone on from, if anything.
         score: scores of the generator as it is, by name; taken with every checkpoint.
         ranked_by: the score that tells the best checkpoint, lower is better.
-        folder: where grids go on this machine.
-        again: the command that goes on from a good run, given its reference.
-        sheet: the picture that shows samples; a grid of them by default.
-        real_sheet: the picture that shows real images; a grid of some by default.
     """
 
     def __init__(
         self,
-        run: Run,
-        trained: Trainable,
-        about: About,
-        schedule: Schedule,
-        real: np.ndarray,
+        gan: AveragedGan,
+        info: About,
+        parameters,
+        goodrun: archive.GoodRun | None,
         score: Callable[[], dict[str, float]],
         ranked_by: str,
-        folder: Path,
-        again: Callable[[str], str],
-        sheet: Callable[[np.ndarray], np.ndarray] = pictures.grid,
-        real_sheet: np.ndarray | None = None,
     ):
-        self.folder = folder
-        self._run, self._trained, self._about, self._schedule = run, trained, about, schedule
-        self._score, self._ranked_by, self._again = score, ranked_by, again
-        self._shown = real[spread_over(len(real), SHOWN)]
-        self._sheet = sheet
-        self._real_sheet = pictures.grid(self._shown) if real_sheet is None else real_sheet
-        self._scores: dict[str, dict[int, float]] = {}
-        self._watch = Watch()
-        self._history: dict[str, list[float]] = {"iteration": []}
-        self._findings: list[tuple[int, Finding]] = []
-        self._saved: int | None = None
+        self.gan, self.info, self.parameters, self.goodrun = gan, info, parameters, goodrun
+        self.score, self.ranked_by = score, ranked_by
+        self.start = info.iteration
+        self.saved: int | None = None  # iteration of the last checkpoint
+        self.health = Watch()
+        self.findings: list[tuple[int, Finding]] = []
+        self.losses: dict[str, list[float]] = {"iteration": []}
+        self.scores: dict[str, dict[int, float]] = {}
 
-    def train(self) -> int:
-        """Train to the end of the schedule, or until something stops it; the exit status of the program."""
+    def train(self, name: str, facts: str, folder: str) -> tuple[str, int]:
+        """Open a run of the archive and train to the last iteration, or until something stops it.
+
+        Args:
+            name: of the run.
+            facts: what the line at the start says besides: how many images there are.
+            folder: for the grids of samples, below `FOLDER`; {} stands for the first digits of the run id.
+
+        Returns:
+            The run id, and the exit status of the program.
+        """
+        precision = self.info.config["precision"]
+        with archive.archived_run(self.info.kind, name, self.parameters) as run:
+            self.run, self.folder = run, FOLDER.resolve() / folder.format(run.short)
+            self.info = dataclasses.replace(self.info, run_id=run.id)
+            run.data(self.info.data["name"], self.info.data["digest"])
+            run.tags({"device": devices.describe(), "precision_used": precision})
+            if self.goodrun:
+                run.tags({"goodrun": f"{self.goodrun.run_id}/{self.goodrun.iteration}"})
+                for difference in self.info.differences(self.goodrun.about):
+                    say(f"going on with another {difference}")
+            say(f"{name}: {facts}, {devices.describe()}, {precision}; run {run.id}")
+            status = self._train()
+            say(f"samples: {self.folder}\nbrowse: {archive.browse_hint(run.id)}")
+        return run.id, status
+
+    def _train(self) -> int:
+        gan, end = self.gan, self.parameters.iterations
+        intervals = [self.parameters.sample_interval, self.parameters.checkpoint_interval]
         self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(self._real_sheet).save(self.folder / "real.png")
-        self._run.image("samples/real", self._real_sheet, self._schedule.start)
-        every = [
-            (self._schedule.sample_interval, self._record_samples),
-            (self._schedule.checkpoint_interval, self._record_checkpoint),
-        ]
-        with StopRequested(stops[0] if stops else None) as stop:
-            schedule = self._schedule
+        Image.fromarray(gan.real_sheet()).save(self.folder / "real.png")
+        self.run.image("samples/real", gan.real_sheet(), self.start)
+        done = self.start
+        with StopRequested(config.stops[0] if config.stops else None) as stop:
             try:
-                self._record_samples(schedule.start)  # the slider of the UI begins here
-                done = train(self._trained, schedule.start, schedule.end, every, self._report, stop)
-                if self._saved != done and not self._broken():
-                    self._record_checkpoint(done)
+                self._record_samples(done)  # the slider of the UI begins here
+                for done, metrics in run_until_stopped(gan, self.start, end, intervals, stop):
+                    self._record_losses(done, metrics)
+                    if self.broken:
+                        break
+                    if done % self.parameters.sample_interval == 0 or done == end:
+                        self._record_samples(done)
+                    if done % self.parameters.checkpoint_interval == 0 or done == end:
+                        self._record_checkpoint(done, stop)
+                if self.saved != done and not self.broken:
+                    self._record_checkpoint(done, stop)
                 self._write_report(done)
             except Exception:  # a full disk, most likely
                 self._say_what_is_kept()
                 raise
-        if done == schedule.end and not self._broken():
+        if done == end and not self.broken:
             return 0
         self._say_what_is_kept()
-        self._run.finish("FAILED" if self._broken() else "KILLED")
-        return 1 if self._broken() else 128 + (stop.signal or signal.SIGINT)
+        self.run.finish("FAILED" if self.broken else "KILLED")
+        return 1 if self.broken else 128 + (stop.signal or signal.SIGINT)
 
-    def _broken(self) -> bool:
-        return any(finding.fatal for _, finding in self._findings)
+    @property
+    def broken(self) -> bool:
+        """Whether training can't go on: weights or losses are no numbers any more."""
+        return any(finding.fatal for _, finding in self.findings)
 
     def _say_what_is_kept(self) -> None:
-        if self._saved is None:
-            before = "; the good run it went on from is as it was" if self._schedule.start else ""
+        if self.saved is None:
+            before = "; the good run it went on from is as it was" if self.start else ""
             say(f"the run ended before its first checkpoint{before}.")
         else:
-            last = f"{self._run.id}/{self._saved}"  # the run id alone would mean its best checkpoint
-            say(f"the run is kept up to iteration {self._saved}; go on with\n  {self._again(last)}")
+            last = f"{self.run.id}/{self.saved}"  # the run id alone would mean its best checkpoint
+            again = command(f"train_{self.info.kind}.py", self.parameters, goodrun_ref=last)
+            say(f"the run is kept up to iteration {self.saved}; go on with\n  {again}")
 
-    def _report(self, done: int, metrics: dict[str, float]) -> bool:
-        self._run.metrics(metrics, done)
-        self._history["iteration"].append(done)
+    def _record_losses(self, done: int, metrics: dict[str, float]) -> None:
+        self.run.metrics(metrics, done)
+        self.losses["iteration"].append(done)
         for name, value in metrics.items():
-            self._history.setdefault(name, []).append(value)
-        return self._tell(done, self._watch.losses(done, metrics))
+            self.losses.setdefault(name, []).append(value)
+        self._warn(done, self.health.losses(done, metrics))
 
-    def _tell(self, done: int, finding: Finding | None) -> bool:
-        """Tell the user of a finding, if there is one; whether it is fatal."""
-        if finding is None:
-            return False
-        say(f"warning: iteration {done}: {finding.words}")
-        self._findings.append((done, finding))
-        self._run.tags({f"warning.{finding.name}": f"iteration {done}: {finding.words}"})
-        return finding.fatal
+    def _warn(self, done: int, finding: Finding | None) -> None:
+        if finding is not None:
+            say(f"warning: iteration {done}: {finding.words}")
+            self.findings.append((done, finding))
+            self.run.tags({f"warning.{finding.name}": f"iteration {done}: {finding.words}"})
 
     def _record_samples(self, done: int) -> None:
-        samples = self._trained.sample()
-        sheet = self._sheet(samples)
+        samples = self.gan.sample()
+        sheet = self.gan.sheet(samples)
         Image.fromarray(sheet).save(self.folder / f"generated-{done:06d}.png")
-        self._run.image("samples/generated", sheet, done)
-        self._tell(done, self._watch.samples(done, samples, self._shown))
+        self.run.image("samples/generated", sheet, done)
+        self._warn(done, self.health.samples(done, samples, self.gan.real))
 
-    def _record_checkpoint(self, done: int) -> None:
-        parts = self._trained.parts()
-        if self._tell(done, self._watch.weights(checkpoints.finite(parts))):
+    def _record_checkpoint(self, done: int, stop: StopRequested) -> None:
+        """Store a checkpoint, log its generator with scores (without them after a second Ctrl-C), delete old ones."""
+        parts = self.gan.parts()
+        self._warn(done, self.health.weights(checkpoints.finite(parts)))
+        if self.broken:
             return
-        about = dataclasses.replace(self._about, iteration=done, run_id=self._run.id)
-        self._run.checkpoint(about, parts, self.folder)
-        self._saved = done
-        scores = self._score()
+        lost = self.run.unwritten()
+        if lost:
+            say(f"warning: iteration {done}: the archive did not take all curves ({lost}); the report has them.")
+        self.run.checkpoint(dataclasses.replace(self.info, iteration=done), parts, self.folder)
+        self.saved = done
+        scores = {} if stop.hurried else self.score()
         for name, value in scores.items():
-            self._scores.setdefault(name, {})[done] = value
-        self._run.model(*self._trained.model(), done, scores, self._ranked_by)
-        self._run.drop(self._superfluous())
+            self.scores.setdefault(name, {})[done] = value
+        self.run.model(self.gan.generating(), self.gan.example(), done, scores, self.ranked_by)
+        self.run.delete(self._superfluous())
 
     def _superfluous(self) -> list[int]:
         """Iterations of the checkpoints that need not be kept: never the best one, and never the latest."""
-        kept = list(checkpoints_of(self._run.id))
+        kept = list(archive.checkpoints_of(self.run.id))
         others = [k for k in kept if k != self._best() or k == kept[-1]]
-        return checkpoints.thin_out(others, self._schedule.keep_checkpoints)
+        return checkpoints.thin_out(others, self.parameters.keep_checkpoints)
 
     def _best(self) -> int | None:
         """The iteration of the best checkpoint, the newest of equals; None while none has a score that ranks it."""
-        ranked = {k: value for k, value in self._scores.get(self._ranked_by, {}).items() if math.isfinite(value)}
+        ranked = {k: value for k, value in self.scores.get(self.ranked_by, {}).items() if math.isfinite(value)}
         return min(ranked, key=lambda k: (ranked[k], -k), default=None)
 
     def _write_report(self, done: int) -> None:
-        about = self._about
-        what = f"class_val {about.class_val}" if about.class_val else about.kind
-        report = Report(f"Training, {what}, {done} iterations")
-        report.text(f"Run {self._run.id}, from iteration {self._schedule.start} to {done} of {self._schedule.end}.")
-        for iteration, finding in self._findings:
+        info = self.info
+        subject = f"class_val {info.class_val}" if info.class_val else info.kind
+        report = Report(f"Training, {subject}, {done} iterations")
+        report.text(f"Run {self.run.id}, from iteration {self.start} to {done} of {self.parameters.iterations}.")
+        for iteration, finding in self.findings:
             report.text(f"Iteration {iteration}: {finding.words}", warn=True)
         report.heading("Generated, from fixed noise")
-        report.picture(Image.fromarray(self._sheet(self._trained.sample())), "generated images")
+        report.picture(Image.fromarray(self.gan.sheet(self.gan.sample())), "generated images")
         report.heading("Real")
-        report.picture(Image.fromarray(self._real_sheet), "real images")
-        steps = self._history["iteration"]
-        if steps:
-            report.heading("Losses and discriminator accuracy")
-            for label in ("loss", "accuracy", "l1"):
-                chosen = {name: (steps, self._history[name]) for name in self._trained.metric_names if label in name}
-                if chosen:
-                    report.picture(pictures.curves(chosen, "iterations", label), f"curves of {', '.join(chosen)}")
-            speed = float(np.median(self._history["images_per_second"]))
-            report.text(f"Median speed: {speed:.0f} images a second." if speed >= 10 else
-                        f"Median speed: {speed:.2f} images a second.")  # fmt: skip
-            if "data_wait" in self._history:
-                waited = float(np.mean(self._history["data_wait"]))
-                report.text(f"Share of the time that updates waited for data: {waited:.2%}.")
-        if self._scores:
+        report.picture(Image.fromarray(self.gan.real_sheet()), "real images")
+        self._report_losses(report)
+        if self.scores:
             report.heading("Scores at the checkpoints")
             best = self._best()
             if best is not None:
-                report.text(f"Best by {self._ranked_by}: iteration {best}. It is what the run id alone stands for.")
-            for picture in pictures.score_curves(self._scores):
+                report.text(f"Best by {self.ranked_by}: iteration {best}. It is what the run id alone stands for.")
+            for picture in pictures.score_curves(self.scores):
                 report.picture(picture, "curves of the scores")
-            names = sorted(self._scores)
-            scored = sorted({k for values in self._scores.values() for k in values})
-            rows = [[k, *(self._scores[name].get(k, "-") for name in names)] for k in scored]
+            names = sorted(self.scores)
+            scored = sorted({k for values in self.scores.values() for k in values})
+            rows = [[k, *(self.scores[name].get(k, "-") for name in names)] for k in scored]
             report.table(["iteration", *names], rows)
         report.heading("Data and parameters")
-        report.table(["name", "value"], [*map(list, about.data.items()), *map(list, about.config.items())])
-        self._run.report(report)
+        report.table(["name", "value"], [*map(list, info.data.items()), *map(list, info.config.items())])
+        self.run.report(report)
 
-
-def say(text: str) -> None:
-    """Print a line for the user without disturbing a progress bar."""
-    tqdm.write(text)
+    def _report_losses(self, report: Report) -> None:
+        steps = self.losses["iteration"]
+        if not steps:
+            return
+        report.heading("Losses and discriminator accuracy")
+        for label in ("loss", "accuracy", "l1"):
+            chosen = {name: (steps, self.losses[name]) for name in self.gan.metric_names if label in name}
+            if chosen:
+                report.picture(pictures.curves(chosen, "iterations", label), f"curves of {', '.join(chosen)}")
+        speed = float(np.median(self.losses["images_per_second"]))
+        report.text(f"Median speed: {speed:.{0 if speed >= 10 else 2}f} images a second.")
+        if "data_wait" in self.losses:
+            waited = float(np.mean(self.losses["data_wait"]))
+            report.text(f"Share of the time that updates waited for data: {waited:.2%}.")

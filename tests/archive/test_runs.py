@@ -71,9 +71,9 @@ def test_what_is_let_go_is_gone_with_its_models_but_for_what_the_user_has_regist
     reference = archive.register(run_id, "signs", "goodrun")
     gone = [model for model in logged(run_id) if model.params["iteration"] in ("10", "20")]
     before = {path for path in Path("mlruns").rglob("*") if path.is_file()}
-    archive.Run(run_id).drop([])
+    archive.Run(run_id).delete([])
     assert before == {path for path in Path("mlruns").rglob("*") if path.is_file()}
-    archive.Run(run_id).drop([10, 20, 30])
+    archive.Run(run_id).delete([10, 20, 30])
     assert archive.checkpoint_names(run_id) == [checkpoints.file_name(30)]
     assert [model.params["iteration"] for model in logged(run_id)] == ["30"]
     left = {path for path in Path("mlruns").rglob("*") if path.is_file()}

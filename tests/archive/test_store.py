@@ -30,7 +30,7 @@ def test_a_checkpoint_that_the_run_lets_go_of_can_still_be_read(workplace):
         for iteration in (20, 30):
             keep(run, iteration)
         found = resolve(f"{run.id}/20")
-        run.drop([20])
+        run.delete([20])
         keep(run, 40)
         assert checkpoints.read_about(found.checkpoint).iteration == 20
         assert checkpoints.read_about(resolve(run.id).checkpoint).iteration == 40

@@ -9,7 +9,7 @@ from gan.dcgan import classifier
 from gan.dcgan.classifier import RATE, SMOOTHING, ClassifierTrainer
 from gan.dcgan.classifier_network import build_classifier
 from gan.training import devices
-from gan.training.loop import compile_block, run_blocks
+from gan.training.loop import run_blocks
 
 LEARNED = 120  # iterations that the toy problem takes
 
@@ -53,7 +53,7 @@ def weights(trainer: ClassifierTrainer) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def learned() -> tuple[ClassifierTrainer, list[dict[str, float]]]:
     trainer = ClassifierTrainer(*toys(60, seed=1), 3, LEARNED, 0)
-    return trainer, [metrics for _, metrics in run_blocks(compile_block(trainer), trainer, 0, LEARNED, [])]
+    return trainer, [metrics for _, metrics in run_blocks(trainer, 0, LEARNED, [])]
 
 
 def test_it_learns_what_is_easy(learned: tuple[ClassifierTrainer, list[dict[str, float]]]) -> None:

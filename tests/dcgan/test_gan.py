@@ -6,11 +6,12 @@ import pytest
 import tensorflow as tf
 
 from gan.dcgan import gan as dcgan
-from gan.dcgan.gan import EMA_HALF_LIFE, EMA_RAMP, PENALTY_EVERY, Network, SignGan
+from gan.dcgan.gan import EMA_HALF_LIFE, PENALTY_EVERY, Network, SignGan
 from gan.dcgan.networks import pick_logits
 from gan.errors import UserError
 from gan.training import devices
-from gan.training.loop import compile_block, measure_rate
+from gan.training.averaged_gan import EMA_RAMP
+from gan.training.loop import measure_rate
 
 ONE = Network(classes=1, generator_width=4, discriminator_width=4)
 THREE = Network(classes=3, generator_width=4, discriminator_width=4)
@@ -35,8 +36,13 @@ def pictures(labels: np.ndarray) -> np.ndarray:
 
 def build(network: Network = ONE, labels=(0,) * 20, **changed) -> SignGan:
     labels = np.array(labels, np.uint8)
-    given = {"batch_size": BATCH, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "seed": 0, "precision": "float32"}
+    given = {"batch_size": BATCH, "rates": (1e-3, 1e-3), "seed": 0, "precision": "float32"}
     return SignGan(network, pictures(labels), labels, **given | changed)
+
+
+def rates(still: str, moving: float = 1e-3) -> tuple[float, float]:
+    """Step sizes of generator and discriminator, of which one stands still."""
+    return (0.0, moving) if still == "generator" else (moving, 0.0)
 
 
 def values(variables: list) -> list[np.ndarray]:
@@ -90,7 +96,7 @@ def test_several_classes_have_metrics_of_their_classes_too() -> None:
 
 def test_each_network_learns_at_its_own_rate() -> None:
     for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
-        trained = build(**{f"{still}_lr": 0.0})
+        trained = build(rates=rates(still))
         weights = {name: getattr(trained, name).trainable_variables for name in (still, moving)}
         before = {name: values(weights[name]) for name in weights}
         step(trained)
@@ -101,7 +107,7 @@ def test_each_network_learns_at_its_own_rate() -> None:
 
 def test_each_network_lowers_its_own_loss() -> None:
     for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
-        trained = build(**{f"{still}_lr": 0.0, f"{moving}_lr": 3e-3})
+        trained = build(rates=rates(still, 3e-3))
         losses = [step(trained, 1)[f"{moving}_loss"] for _ in range(4)]  # what is drawn is the same each time
         assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] - 0.01
 
@@ -128,7 +134,7 @@ def test_the_penalty_is_in_the_update_of_those_iterations_alone(monkeypatch: pyt
 def test_the_penalty_holds_the_slope_down(monkeypatch: pytest.MonkeyPatch) -> None:
     def slope(weight: float) -> float:
         monkeypatch.setattr(dcgan, "PENALTY", weight)
-        trained = build(generator_lr=0.0, discriminator_lr=3e-3)
+        trained = build(rates=(0.0, 3e-3))
         return [step(trained, 0)["gradient_penalty"] for _ in range(4)][-1]
 
     assert slope(100.0) < 0.5 * slope(0.0)
@@ -142,7 +148,7 @@ class Shown:
         patch.setattr(dcgan, "augment", lambda images, key: shown.append(images) or images)
         pick = dcgan.pick_logits
         patch.setattr(dcgan, "pick_logits", lambda logits, given, looks: labels.append(given) or pick(logits, given))
-        self.trained = build(Network(classes, 4, 4, dropout=0.0), np.arange(20) % classes, discriminator_lr=0.0)
+        self.trained = build(Network(classes, 4, 4, dropout=0.0), np.arange(20) % classes, rates=(1e-3, 0.0))
         self.metrics = step(self.trained, iteration)
         assert len(shown) == 2
         self.real, self.generated = shown
@@ -235,7 +241,7 @@ def test_step_sizes_stay_at_first_and_fall_with_the_root_of_the_images_seen(monk
     found = [float(size(tf.constant(step))) for step in (0, 9, 19, 39, 89)]
     np.testing.assert_allclose(found, [2e-3, 2e-3, 2e-3 / 2**0.5, 1e-3, 2e-3 / 3], rtol=1e-6)
     assert float(dcgan.StepSize(**size.get_config())(39)) == found[3]
-    trained = build(generator_lr=3e-3, discriminator_lr=1e-3)
+    trained = build(rates=(3e-3, 1e-3))
     for optimizer, start in ((trained.generator_optimizer, 3e-3), (trained.discriminator_optimizer, 1e-3)):
         assert float(optimizer.learning_rate) == pytest.approx(start)
         optimizer.iterations.assign(39)
@@ -259,7 +265,7 @@ def test_each_network_lowers_its_own_class_loss(
 ) -> None:
     for name in ("CLASS_WEIGHT", "GENERATOR_CLASS_WEIGHT"):
         monkeypatch.setattr(dcgan, name, 20.0)
-    trained = build(THREE, np.arange(20) % 3, **{f"{still}_lr": 0.0, f"{moving}_lr": 3e-3})
+    trained = build(THREE, np.arange(20) % 3, rates=rates(still, 3e-3))
     losses = [step(trained, 1)[loss] for _ in range(5)]  # what is drawn is the same each time
     assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] - 0.01
 
@@ -419,7 +425,7 @@ def test_it_trains_after_a_trial_of_its_rate_as_without_one(precision: str) -> N
     tried, untried = build(precision=precision), build(precision=precision)
     measure_rate(tried, iterations=3)
     for trained in (tried, untried):
-        compile_block(trained)(tf.constant(0), tf.constant(PENALTY_EVERY + 2))
+        trained.update(0, PENALTY_EVERY + 2)
     assert_same(state(tried), state(untried))
 
 
@@ -508,7 +514,7 @@ def test_images_of_wanted_classes_come_in_their_order_whatever_the_batch(monkeyp
 @pytest.mark.parametrize(("network", "labels"), [(ONE, [0, 0]), (THREE, [0, 1, 2])], ids=["one", "three"])
 def test_the_model_is_the_average_and_its_example_fits(network: Network, labels: list[int]) -> None:
     trained = build(network, labels)
-    model, example = trained.model()
+    model, example = trained.generating(), trained.example()
     assert model is trained.averaged
     assert np.asarray(model(example)).shape == (1, 32, 32, 3)
 

@@ -12,7 +12,7 @@ from gan.data.scene import Scene, Scenes
 from gan.errors import UserError
 from gan.pix2pix import batches as paired
 from gan.pix2pix.batches import AHEAD, Pairs
-from gan.training.loop import compile_block, run_blocks
+from gan.training.loop import Trainable, run_blocks
 
 WIDTH, HEIGHT = 64, 32
 LARGER = 72, 36  # 286 / 256 of it
@@ -132,7 +132,7 @@ def test_the_time_that_was_waited_is_told_once():
     assert feed.waited() >= 0.04 and feed.waited() == 0
 
 
-class Learning:
+class Learning(Trainable):
     """Something that only takes its data."""
 
     metric_names = ("mean",)
@@ -148,7 +148,7 @@ class Learning:
 def test_the_loop_gets_every_batch_in_order_and_reports_the_wait():
     learning = Learning(pairs())
     wanted = [np.mean(numbers(learning.feed.prepare(k))) for k in range(3, 9)]
-    reports = list(run_blocks(compile_block(learning), learning, 3, 9, [1]))
+    reports = list(run_blocks(learning, 3, 9, [1]))
     assert [metrics["mean"] for _, metrics in reports] == pytest.approx(wanted)
     assert all(0 <= metrics["data_wait"] <= 1 for _, metrics in reports)
 
@@ -160,7 +160,7 @@ def test_a_file_that_is_damaged_meanwhile_is_the_users_to_know():
     feed = Pairs(scenes(read=damaged), WIDTH, HEIGHT, 1, 0, True, memory=0)
     learning = Learning(feed)
     with pytest.raises(UserError, match=r"photos/\d.png is damaged"):
-        list(run_blocks(compile_block(learning), learning, 0, 2, []))
+        list(run_blocks(learning, 0, 2, []))
 
 
 def test_some_scenes_of_the_part_at_about_the_size():

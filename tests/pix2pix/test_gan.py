@@ -9,10 +9,11 @@ from gan.data.palettes import generic
 from gan.data.scene import Scene, Scenes
 from gan.data.scenes import load
 from gan.pix2pix.batches import Pairs
-from gan.pix2pix.gan import AT_ONCE, METRICS, SceneGan, pictures, weights
+from gan.pix2pix.gan import AT_ONCE, METRICS, SceneGan, pictures
 from gan.pix2pix.presets import LABELS, PHOTOS, PRESETS, SceneNetwork
 from gan.training import devices
-from gan.training.loop import compile_block, measure_rate
+from gan.training.averaged_gan import weights
+from gan.training.loop import measure_rate
 
 WIDTH, HEIGHT = 64, 32
 PALETTE = generic((0, 2, 5))
@@ -45,7 +46,7 @@ def network(preset: str = "paper", direction: str = PHOTOS, **changed) -> SceneN
 def build(preset="paper", direction=PHOTOS, lr=(1e-3, 1e-3), l1_weight=10.0, seed=0, precision="float32", **changed):
     of = network(preset, direction, **changed)
     feed = Pairs(scenes(), WIDTH, HEIGHT, of.preset.batch_size, seed, of.edges)
-    return SceneGan(of, feed, *lr, l1_weight, seed, precision, load(scenes(3), WIDTH, HEIGHT))
+    return SceneGan(of, feed, lr, l1_weight, seed, precision, load(scenes(3), WIDTH, HEIGHT))
 
 
 def step(trained: SceneGan, iteration: int = 0) -> dict[str, float]:
@@ -123,7 +124,7 @@ def test_the_generator_learns_through_the_discriminator_of_this_iteration():
 @pytest.mark.parametrize(("preset", "precision"), [("paper", "float32"), ("spatial", "bfloat16")])
 def test_stopped_and_restored_it_goes_on_bit_for_bit(preset, precision):
     def run(trained, first, count):
-        compile_block(trained)(tf.constant(first), tf.constant(count))
+        trained.update(first, count)
         return values(trained)
 
     whole = run(build(preset, precision=precision), 0, 6)
@@ -143,7 +144,7 @@ def test_it_trains_after_a_trial_of_its_rate_as_without_one(preset, precision):
     tried, untried = build(preset, precision=precision), build(preset, precision=precision)
     measure_rate(tried, iterations=3)
     for trained in (tried, untried):
-        compile_block(trained)(tf.constant(0), tf.constant(3))
+        trained.update(0, 3)
     for part, variables in values(tried).items():
         assert not any(changed(variables, values(untried)[part])), part
 
@@ -215,6 +216,7 @@ def test_the_noise_of_one_label_map_gives_several_photos():
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_model_takes_its_example(preset):
-    model, example = build(preset).model()
+    built = build(preset)
+    model, example = built.generating(), built.example()
     assert np.asarray(model(example)).shape == (1, HEIGHT, WIDTH, 3)
     assert isinstance(model, keras.Model) and model.name == "generator"

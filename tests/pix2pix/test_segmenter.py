@@ -9,7 +9,7 @@ from gan.pix2pix import segmenter
 from gan.pix2pix.segmenter import HEAVIEST, IGNORED, RATE, SegmenterTrainer, augment_pairs, class_weights
 from gan.pix2pix.segmenter_network import build_segmenter
 from gan.training import devices
-from gan.training.loop import compile_block, run_blocks
+from gan.training.loop import run_blocks
 
 LEARNED = 150  # iterations that the toy problem takes
 SIZE = 32
@@ -59,7 +59,7 @@ def batches(trainer: SegmenterTrainer, count: int) -> tuple[np.ndarray, np.ndarr
 
 def test_it_learns_what_is_easy() -> None:
     trainer = SegmenterTrainer(*toys(40, seed=1), 3, LEARNED, 0)
-    metrics = [each for _, each in run_blocks(compile_block(trainer), trainer, 0, LEARNED, [])]
+    metrics = [each for _, each in run_blocks(trainer, 0, LEARNED, [])]
     photos, labels = toys(20, seed=2)
     answers = np.asarray(trainer.model(photos / np.float32(127.5) - 1, training=False)[1]).argmax(axis=3)
     for k in range(3):

@@ -9,17 +9,18 @@ import tensorflow as tf
 
 from gan.training.loop import (
     BLOCK,
+    SECOND_SIGNAL,
     StopRequested,
+    Trainable,
     blocks,
     build_in_precision,
-    compile_block,
     measure_rate,
     run_blocks,
-    train,
+    run_until_stopped,
 )
 
 
-class Counting:
+class Counting(Trainable):
     """A trainable whose metrics are its iteration numbers, and which remembers how often it made each."""
 
     metric_names = ("a_loss", "square")
@@ -68,58 +69,28 @@ def test_there_is_no_block_where_nothing_is_to_be_done() -> None:
     assert list(blocks(100, 100, [10])) == [] and list(blocks(200, 100, [10])) == []
 
 
-def run(start: int, end: int, every: dict[str, int], stop_at: int | None = None, on_report=None):
-    """Train a `Counting`; it, what was called in order, the metrics of each report, and the updates made."""
-    trainable, calls, metrics = Counting(), [], []
-
-    def report(done: int, values: dict[str, float]) -> bool:
-        assert int(trainable.last) == done - 1, "the block is finished when it is reported"
-        calls.append(("report", done))
-        metrics.append(values)
-        if on_report:
-            on_report(done)
-        return done == stop_at
-
-    def call(name: str):
-        return lambda done: calls.append((name, done))
-
+def run(start: int, end: int, intervals: list[int], on_block=None):
+    """Train a `Counting`; it, how far it was after each block, and the metrics of each."""
+    trainable, reached, metrics = Counting(), [], []
     with StopRequested() as stop:
-        pairs = [(interval, call(name)) for name, interval in every.items()]
-        done = train(trainable, start, end, pairs, report, stop)
-    return trainable, calls, metrics, done
+        for done, values in run_until_stopped(trainable, start, end, intervals, stop):
+            assert int(trainable.last) == done - 1, "the block is finished when it is reported"
+            reached.append(done)
+            metrics.append(values)
+            if on_block:
+                on_block(done)
+    return trainable, reached, metrics
 
 
 def test_every_iteration_is_made_once() -> None:
-    trainable, _, _, done = run(7, 93, {"samples": 10})
-    assert done == 93
+    trainable, reached, _ = run(7, 93, [10])
+    assert reached[-1] == 93
     made = np.asarray(trainable.made)
     assert made[7:93].tolist() == [1] * 86 and made.sum() == 86
 
 
-def test_callbacks_come_at_their_intervals_in_order_and_at_the_end() -> None:
-    _, calls, _, _ = run(0, 70, {"samples": 20, "checkpoint": 40})
-    assert [call for call in calls if call[0] != "report"] == [
-        ("samples", 20),
-        ("samples", 40), ("checkpoint", 40),
-        ("samples", 60),
-        ("samples", 70), ("checkpoint", 70),
-    ]  # fmt: skip
-    assert calls.index(("report", 40)) < calls.index(("samples", 40))
-    assert [done for name, done in calls if name == "report"] == [20, 25, 40, 50, 60, 70]
-
-
-def test_a_resumed_run_calls_at_the_same_iterations() -> None:
-    _, calls, _, _ = run(50, 70, {"samples": 20, "checkpoint": 40})
-    assert [call for call in calls if call[0] != "report"] == [("samples", 60), ("samples", 70), ("checkpoint", 70)]
-
-
-def test_the_end_is_called_once_where_it_is_a_multiple_too() -> None:
-    _, calls, _, _ = run(0, 40, {"samples": 20})
-    assert [call for call in calls if call[0] == "samples"] == [("samples", 20), ("samples", 40)]
-
-
 def test_metrics_are_means_over_the_block() -> None:
-    _, _, metrics, _ = run(0, 35, {"samples": 1000})
+    _, _, metrics = run(0, 35, [1000])
     for values, block in zip(metrics, (range(25), range(25, 35)), strict=True):
         assert values["a_loss"] == pytest.approx(np.mean(block))
         assert values["square"] == pytest.approx(np.mean(np.square(block)))
@@ -128,31 +99,31 @@ def test_metrics_are_means_over_the_block() -> None:
 def test_images_per_second_counts_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 102.0])
     monkeypatch.setattr("gan.training.loop.time.perf_counter", lambda: next(clock))
-    _, _, metrics, _ = run(0, 20, {"samples": 1000})
+    _, _, metrics = run(0, 20, [1000])
     assert metrics[0]["images_per_second"] == pytest.approx(20 * 10 / 2)
 
 
-def test_a_report_can_stop_the_run_before_anything_else_is_called() -> None:
-    _, calls, _, done = run(0, 100, {"samples": 10}, stop_at=20)
-    assert done == 20
-    assert calls == [("report", 10), ("samples", 10), ("report", 20)]
-
-
 def test_nothing_to_do_is_done_at_once() -> None:
-    _, calls, _, done = run(100, 100, {"samples": 10})
-    assert calls == [] and done == 100
+    assert run(100, 100, [10])[1] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_finishes_the_block_and_what_was_due_and_stops(number: signal.Signals) -> None:
-    def interrupt(done: int) -> None:
-        if done == 40:
-            os.kill(os.getpid(), number)
-            time.sleep(0)
+def test_a_signal_finishes_the_block_and_stops(number: signal.Signals) -> None:
+    trainable, reached, _ = run(0, 100, [20], lambda done: os.kill(os.getpid(), number) if done == 40 else None)
+    assert reached[-1] == 40 and int(trainable.last) == 39
 
-    trainable, calls, _, done = run(0, 100, {"checkpoint": 20}, on_report=interrupt)
-    assert done == 40 and int(trainable.last) == 39
-    assert calls[-2:] == [("report", 40), ("checkpoint", 40)]
+
+def test_a_signal_is_answered_at_once_and_a_second_one_later_hurries(capfd) -> None:
+    with StopRequested() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)  # passed on by `mlflow run`
+        assert stop.signal == signal.SIGINT and not stop.hurried
+        assert capfd.readouterr().err.strip() == (
+            "stopping after this block of iterations; a checkpoint with its scores is kept"
+        )
+        time.sleep(SECOND_SIGNAL + 0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.hurried and "kept without scores" in capfd.readouterr().err
 
 
 def test_a_signal_is_a_flag_and_the_first_one_counts() -> None:
@@ -186,15 +157,15 @@ def test_a_block_is_compiled_once_for_all_lengths() -> None:
             traced.append(1)
             return super().iterate(iteration)
 
-    block = compile_block(Traced())
+    trainable = Traced()
     for first, count in ((0, 3), (3, 25), (28, 1)):
-        block(tf.constant(first), tf.constant(count))
+        trainable.update(first, count)
     assert len(traced) == 1
 
 
 def test_blocks_run_one_by_one_and_tell_how_far_they_are() -> None:
     trainable = Counting()
-    running = run_blocks(compile_block(trainable), trainable, 10, 52, [20])
+    running = run_blocks(trainable, 10, 52, [20])
     assert int(trainable.last) == -1, "nothing before it is asked for"
     for done, first in ((20, 10), (25, 20), (40, 25), (50, 40), (52, 50)):
         reached, metrics = next(running)
@@ -208,8 +179,8 @@ def test_blocks_run_one_by_one_and_tell_how_far_they_are() -> None:
 
 def test_there_is_nothing_to_run_from_the_end_on() -> None:
     trainable = Counting()
-    assert list(run_blocks(compile_block(trainable), trainable, 30, 30, [])) == []
-    assert [done for done, _ in run_blocks(compile_block(trainable), trainable, 0, 60, [])] == [25, 50, 60]
+    assert list(run_blocks(trainable, 30, 30, [])) == []
+    assert [done for done, _ in run_blocks(trainable, 0, 60, [])] == [25, 50, 60]
 
 
 def test_the_rate_is_images_of_the_measured_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +191,7 @@ def test_the_rate_is_images_of_the_measured_iterations(monkeypatch: pytest.Monke
 
 def test_what_is_learned_while_the_rate_is_measured_is_undone() -> None:
     trainable = Counting()
-    list(run_blocks(compile_block(trainable), trainable, 0, 3, []))
+    list(run_blocks(trainable, 0, 3, []))
     measure_rate(trainable, iterations=6)
     assert np.asarray(trainable.made)[:8].tolist() == [1, 1, 1, 0, 0, 0, 0, 0] and int(trainable.last) == 2
 
@@ -240,8 +211,8 @@ def test_what_was_tried_is_neither_built_nor_compiled_again(wanted, built, monke
             traced.append(self)
             return super().iterate(iteration)
 
-    precision, trainable = build_in_precision(wanted, Traced, lambda text: None)
+    precision, trainable = build_in_precision(wanted, Traced)
     assert precision == "bfloat16" and made == built
-    list(run_blocks(compile_block(trainable), trainable, 0, 2, []))
+    list(run_blocks(trainable, 0, 2, []))
     assert traced.count(trainable) == 1 and len(traced) == len(built)
     assert np.asarray(trainable.made)[:3].tolist() == [1, 1, 0]

@@ -1,4 +1,4 @@
-"""The tables, comparisons and charts of docs/study.md on rare signs, from the numbers of every experiment.
+"""The tables, comparisons and charts of docs/results.md on rare signs, from the numbers of every experiment.
 
 uv run python benchmarks/study_signs.py
 

@@ -38,7 +38,7 @@ def start(*arguments: object) -> int:
 def test_docs_show_what_was_measured(tmp_path, capsys):
     results = ROOT / "benchmarks/results/study_signs.csv"
     assert start("--results", results, "--output", tmp_path) == 0
-    printed, documented = capsys.readouterr().out, (ROOT / "docs/study.md").read_text().replace("**", "")
+    printed, documented = capsys.readouterr().out, (ROOT / "docs/results.md").read_text().replace("**", "")
     rows = [line for line in printed.splitlines() if line.startswith("| ")]
     assert len(rows) > 4
     for line in rows:

@@ -122,6 +122,21 @@ def digests(folder: Path, manifest: str) -> dict[str, str]:
     return {name: sha256(path) for name, path in paths.items() if name != manifest}
 
 
+def write_manifest(
+    path: Path, origin: dict, contents: dict, digests: Callable[[Path, str], dict[str, str]] = digests
+) -> None:
+    """Write the JSON file by which `made_before` knows a finished folder.
+
+    Args:
+        path: the file, in the folder.
+        origin: everything that the bytes of the folder depend on.
+        contents: what else a reader wants to know.
+        digests: of the folder's files, but not of the manifest.
+    """
+    manifest = {"origin": origin, **contents, "files": digests(path.parent, path.name)}
+    path.write_text(json.dumps(manifest, indent=1))
+
+
 def made_before(
     output: Path, manifest: str, origin: dict, digests: Callable[[Path, str], dict[str, str]] = digests
 ) -> bool:

@@ -10,8 +10,7 @@ from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, select
 from gan.data.signs import CLASSES, Signs
-from gan.dcgan import balance as balancing
-from gan.dcgan import balance_filling as filling
+from gan.dcgan import balance
 from tests.made_up_goodrun import write_goodrun
 
 CLASS_SIZES = np.resize([4, 9, 6], CLASSES)
@@ -54,7 +53,7 @@ class FakeJudge:
 
 
 class ByPixel:
-    """A sieve whose verdict hangs on one pixel: half of the images are kept."""
+    """A filter that looks at one pixel: half of the images are kept."""
 
     def __init__(self, judge, quality, real):
         assert isinstance(judge, FakeJudge) and quality == 0.5 and len(real)
@@ -72,17 +71,16 @@ class Noise:
     def __init__(self, goodrun):
         pass
 
-    def images(self, count, seed, class_id, bar):
-        bar.update(count)
+    def images(self, count, seed, class_id):
         return alike(np.full(count, class_id), np.random.default_rng([seed, class_id]))
 
 
 def stand_in(patch) -> None:
     """Let no classifier be trained and no network draw."""
-    patch.setattr(filling, "judge_of", lambda *_: FakeJudge())
-    patch.setattr(filling, "Generator", Noise)
-    patch.setattr(balancing, "Sieve", ByPixel)
-    patch.setattr(balancing, "CHUNK", 64)
+    patch.setattr("gan.dcgan.judge.judge_of", lambda *_: FakeJudge())
+    patch.setattr("gan.dcgan.generator.Generator", Noise)
+    patch.setattr(balance, "Filter", ByPixel)
+    patch.setattr(balance, "CHUNK", 64)
 
 
 def run(**changed) -> None:

@@ -3,9 +3,11 @@
 import dataclasses
 import os
 import shlex
+import time
 from pathlib import Path
 
 from gan.config import Config, option, run, seed_option
+from gan.data.signs import NAMES
 from gan.dcgan.balance import parse_classes, parse_target
 from gan.errors import UserError
 from gan.invocation import command, start
@@ -47,17 +49,18 @@ class BalanceConfig(Config):
 
 
 def main(config: BalanceConfig) -> None:
-    """What is lacking -> generate and sort -> write -> archive."""
+    """What is lacking -> generate and filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
     from gan.data.pickles import MAX_BYTES
-    from gan.dcgan import balance_files
-    from gan.dcgan.balance import pickled_size, wanted
-    from gan.files import fill_folder, made_before, require_writable, room, unfinished
+    from gan.dcgan import balance_files, balance_report
+    from gan.dcgan.balance import COPY, LIMIT, arrays, pickled_size, wanted
+    from gan.files import fill_folder, made_before, require_writable, room, unfinished, write_manifest
 
     goodrun = restored(config)
     source = balance_files.open_source(config.source)
-    lacking = wanted(source.train.counts(), config.target, parse_classes(config.classes))
+    real = source.train
+    lacking = wanted(real.counts(), config.target, parse_classes(config.classes))
     if not lacking.any():
         raise UserError(
             f"there is nothing to add: with target={config.target} and classes={config.classes} no class "
@@ -68,8 +71,8 @@ def main(config: BalanceConfig) -> None:
     if made_before(output, balance_files.MANIFEST, origin, balance_files.digests):
         print(f"{output / balance_files.BALANCED} is as this command makes it; nothing was changed.\n{after(config)}")
         return
-    count = len(source.train) + int(lacking.sum())
-    size = pickled_size(source.train.images, count)
+    count = len(real) + int(lacking.sum())
+    size = pickled_size(real.images, count)
     if size > 0.95 * MAX_BYTES:
         raise UserError(
             f"{count:,} images make a file of about {size / 1e6:,.0f} MB, and up to {MAX_BYTES / 1e6:,.0f} MB are "
@@ -77,31 +80,59 @@ def main(config: BalanceConfig) -> None:
         )
     require_writable(room(output), 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
 
-    from gan.dcgan import balance_report
-    from gan.dcgan.balance_filling import fill_classes
-
-    filled, features, judge = fill_classes(
-        source, goodrun, lacking, config.seed, config.quality, config.judge_iterations
-    )
-    words = balance_report.words(filled, goodrun, source)
+    generated, counts, judge = generate(config, goodrun, source, lacking)
+    notes = balance_report.notes(counts, goodrun, source)
+    data = arrays(real, generated, counts, goodrun.run_id)
     with unfinished(output) as part:
-        balance_files.write_data(part, source, features, filled, goodrun.run_id)
+        balance_files.write_data(part, source, data)
         if config.folders:
-            balance_files.write_by_class(part, source, features, filled)
+            balance_files.write_by_class(part, data)
         title, this = f"{source.name}, balanced to {config.target}", again(config, goodrun)
-        files = balance_report.write(part, title, source.train, features, filled, words, this)
-        files.append(balance_files.write_manifest(part, origin, this, filled, words))
-        with archive.archived_run("balance", f"balance {source.name} to {config.target}", config) as opened:
-            opened.data(source.name, source.train.digest(), "balancing")
-            opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": this})
-            opened.tags({"judge": judge.run_id} if judge else {})
-            opened.metrics(balance_report.metrics(filled), 0)
+        files = balance_report.write(part, title, real, generated, counts, notes, this)
+        files.append(part / balance_files.MANIFEST)
+        contents = {
+            "command": this, "notes": notes, "keys": balance_files.KEYS,
+            "rules": {"copies": f"nearer than {COPY}", "given_up": f"fewer than one in {LIMIT} kept"},
+            "classes": {str(each.class_id): {"name": NAMES[each.class_id], **each.row()} for each in counts},
+        }  # fmt: skip
+        write_manifest(files[-1], origin, contents, balance_files.digests)
+        with archive.archived_run("balance", f"balance {source.name} to {config.target}", config) as archived:
+            archived.data(source.name, real.digest(), "balancing")
+            archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": this})
+            archived.tags({"judge": judge.run_id} if judge else {})
+            archived.metrics(balance_report.metrics(counts), 0)
             for file in files:
-                opened.file(file)
+                archived.file(file)
             fill_folder(part, output)
-    print("\n".join([balance_report.table(filled), *words]))
-    print(f"{output / balance_files.BALANCED}: {len(features):,} images; report: {output / 'report.html'}")
-    print(f"{after(config)}\nbrowse: {archive.browse_hint(opened.id)}")
+    print("\n".join([balance_report.table(counts), *notes]))
+    print(f"{output / balance_files.BALANCED}: {len(data['labels']):,} images; report: {output / 'report.html'}")
+    print(f"{after(config)}\nbrowse: {archive.browse_hint(archived.id)}")
+
+
+def generate(config: BalanceConfig, goodrun, source, lacking):
+    """The generated images, their counts, and the classifier that filtered them, if one did."""
+    from gan.dcgan import balance
+    from gan.dcgan.generator import Generator
+    from gan.dcgan.judge import judge_of
+    from gan.dcgan.learned import require_learned
+    from gan.training.devices import make_deterministic
+    from gan.training.run import say
+
+    make_deterministic()
+    generator = Generator(goodrun)
+    require_learned(goodrun, generator, source)
+    judge = judge_of(source, config.judge_iterations, say) if config.quality else None
+    if config.quality and judge is None:
+        raise UserError(
+            "quality needs a classifier of the source, and there is none; give quality=0 to keep all images."
+        )
+    keep = balance.Filter(judge, config.quality, source.train)
+    began = time.perf_counter()
+    generated, counts = balance.generate(generator.images, keep, lacking, source.train.counts(), config.seed)
+    drawn = sum(each.drawn for each in counts)
+    what = "generated" if judge is None else "generated and sorted"
+    say(f"{drawn:,} images {what}, {drawn / (time.perf_counter() - began):,.0f} a second")
+    return generated, counts, judge
 
 
 def restored(config: BalanceConfig):

@@ -1,13 +1,16 @@
 """Filling up classes with generated images: how many are wanted, which are kept, how the file tells them apart."""
 
 import dataclasses
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from gan.data.signs import CLASSES, SIZE, Signs, with_mirrored
 from gan.errors import UserError
+from gan.progress import progress
+from gan.rejection import until_enough
 
 # A generated image nearer than this to a training image of its class (see gan.scoring.nearest) is a copy. Of the
 # 39,209 training images of GTSRB 48, one in 800, are as near to one of another track.
@@ -17,7 +20,7 @@ LIMIT = 10  # a class is given up when fewer than one in so many images was kept
 LARGEST = "largest"
 KEPT, WRONG_CLASS, NOT_CONFIDENT, COPIED = range(4)  # what becomes of an image that was drawn
 REASONS = {WRONG_CLASS: "wrong_class", NOT_CONFIDENT: "not_confident", COPIED: "copies"}
-MOST_SHOWN = 3  # thrown-away images of a class that are kept to be looked at
+MOST_SHOWN = 3  # rejected images of a class that the report shows
 
 
 def parse_classes(text: str) -> list[int]:
@@ -77,12 +80,12 @@ def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
     return lacking
 
 
-class Sieve:
-    """Says of generated images which are kept.
+class Filter:
+    """Says which generated images are kept.
 
     Args:
         judge: gives features and class probabilities float (N, 43) of uint8 images (N, 32, 32, 3); None keeps all.
-        quality: the probability of the wanted class that the judge must give.
+        quality: the least probability of the wanted class that the judge must give.
         real: the training images; mirror images that are signs count too, since generators learn them.
     """
 
@@ -91,40 +94,40 @@ class Sieve:
         self._real = None if judge is None else with_mirrored(real)
 
     def __call__(self, images: np.ndarray, class_id: int) -> tuple[np.ndarray, list[str]]:
-        """Sort images of one class.
+        """Judge images of one class.
 
         Args:
             images: uint8 (N, 32, 32, 3).
             class_id: the class that they should be of.
 
         Returns:
-            int (N,): `KEPT`, or the first reason that applies not to; and N short texts that say why.
+            int (N,): `KEPT`, or the first reason in `REASONS` that applies; and N short texts that say why.
         """
         from gan.scoring.nearest import nearest  # takes seconds to load; wrong parameters are told at once
 
-        verdicts, words = np.full(len(images), KEPT), [""] * len(images)
+        reasons, texts = np.full(len(images), KEPT), [""] * len(images)
         if self._judge is None:
-            return verdicts, words
+            return reasons, texts
         probabilities = self._judge(images)[1]
         answers, own = probabilities.argmax(axis=1), probabilities[:, class_id]
-        apart = np.full(len(images), np.inf)
+        distances = np.full(len(images), np.inf)
         references = self._real.images[self._real.labels == class_id]
         if len(references):
-            apart = nearest(images, references, 1)[0][:, 0]
-        for reason, applies in ((COPIED, apart < COPY), (NOT_CONFIDENT, own < self._quality),
-                                (WRONG_CLASS, answers != class_id)):  # fmt: skip
-            verdicts[applies] = reason  # the first in REASONS is the last to be set
-        for k in np.flatnonzero(verdicts):
-            words[k] = {
+            distances = nearest(images, references, 1)[0][:, 0]
+        reasons[distances < COPY] = COPIED
+        reasons[own < self._quality] = NOT_CONFIDENT
+        reasons[answers != class_id] = WRONG_CLASS
+        for k in np.flatnonzero(reasons):
+            texts[k] = {
                 WRONG_CLASS: f"{class_id} taken for {answers[k]}",
                 NOT_CONFIDENT: f"{class_id} at {own[k]:.2f} only",
-                COPIED: f"{class_id} copy, {apart[k]:.2f}",
-            }[verdicts[k]]
-        return verdicts, words
+                COPIED: f"{class_id} copy, {distances[k]:.2f}",
+            }[reasons[k]]
+        return reasons, texts
 
 
 @dataclasses.dataclass
-class Filled:
+class ClassCounts:
     """What became of one class.
 
     Attributes:
@@ -132,9 +135,9 @@ class Filled:
         real: images it had.
         wanted: images it lacked.
         kept: generated images it got; fewer than wanted where the class was given up.
-        drawn: images generated for it.
-        thrown: numbers of images that were not kept, by the values of `REASONS`.
-        examples: some of them, uint8 (32, 32, 3), with the words that say why.
+        drawn: images generated for it, up to the last one that was needed.
+        rejected: numbers of images that were not kept, by the values of `REASONS`.
+        examples: some of them, uint8 (32, 32, 3), with the text that says why.
     """
 
     class_id: int
@@ -142,7 +145,7 @@ class Filled:
     wanted: int
     kept: int = 0
     drawn: int = 0
-    thrown: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(REASONS.values(), 0))
+    rejected: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(REASONS.values(), 0))
     examples: list[tuple[np.ndarray, str]] = dataclasses.field(default_factory=list)
 
     @property
@@ -152,49 +155,63 @@ class Filled:
 
     def row(self) -> dict[str, int]:
         """All numbers by name."""
-        return {
-            "real": self.real,
-            "generated": self.kept,
-            "drawn": self.drawn,
-            **self.thrown,
-            "short": self.short,
-        }
+        numbers = {"real": self.real, "generated": self.kept, "drawn": self.drawn}
+        return numbers | self.rejected | {"short": self.short}
 
 
-def fill(
-    filled: Filled,
-    draw: Callable[[int, int], np.ndarray],
-    sieve: Callable[[np.ndarray, int], tuple[np.ndarray, list[str]]],
-    into: np.ndarray,
-    update: Callable[[int], object],
-) -> None:
-    """Draw images of a class until enough are kept, in order, or the class is given up (see `LIMIT`).
+def generate(
+    draw: Callable[[int, int, int], np.ndarray],
+    keep: Callable[[np.ndarray, int], tuple[np.ndarray, list[str]]],
+    lacking: np.ndarray,
+    real: np.ndarray,
+    seed: int,
+    what: str = "generating",
+) -> tuple[np.ndarray, list[ClassCounts]]:
+    """Generate images of each class until enough are kept, in order, or the class is given up (see `LIMIT`).
 
-    A class that is given up stays short: what the sieve threw away is never taken after all.
+    A class that is given up stays short: an image that was rejected is never taken after all. Fewer images of a
+    class are the first of more.
 
     Args:
-        filled: is brought up to date.
-        draw: gives chunk number n of a class, uint8 (CHUNK, 32, 32, 3), the same each time.
-        sieve: see `Sieve`.
-        into: uint8 (wanted, 32, 32, 3), takes the images.
-        update: called with the number of images kept since the last call.
+        draw: gives uint8 (N, 32, 32, 3) of N, a seed and a class.
+        keep: see `Filter`.
+        lacking: integers (C,), images that each class lacks.
+        real: integers (C,), images that each class has.
+        seed: of all latents.
+        what: what the progress bar says.
+
+    Returns:
+        uint8 (M, 32, 32, 3), class by class, and the counts of the classes that lacked images.
     """
-    chunk = 0
-    while filled.short and filled.drawn < LIMIT * (filled.kept + CHUNK):
-        images = draw(filled.class_id, chunk)
-        verdicts, words = sieve(images, filled.class_id)
-        chosen = np.flatnonzero(verdicts == KEPT)[: filled.short]
-        # What was drawn after the last one needed is not counted: numbers do not depend on the size of a chunk.
-        used = int(chosen[-1]) + 1 if len(chosen) == filled.short else len(images)
-        into[filled.kept : filled.kept + len(chosen)] = images[chosen]
-        filled.kept += len(chosen)
-        filled.drawn += used
-        for reason, name in REASONS.items():
-            filled.thrown[name] += int((verdicts[:used] == reason).sum())
-        for k in np.flatnonzero(verdicts[:used])[: MOST_SHOWN - len(filled.examples)]:
-            filled.examples.append((images[k].copy(), words[k]))
-        update(len(chosen))
-        chunk += 1
+    generated = np.empty((int(lacking.sum()), SIZE, SIZE, 3), np.uint8)
+    counts, place = [], 0
+
+    def tries(class_id: int) -> Iterator[tuple[np.ndarray, int, str]]:
+        for number in itertools.count():
+            images = draw(CHUNK, chunk_seed(seed, number), class_id)
+            yield from zip(images, *keep(images, class_id), strict=True)
+
+    with progress(len(generated), what, "kept image") as bar:
+        for k in np.flatnonzero(lacking):
+            of_class = ClassCounts(int(k), int(real[k]), int(lacking[k]))
+            for image, reason, text in until_enough(
+                tries(of_class.class_id),
+                lambda drawn: drawn[1] == KEPT,
+                of_class.wanted,
+                lambda kept: LIMIT * (kept + CHUNK),
+            ):
+                of_class.drawn += 1
+                if reason == KEPT:
+                    generated[place] = image
+                    place, of_class.kept = place + 1, of_class.kept + 1
+                    bar.update()
+                else:
+                    of_class.rejected[REASONS[reason]] += 1
+                    if len(of_class.examples) < MOST_SHOWN:
+                        of_class.examples.append((image.copy(), text))
+            bar.update(of_class.short)  # what does not come is not waited for
+            counts.append(of_class)
+    return generated[:place], counts
 
 
 def chunk_seed(seed: int, chunk: int) -> int:
@@ -202,14 +219,13 @@ def chunk_seed(seed: int, chunk: int) -> int:
     return int(np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0])
 
 
-def arrays(real: Signs, features: np.ndarray, filled: list[Filled], run_id: str) -> dict[str, np.ndarray]:
-    """The balanced data set, to be written as one pickle.
+def arrays(real: Signs, generated: np.ndarray, counts: list[ClassCounts], run_id: str) -> dict[str, np.ndarray]:
+    """The balanced data set, to be written as one pickle: the real images in their order, then the generated ones.
 
     Args:
         real: the training images.
-        features: uint8 (N, 32, 32, 3): the real images in their order, and behind them the generated ones, class by
-            class as in `filled`.
-        filled: the classes.
+        generated: uint8 (M, 32, 32, 3), class by class as in `counts`.
+        counts: the classes.
         run_id: of the run that generated, 32 hexadecimal digits.
 
     Returns:
@@ -217,18 +233,18 @@ def arrays(real: Signs, features: np.ndarray, filled: list[Filled], run_id: str)
         `source_run`, uint8 (N, 16), the bytes of the run id (`row.tobytes().hex()`), zeros for real images. The size
         of a generated image is 32x32 and its box the whole image; its track is that of `generated_track`.
     """
-    ids, kept = [each.class_id for each in filled], [each.kept for each in filled]
-    made = Signs.of(features[len(real) :], np.repeat(ids, kept))
+    ids, kept = [each.class_id for each in counts], [each.kept for each in counts]
+    made = Signs.of(generated, np.repeat(ids, kept))
     tracks = np.repeat([generated_track(real, k) for k in ids], kept).astype(np.int32)
-    generated = np.repeat(np.array([False, True]), [len(real), len(made)])
+    is_generated = np.repeat(np.array([False, True]), [len(real), len(made)])
     return {
-        "features": features,
+        "features": np.concatenate([real.images, generated]),
         "labels": np.concatenate([real.labels, made.labels]),
         "sizes": np.concatenate([real.sizes, made.sizes]),
         "coords": np.concatenate([real.coords, made.coords]),
         "tracks": np.concatenate([real.tracks, tracks]).astype(np.int32),
-        "generated": generated,
-        "source_run": generated[:, None].astype(np.uint8) * np.frombuffer(bytes.fromhex(run_id), np.uint8),
+        "generated": is_generated,
+        "source_run": is_generated[:, None].astype(np.uint8) * np.frombuffer(bytes.fromhex(run_id), np.uint8),
     }
 
 

@@ -1,7 +1,6 @@
 """Balanced data on the disk: the source that it is made from, what is written, and whether it was written before."""
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -14,8 +13,7 @@ from gan.data.class_folders import holds_class_folders, read_signs_by_class
 from gan.data.gtsrb import read_signs, write_signs
 from gan.data.pickles import write_pickle
 from gan.data.sets import SignSet, is_drawn, open_signs
-from gan.data.signs import NAMES
-from gan.dcgan.balance import COPY, LIMIT, Filled, arrays
+from gan.data.signs import CLASSES
 from gan.errors import UserError
 from gan.files import is_folder, sha256
 from gan.progress import progress
@@ -80,17 +78,15 @@ def origin(source: SignSet, goodrun: GoodRun, parameters: dict) -> dict:
     }
 
 
-def write_data(folder: Path, source: SignSet, features: np.ndarray, filled: list[Filled], run_id: str) -> None:
+def write_data(folder: Path, source: SignSet, data: dict[str, np.ndarray]) -> None:
     """Write train_balanced.p, the same file as train.p, and test.p where the source has a test part.
 
     Args:
         folder: where to; `gan.data.sets.open_signs` opens it then.
         source: the data that was filled up.
-        features: uint8 (N, 32, 32, 3), all images (see `gan.dcgan.balance.arrays`).
-        filled: its classes.
-        run_id: of the run that generated.
+        data: see `gan.dcgan.balance.arrays`.
     """
-    write_pickle(folder / BALANCED, arrays(source.train, features, filled, run_id))
+    write_pickle(folder / BALANCED, data)
     try:
         os.link(folder / BALANCED, folder / "train.p")  # one file with two names
     except OSError:  # a file system without such links
@@ -99,54 +95,24 @@ def write_data(folder: Path, source: SignSet, features: np.ndarray, filled: list
         write_signs(folder / "test.p", source.test)
 
 
-def write_by_class(folder: Path, source: SignSet, features: np.ndarray, filled: list[Filled]) -> None:
+def write_by_class(folder: Path, data: dict[str, np.ndarray]) -> None:
     """Write every image as a PNG: by_class/<class id, two digits>/real-<place>.png and generated-<number>.png.
 
     Args:
         folder: where to.
-        source: the data that was filled up.
-        features: uint8 (N, 32, 32, 3), all images.
-        filled: its classes.
+        data: see `gan.dcgan.balance.arrays`.
     """
-    with progress(len(features), "writing images", "image") as bar:
-        for k, label in enumerate(source.train.labels):
-            _save(features[k], folder / BY_CLASS / f"{label:02d}" / f"real-{k:06d}.png")
+    numbers = np.zeros(CLASSES, int)
+    with progress(len(data["labels"]), "writing images", "image") as bar:
+        for place, (image, label) in enumerate(zip(data["features"], data["labels"], strict=True)):
+            name = f"real-{place:06d}.png"
+            if data["generated"][place]:
+                name = f"generated-{numbers[label]:06d}.png"
+                numbers[label] += 1
+            path = folder / BY_CLASS / f"{label:02d}" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
             bar.update()
-        place = len(source.train)
-        for each in filled:
-            for number, image in enumerate(features[place : place + each.kept]):
-                _save(image, folder / BY_CLASS / f"{each.class_id:02d}" / f"generated-{number:06d}.png")
-                bar.update()
-            place += each.kept
-
-
-def _save(image: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
-
-
-def write_manifest(folder: Path, origin: dict, command: str, filled: list[Filled], sentences: list[str]) -> Path:
-    """Write balance.json: what all was made from and how, numbers by class, digests of the files. Its path.
-
-    Args:
-        folder: the folder, all else written.
-        origin: what the data depends on.
-        command: that makes it again.
-        filled: the classes.
-        sentences: what to know.
-    """
-    content = {
-        "origin": origin,
-        "command": command,
-        "notes": sentences,
-        "keys": KEYS,
-        "rules": {"copies": f"nearer than {COPY}", "given_up": f"fewer than one in {LIMIT} kept"},
-        "classes": {str(each.class_id): {"name": NAMES[each.class_id], **each.row()} for each in filled},
-        "files": digests(folder, MANIFEST),
-    }
-    path = folder / MANIFEST
-    path.write_text(json.dumps(content, indent=1))
-    return path
 
 
 def digests(folder: Path, manifest: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Generator:
         self._model = self.network.build_generator()
         checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: self._model.variables})
 
-    def images(self, count: int, seed: int, class_id: int, bar) -> np.ndarray:
+    def images(self, count: int, seed: int, class_id: int, bar=None) -> np.ndarray:
         """Generate images of one class.
 
         The k-th image depends on the weights, `seed`, `class_id` and k alone, not on `count`.
@@ -38,8 +38,7 @@ class Generator:
             count: how many.
             seed: of the latents.
             class_id: of the signs; makes no difference to a network that knows only one class.
-
-            bar: a progress bar that counts images.
+            bar: a progress bar that counts images, if any.
 
         Returns:
             uint8 (count, 32, 32, 3).
@@ -53,5 +52,6 @@ class Generator:
             inputs = [latents, labels] if self.network.classes > 1 else latents
             batch = to_uint8(self._model.predict_on_batch(inputs))[: count - first]
             made[first : first + len(batch)] = batch
-            bar.update(len(batch))
+            if bar is not None:
+                bar.update(len(batch))
         return made

@@ -1,7 +1,5 @@
 """What a good run of signs has learned, beside the data set that it is used with."""
 
-import types
-
 import numpy as np
 
 from gan.archive import GoodRun
@@ -60,9 +58,8 @@ def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> 
     real = source.train
     chosen = [np.flatnonzero(real.labels == k) for k in np.flatnonzero(real.counts())]
     chosen = [places[spread_over(len(places), COMPARED)] for places in chosen]
-    uncounted = types.SimpleNamespace(update=lambda count: None)
     classes = range(generator.network.classes)
-    generated = np.concatenate([generator.images(BATCH, 0, k, uncounted) for k in classes])
+    generated = np.concatenate([generator.images(BATCH, 0, k) for k in classes])
     found = np.repeat(classes, BATCH)[nearest(real.images[np.concatenate(chosen)], generated, 1)[1][:, 0]]
     right = np.split(found == real.labels[np.concatenate(chosen)], np.cumsum([len(places) for places in chosen])[:-1])
     share = float(np.mean([each.mean() for each in right]))

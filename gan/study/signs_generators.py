@@ -9,7 +9,6 @@ import itertools
 import json
 import re
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,13 +19,12 @@ from gan.archive import GoodRun
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
 from gan.data.signs import CLASSES, NAMES, SIZE, Signs, join
-from gan.dcgan import balance as balancing
+from gan.dcgan import balance
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
 from gan.drawn.signs import drawn_signs
 from gan.errors import UserError
 from gan.files import replacing, sha256
-from gan.progress import progress
 from gan.study.grid import Stopped, kept_arrays
 from gan.study.signs_arms import FULL, missing_images
 
@@ -34,7 +32,7 @@ RECORDS = "generators.json"  # minutes of training
 POOL_SEED = 0
 RECIPE = 1  # count up when cells or the images in pools would come out differently: older ones are not taken then
 SHAPE = SIZE, SIZE, 3
-FATES = ("drawn", "kept", *balancing.REASONS.values())  # what becomes of generated images
+FATES = ("drawn", "kept", *balance.REASONS.values())  # what becomes of generated images
 
 Train = Callable[[str, int, int, bool, str, int, str], tuple[str, int]]
 """Trains a generator of all classes.
@@ -273,14 +271,14 @@ def pool(
         training: the images of the regime.
         drawn: drawn signs of each class that the generator has learned besides, and what sorts learns too.
         target: images that every class can be filled up to, if the largest class has fewer.
-        quality: see `gan.dcgan.balance.Sieve`; 0 keeps all.
+        quality: see `gan.dcgan.balance.Filter`; 0 keeps all.
         steps: updates of the classifier that sorts.
         words: what progress bars say.
     """
     goodrun, made = source
     identity = {"weights": made.weights, "quality": quality, "seed": POOL_SEED} | recipe()
     if quality:
-        identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balancing.COPY}
+        identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balance.COPY}
         identity |= {"sorted_drawn": drawn} if drawn else {}
     counts = training.counts()
     wanted = np.maximum(missing_images(counts, target), missing_images(counts, 0))
@@ -290,29 +288,20 @@ def pool(
         if quality:
             learned = join(training, drawn_signs(np.full(CLASSES, drawn), POOL_SEED)) if drawn else training
             judge = train_judge(learned, steps, POOL_SEED, f"training the classifier that sorts: {words}")
-        sieve = balancing.Sieve(judge, quality, training)
-        images, labels, fates = _generate(goodrun, wanted, sieve, POOL_SEED, words)
+        keep = balance.Filter(judge, quality, training)
+        images, labels, fates = _generate(goodrun, wanted, keep, POOL_SEED, words)
         return {"images": images, "labels": labels, "fates": fates}
 
     return Pool(kept_arrays(folder / "pools", [identity, wanted.tolist()], make), identity)
 
 
-def _generate(goodrun: GoodRun, wanted: np.ndarray, sieve: balancing.Sieve, seed: int, words: str):
+def _generate(goodrun: GoodRun, wanted: np.ndarray, keep: balance.Filter, seed: int, words: str):
     """Accepted images in order of class, their labels, and what became of all that were generated (`Pool.read`)."""
-    generator = Generator(goodrun)
-    uncounted = types.SimpleNamespace(update=lambda count: None)  # what is kept is counted, not what is drawn
-
-    def draw(class_id: int, chunk: int) -> np.ndarray:
-        return generator.images(balancing.CHUNK, balancing.chunk_seed(seed, chunk), class_id, uncounted)
-
-    images = np.empty((int(wanted.sum()), *SHAPE), np.uint8)
-    fates, place, labels = np.zeros((len(FATES), len(wanted)), np.int64), 0, []
-    with progress(len(images), f"generating: {words}", "kept image") as bar:
-        for k in np.flatnonzero(wanted):
-            each = balancing.Filled(int(k), 0, int(wanted[k]))
-            balancing.fill(each, draw, sieve, images[place : place + each.wanted], bar.update)
-            bar.update(each.short)  # what does not come is not waited for
-            place += each.kept
-            labels += [int(k)] * each.kept
-            fates[:, k] = each.drawn, each.kept, *each.thrown.values()
-    return images[:place], np.array(labels, np.int64), fates
+    images, counts = balance.generate(
+        Generator(goodrun).images, keep, wanted, np.zeros_like(wanted), seed, f"generating: {words}"
+    )
+    fates, labels = np.zeros((len(FATES), len(wanted)), np.int64), []
+    for each in counts:
+        labels += [each.class_id] * each.kept
+        fates[:, each.class_id] = each.drawn, each.kept, *each.rejected.values()
+    return images, np.array(labels, np.int64), fates

@@ -16,7 +16,6 @@ from gan.data.sets import open_signs
 from gan.data.signs import NAMES
 from gan.data.split import held_out
 from gan.dcgan import balance_files
-from gan.dcgan import balance_filling as filling
 from gan.dcgan.balance_files import BALANCED, MANIFEST
 from tests import conftest
 from tests.made_up_balance import CLASS_SIZES, FakeJudge, contents, run, some_signs, stand_in, write_place
@@ -131,7 +130,7 @@ def test_images_by_class(place):
 
 def test_a_class_that_stays_short_is_told(place, capsys, monkeypatch):
     monkeypatch.setattr(
-        "gan.dcgan.balance.Sieve", lambda *_: lambda images, k: (np.full(len(images), 1), [""] * len(images))
+        "gan.dcgan.balance.Filter", lambda *_: lambda images, k: (np.full(len(images), 1), [""] * len(images))
     )
     run(classes="0", output="short")
     said = capsys.readouterr().out
@@ -167,7 +166,7 @@ def test_the_same_again_changes_nothing(place, capsys, monkeypatch):
     before = contents(place / "again")
     capsys.readouterr()
     with monkeypatch.context() as patch:
-        patch.setattr(filling, "fill_classes", None)  # is not called
+        patch.setattr("gan.dcgan.balance.generate", None)  # is not called
         run(classes="0", output="again")
     said = capsys.readouterr().out
     assert "nothing was changed" in said and "--data again" in said

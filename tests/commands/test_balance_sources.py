@@ -13,13 +13,10 @@ from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
 from gan.data.sets import open_signs
 from gan.data.split import held_out
-from gan.dcgan import balance as balancing
-from gan.dcgan import balance_files
-from gan.dcgan import balance_filling as filling
+from gan.dcgan import balance, balance_files
 from gan.dcgan.balance_files import MANIFEST
 from gan.dcgan.generator import Generator
 from gan.drawn.signs import draw_signs
-from gan.progress import progress
 from tests import conftest
 from tests.made_up_balance import Noise, learned, run, some_signs, stand_in, write_place
 from tests.made_up_goodrun import write_goodrun
@@ -159,13 +156,11 @@ def test_a_generator_that_may_have_learned_held_out_signs(place, quick, capsys, 
 
 
 def test_images_are_those_of_the_good_run_and_quality_0_needs_no_classifier(place, monkeypatch):
-    monkeypatch.setattr(filling, "judge_of", None)  # is not called
+    monkeypatch.setattr("gan.dcgan.judge.judge_of", None)  # is not called
     run(goodrun_ref="one", classes="17", target="10", output="no-entry", quality=0.0)
     made = open_signs(str(place / "no-entry")).train
     assert made.counts()[17] == 10
-    with progress(4, "generating", "image") as bar:
-        generator = Generator(resolve("one", "dcgan", "17"))
-        expected = generator.images(4, balancing.chunk_seed(0, 0), 17, bar)
+    expected = Generator(resolve("one", "dcgan", "17")).images(4, balance.chunk_seed(0, 0), 17)
     np.testing.assert_array_equal(made.images[len(some_signs()) :], expected)
     row = json.loads((place / "no-entry" / MANIFEST).read_text())["classes"]["17"]
     assert row["generated"] == row["drawn"] == 4 and not (place / "no-entry" / "thrown-away.png").exists()
@@ -180,8 +175,8 @@ def test_a_good_run_of_one_class_can_not_fill_others(place, quick, capsys):
 
 
 def test_the_judge_of_the_data_sorts(place, small_networks, monkeypatch):
-    monkeypatch.setattr(filling, "Generator", Noise)
-    monkeypatch.setattr(balancing, "CHUNK", 32)
+    monkeypatch.setattr("gan.dcgan.generator.Generator", Noise)
+    monkeypatch.setattr(balance, "CHUNK", 32)
     run(classes="0,3,6", target="5", output="really", judge_iterations=2)
     rows = json.loads((place / "really" / MANIFEST).read_text())["classes"].values()
     assert len(rows) == 3 and sum(row["wrong_class"] for row in rows) > 0
@@ -191,7 +186,7 @@ def test_the_judge_of_the_data_sorts(place, small_networks, monkeypatch):
 
 
 def test_no_judge_to_be_had(place, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(filling, "Generator", Noise)
+    monkeypatch.setattr("gan.dcgan.generator.Generator", Noise)
     signs = some_signs()
     write_signs(tmp_path / "train.p", signs.take(signs.labels != 7))
     error = refused(capsys, source=tmp_path, output="unjudged")

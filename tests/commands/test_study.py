@@ -17,7 +17,7 @@ from gan.config import stops
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
 from gan.data.split import cut
-from gan.dcgan import balance as balancing
+from gan.dcgan import balance
 from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.study import signs as signs_study
@@ -224,7 +224,7 @@ def test_generators_and_classifiers_from_end_to_end(
     workplace, signs_folder, small_networks, capsys, monkeypatch
 ) -> None:
     """Two arms, one regime, two seeds, with everything that is trained trained for a moment."""
-    monkeypatch.setattr(balancing, "CHUNK", 64)
+    monkeypatch.setattr(balance, "CHUNK", 64)
     opened = mlflow.start_run().info.run_id
     mlflow.end_run()
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)  # as `mlflow run` does

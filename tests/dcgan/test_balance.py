@@ -9,19 +9,19 @@ from gan.data.pickles import write_pickle
 from gan.data.signs import CLASSES, Signs, join
 from gan.data.split import held_out
 from gan.data.untrusted import open_source, read_image
-from gan.dcgan import balance as balancing
 from gan.dcgan.balance import (
     CHUNK,
     COPIED,
+    COPY,
     KEPT,
     LIMIT,
     NOT_CONFIDENT,
     WRONG_CLASS,
-    Filled,
-    Sieve,
+    ClassCounts,
+    Filter,
     arrays,
     chunk_seed,
-    fill,
+    generate,
     generated_track,
     parse_classes,
     parse_target,
@@ -106,17 +106,17 @@ def marked(images, values):
     return images
 
 
-def test_the_sieve_says_why():
+def test_the_filter_says_why():
     real = signs([5, 5, 6])
     drawn = marked(noise(5, 1), [1, 2, 3, 1, 2])
     drawn[3], drawn[4] = real.images[1], real.images[0]
     drawn[3:, 0, 0, 0] = 1, 2
-    sieve = Sieve(judge_of({1: (5, 0.9), 2: (7, 0.8), 3: (5, 0.6)}), 0.7, real)
-    verdicts, words = sieve(drawn, 5)
+    keep = Filter(judge_of({1: (5, 0.9), 2: (7, 0.8), 3: (5, 0.6)}), 0.7, real)
+    verdicts, words = keep(drawn, 5)
     assert verdicts.tolist() == [KEPT, WRONG_CLASS, NOT_CONFIDENT, COPIED, WRONG_CLASS]
     assert words == ["", "5 taken for 7", "5 at 0.60 only", words[3], "5 taken for 7"]
     assert words[3].startswith("5 copy, 0.0")
-    assert sieve(marked(real.images[:1], [1]), 8)[0].tolist() == [WRONG_CLASS]  # where there is nothing to copy
+    assert keep(marked(real.images[:1], [1]), 8)[0].tolist() == [WRONG_CLASS]  # where there is nothing to copy
 
 
 def test_mirrored_and_brighter_images_are_copies_and_changed_ones_are_not():
@@ -124,16 +124,16 @@ def test_mirrored_and_brighter_images_are_copies_and_changed_ones_are_not():
     dim = (real.images // 2 + 30).astype(np.uint8)
     other = real.images.copy()
     other[:, :8] = noise(1, 5)[:, :8]
-    sieve = Sieve(lambda images: (None, np.eye(CLASSES)[np.full(len(images), 12)]), 0.5, real)
+    keep = Filter(lambda images: (None, np.eye(CLASSES)[np.full(len(images), 12)]), 0.5, real)
     made = np.concatenate([real.images[:, :, ::-1], dim, other])
-    assert sieve(made, 12)[0].tolist() == [COPIED, COPIED, KEPT]
-    not_mirrored = Sieve(lambda images: (None, np.eye(CLASSES)[np.full(len(images), 1)]), 0.5, signs([1]))
+    assert keep(made, 12)[0].tolist() == [COPIED, COPIED, KEPT]
+    not_mirrored = Filter(lambda images: (None, np.eye(CLASSES)[np.full(len(images), 1)]), 0.5, signs([1]))
     assert not_mirrored(real.images[:, :, ::-1], 1)[0].tolist() == [KEPT]
 
 
 def test_without_a_judge_all_is_kept():
     real = signs([5])
-    verdicts, words = Sieve(None, 0, real)(real.images, 5)
+    verdicts, words = Filter(None, 0, real)(real.images, 5)
     assert verdicts.tolist() == [KEPT] and words == [""]
 
 
@@ -141,54 +141,56 @@ def test_without_a_judge_all_is_kept():
 
 
 def every(step):
-    """A sieve that keeps every so many-eth image of a class and takes the others for another class."""
-    seen = []
+    """A filter that keeps every so many-eth image of a class and takes the others for another class."""
+    seen = {}
 
-    def sieve(images, class_id):
-        places = np.arange(len(images)) + sum(seen)
-        seen.append(len(images))
+    def keep(images, class_id):
+        places = np.arange(len(images)) + seen.get(class_id, 0)
+        seen[class_id] = seen.get(class_id, 0) + len(images)
         return np.where(places % step == step - 1, KEPT, WRONG_CLASS), [f"{k}" for k in places]
 
-    return sieve
+    return keep
 
 
-def draw(class_id, chunk):
-    return noise(CHUNK, 100 * class_id + chunk)
+def draw(count, seed, class_id):
+    return noise(count, [seed, class_id])
 
 
-def filled_with(count, sieve):
-    each, into, told = Filled(3, 10, count), np.zeros((count, 32, 32, 3), np.uint8), []
-    fill(each, draw, sieve, into, told.append)
-    return each, into, told
+def drawn(class_id, chunks, seed=0):
+    return np.concatenate([draw(CHUNK, chunk_seed(seed, chunk), class_id) for chunk in range(chunks)])
+
+
+def generated(step, *counts):
+    """Classes 0, 1, ... that have 10 images each and lack so many."""
+    return generate(draw, every(step), np.array(counts), np.full(len(counts), 10), 0)
 
 
 def test_filling_takes_images_in_order_and_counts_up_to_the_last_one_needed():
-    each, into, told = filled_with(300, every(2))
-    drawn = np.concatenate([draw(3, chunk) for chunk in range(3)])
-    np.testing.assert_array_equal(into, drawn[1::2][:300])
-    assert each.row() == {"real": 10, "generated": 300, "drawn": 600, "wrong_class": 300, "not_confident": 0,
-                          "copies": 0, "short": 0}  # fmt: skip
-    assert sum(told) == 300
-    assert [words for _, words in each.examples] == ["0", "2", "4"]
-    np.testing.assert_array_equal(each.examples[1][0], drawn[2])
+    images, (first, second) = generated(2, 0, 300, 5)
+    np.testing.assert_array_equal(images, np.concatenate([drawn(1, 3)[1::2][:300], drawn(2, 1)[1::2][:5]]))
+    assert first.row() == {"real": 10, "generated": 300, "drawn": 600, "wrong_class": 300, "not_confident": 0,
+                           "copies": 0, "short": 0}  # fmt: skip
+    assert (second.class_id, second.drawn) == (2, 10)
+    assert [text for _, text in first.examples] == ["0", "2", "4"]
+    np.testing.assert_array_equal(first.examples[1][0], drawn(1, 1)[2])
 
 
 def test_fewer_images_are_the_first_of_more():
-    np.testing.assert_array_equal(filled_with(40, every(3))[1], filled_with(200, every(3))[1][:40])
+    np.testing.assert_array_equal(generated(3, 40)[0], generated(3, 200)[0][:40])
 
 
 def test_a_class_is_given_up_and_stays_short():
-    each, into, told = filled_with(500, every(1_000_000))
-    assert each.kept == 0 and each.short == 500 and each.drawn == LIMIT * CHUNK and sum(told) == 0
-    assert each.thrown["wrong_class"] == each.drawn and not into.any()
-    scarce, into, _ = filled_with(500, every(2 * LIMIT))
-    assert 0 < scarce.kept < 500 and scarce.drawn == scarce.kept + scarce.thrown["wrong_class"]
-    assert into[: scarce.kept].any(axis=(1, 2, 3)).all() and not into[scarce.kept :].any()
+    images, (counts,) = generated(1_000_000, 500)
+    assert counts.kept == len(images) == 0 and counts.short == 500
+    assert counts.rejected["wrong_class"] == counts.drawn == LIMIT * CHUNK
+    images, (scarce, after) = generated(2 * LIMIT, 500, 2)
+    assert 0 < scarce.kept < 500 and scarce.drawn == scarce.kept + scarce.rejected["wrong_class"]
+    assert len(images) == scarce.kept + 2 and after.kept == 2
 
 
 def test_one_in_as_many_as_the_limit_is_enough():
-    each, _, _ = filled_with(200, every(LIMIT))
-    assert each.short == 0 and each.drawn == 200 * LIMIT
+    _, (counts,) = generated(LIMIT, 200)
+    assert counts.short == 0 and counts.drawn == 200 * LIMIT
 
 
 def test_seeds_of_chunks_differ():
@@ -200,14 +202,13 @@ def test_seeds_of_chunks_differ():
 # --- the file
 
 
-def balanced(real, filled):
-    features = np.concatenate([real.images, noise(sum(each.kept for each in filled), 9)])
-    return arrays(real, features, filled, RUN_ID)
+def balanced(real, counts):
+    return arrays(real, noise(sum(each.kept for each in counts), 9), counts, RUN_ID)
 
 
 def test_arrays_are_those_of_train_p_and_tell_generated_images_apart(tmp_path):
     real = signs([4, 2, 4], [0, 1, 2])
-    made = balanced(real, [Filled(2, 1, 3, kept=2), Filled(4, 2, 1, kept=1)])
+    made = balanced(real, [ClassCounts(2, 1, 3, kept=2), ClassCounts(4, 2, 1, kept=1)])
     assert {name: array.dtype.str for name, array in made.items()} == {
         "features": "|u1", "labels": "|u1", "sizes": "|u1", "coords": "|u1", "tracks": "<i4", "generated": "|b1",
         "source_run": "|u1",
@@ -223,7 +224,7 @@ def test_arrays_are_those_of_train_p_and_tell_generated_images_apart(tmp_path):
 def test_the_same_signs_are_held_out_and_no_generated_image():
     labels, tracks = np.repeat([2, 4], 12), np.repeat(np.arange(8), 3)
     real = signs(labels, tracks)
-    made = balanced(real, [Filled(2, 12, 40, kept=40), Filled(4, 12, 5, kept=5)])
+    made = balanced(real, [ClassCounts(2, 12, 40, kept=40), ClassCounts(4, 12, 5, kept=5)])
     whole = Signs(made["features"], made["labels"], made["tracks"], made["sizes"], made["coords"])
     out = held_out(whole)
     np.testing.assert_array_equal(out[:24], held_out(real))
@@ -233,7 +234,9 @@ def test_the_same_signs_are_held_out_and_no_generated_image():
 
 def test_where_tracks_are_not_known_no_generated_image_is_held_out_either():
     real = join(signs([2] * 12 + [4] * 12), signs([7] * 4, [0, 0, 1, 1]))
-    made = balanced(real, [Filled(2, 12, 40, kept=40), Filled(4, 12, 5, kept=5), Filled(7, 4, 9, kept=9)])
+    made = balanced(
+        real, [ClassCounts(2, 12, 40, kept=40), ClassCounts(4, 12, 5, kept=5), ClassCounts(7, 4, 9, kept=9)]
+    )
     whole = Signs(made["features"], made["labels"], made["tracks"], made["sizes"], made["coords"])
     out = held_out(whole)
     assert not out[28:].any() and not out[:24].any()
@@ -244,7 +247,7 @@ def test_where_tracks_are_not_known_no_generated_image_is_held_out_either():
 
 def test_size_of_a_pickle_is_foreseen(tmp_path):
     for name, images in (("dark", noise(50) // 4), ("mixed", noise(50)), ("bright", noise(50) // 2 + 128)):
-        made = arrays(Signs.of(images, np.zeros(50)), images, [], RUN_ID)
+        made = arrays(Signs.of(images, np.zeros(50)), images[:0], [], RUN_ID)
         write_pickle(tmp_path / name, made)
         assert (tmp_path / name).stat().st_size == pytest.approx(pickled_size(images, 50), rel=0.02)
 
@@ -259,5 +262,5 @@ def test_the_distance_of_a_copy_is_one_that_other_signs_hardly_have():
             names = [name for name in source.names() if f"/{folder}/" in name and name.endswith(".ppm")]
             images = np.stack([resized(read_image(source.read(name), name)) for name in names])
         tracks = np.array([int(name.rpartition("/")[2][:5]) for name in names])
-        near.append((track_floor(images, tracks) < balancing.COPY).mean())
+        near.append((track_floor(images, tracks) < COPY).mean())
     assert max(near) < 0.01 and min(near) == 0

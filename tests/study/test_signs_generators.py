@@ -15,7 +15,7 @@ from gan.data.gtsrb import read_signs
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import CLASSES, Signs
 from gan.data.split import cut
-from gan.dcgan import balance as balancing
+from gan.dcgan import balance
 from gan.dcgan.judge import Judge
 from gan.drawn import signs as drawn
 from gan.errors import UserError
@@ -157,7 +157,7 @@ class Draws:
     def __init__(self, goodrun):
         pass
 
-    def images(self, count, seed, class_id, bar):
+    def images(self, count, seed, class_id):
         random = np.random.default_rng([seed, class_id])
         made = random.integers(0, 200, (count, 32, 32, 3), np.uint8)
         made[:, 0, 0, 0] = np.where(random.random(count) < (0.5 if class_id != 2 else 0), class_id, 99)
@@ -186,7 +186,7 @@ def sorting(monkeypatch):
 
     monkeypatch.setattr(signs_generators, "Generator", Draws)
     monkeypatch.setattr(signs_generators, "train_judge", train_judge)
-    monkeypatch.setattr(balancing, "CHUNK", 16)
+    monkeypatch.setattr(balance, "CHUNK", 16)
     return trained
 
 
@@ -208,7 +208,7 @@ def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tm
     assert len({image.tobytes() for image in images}) == 26
     assert sorting == [(TRAINING, 7)]
     drawn, kept, *thrown = fates
-    assert kept[:3].tolist() == [0, 26, 0] and drawn[1] > 26 and drawn[2] >= balancing.LIMIT * 16
+    assert kept[:3].tolist() == [0, 26, 0] and drawn[1] > 26 and drawn[2] >= balance.LIMIT * 16
     np.testing.assert_array_equal(drawn, kept + np.sum(thrown, axis=0))
 
 

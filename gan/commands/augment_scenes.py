@@ -42,19 +42,19 @@ def main(config: AugmentConfig) -> None:
     """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
-    from gan.files import made_before, require_writable, room, unfinished
-    from gan.pix2pix.augment import parse_classes
-    from gan.pix2pix.augment_files import MANIFEST
-    from gan.pix2pix.augment_models import restore
+    from gan.files import fill_folder, made_before, require_writable, room, unfinished, write_manifest
+    from gan.pix2pix.augment import Counts, PairGenerator, restore
+    from gan.pix2pix.augment_files import MANIFEST, PairWriter, manifest
+    from gan.pix2pix.augment_report import Gallery, summary, thrown_text
+    from gan.pix2pix.cutouts import parse_classes
+    from gan.training.devices import make_deterministic
+    from gan.training.run import say
 
     good = restore(config.goodrun_ref, config.data)
     scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size
     classes = parse_classes(config.classes, scenes.palette)
-    origin = good.origin() | {
-        "classes": list(classes),
-        **{name: getattr(config, name) for name in ("count", "seed", "agreement", "with_real", "zipped")},
-        "segmenter_iterations": config.segmenter_iterations,
-    }
+    chosen = ("count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations")
+    origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in chosen}}
     name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
     output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
     if made_before(output, MANIFEST, origin):
@@ -64,40 +64,39 @@ def main(config: AugmentConfig) -> None:
     twice = 2 if config.zipped else 1
     require_writable(room(output), twice * (config.count + real) * width * height * PIXEL_BYTES)
 
-    from gan.files import fill_folder
-    from gan.pix2pix.augment_files import Shelf, write_manifest
-    from gan.pix2pix.augment_generation import make
-    from gan.pix2pix.augment_report import summary
-    from gan.training.devices import make_deterministic
-    from gan.training.run import say
-
     make_deterministic()
     with unfinished(output) as part:
-        shelf = Shelf(part.with_name(f"{part.name}.shelf"), scenes, config.seed, good.traits())
-        made = make(
-            good, classes, config.count, config.seed, config.agreement, config.segmenter_iterations, say, shelf.add
+        writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits())
+        generator = PairGenerator.restored(
+            good, classes, config.seed, config.agreement, config.segmenter_iterations, say
         )
-        keep, usual, tally, gallery = made.keep, made.usual, made.tally, made.gallery
-        if not tally.kept:
+        gallery, counts = Gallery(generator.pool), Counts()
+        for pair in generator.pairs(config.count, counts):
+            gallery.add(pair)
+            if pair.check.passed:
+                writer.add(pair)
+        say(thrown_text(counts, generator.keep))
+        if not counts.kept:
             raise UserError(
-                f"of {tally.tries} tries no pair agreed with its label map enough to be kept; use a good run that "
+                f"of {counts.tries} tries no pair agreed with its label map enough to be kept; use a good run that "
                 f"was trained longer, or ask for less with --agreement (it is {config.agreement})."
             )
-        words = f"Generated from iteration {goodrun.iteration} of run {goodrun.run_id}, seed {config.seed}"
-        shelf.write(part, {"source": words}, (width, height), config.with_real, config.zipped)
-        gallery.write(part, f"{words}; label maps made from the training part of {scenes.name}.", keep, usual, tally)
-        write_manifest(part, origin, keep, usual, tally, shelf.entries)
+        text = f"Generated from iteration {goodrun.iteration} of run {goodrun.run_id}, seed {config.seed}"
+        writer.write(part, {"source": text}, (width, height), config.with_real, config.zipped)
+        gallery.write(part, f"{text}; label maps made from the training part of {scenes.name}.", generator, counts)
+        write_manifest(part / MANIFEST, origin, manifest(generator, counts, writer.entries))
         with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as opened:
             opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             opened.data(scenes.name, scenes.training.digest(), "augmentation")
-            opened.metrics(tally.numbers() | {"agreement": gallery.agreement, "kept_of_real": usual.kept}, 0)
+            shares = {"agreement": gallery.agreement, "kept_of_real": generator.real.kept}
+            opened.metrics(counts.numbers() | shares, 0)
             opened.image("samples/contact-sheet", gallery.sheet(), 0)
             for file in ("contact-sheet.png", "report.html", "manifest.json", "palette.json"):
                 opened.file(part / file)
             fill_folder(part, output)
-    say(summary(tally, usual))
-    if tally.kept < config.count:
-        say(f"{config.count} were asked for: after {tally.tries} tries, the most there are, it was given up.")
+    say(summary(counts, generator.real))
+    if counts.kept < config.count:
+        say(f"{config.count} were asked for: after {counts.tries} tries, the most there are, it was given up.")
     print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(opened.id)}")
 
 

@@ -68,6 +68,10 @@ class Palette:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def name_of(self, class_id: int) -> str:
+        """The name of a class that the palette has."""
+        return self.names[self.ids.index(class_id)]
+
     def indices(self, labels: np.ndarray) -> np.ndarray:
         """The position of each id in `ids`.
 

@@ -1,25 +1,133 @@
-"""New labelled pairs of street scenes: new label maps, photos of them, and of these what a segmenter agrees with."""
+"""New labelled pairs of street scenes: new label maps, photos of them by a good run, and of these what a segmenter
+agrees with."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gan.data.palettes import Palette
+from gan import archive, checkpoints
+from gan.archive import GoodRun
 from gan.data.parallel import in_threads
-from gan.data.scenes import boundaries, nearest
+from gan.data.scenes import SceneSet, boundaries, nearest, open_scenes
 from gan.errors import UserError
-from gan.pix2pix.cutouts import Pool
+from gan.files import sha256
+from gan.pix2pix.cutouts import Pool, require_objects
 from gan.pix2pix.edits import Edited, edited
-from gan.pix2pix.pair_filter import BATCH, LEAST, Answers, Filter, Verdict, groups
+from gan.pix2pix.gan import pictures
+from gan.pix2pix.judge import segmenter_of
+from gan.pix2pix.pair_filter import BATCH, LEAST, Answers, Check, Filter, RealReference, filter_for, groups
+from gan.pix2pix.presets import PHOTOS, SceneNetwork
 from gan.progress import progress
+from gan.rejection import until_enough
+from gan.scoring.segmentation import label_map
+from gan.training.averaged_gan import weights
 
+KIND = "pix2pix"
 FINER = 3  # label maps are edited at so many times the working size, if they are stored so large
 MOST_TRIES = 10  # for each wanted pair
 
 # Label maps of positions in the palette, uint8 (N, height, width), boundaries of instances alike or None, and the
 # number of the first of them, to photos uint8 (N, height, width, 3).
 Photos = Callable[[np.ndarray, np.ndarray | None, int], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """A good run of street scenes and its data.
+
+    Attributes:
+        goodrun: the checkpoint.
+        network: what it says its networks are.
+        scenes: the data set.
+    """
+
+    goodrun: GoodRun
+    network: SceneNetwork
+    scenes: SceneSet
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Working width and height."""
+        return self.network.width, self.network.height
+
+    def traits(self) -> dict:
+        """What the manifest says of each pair."""
+        return {"run": self.goodrun.run_id, "iteration": self.goodrun.iteration}
+
+    def origin(self) -> dict:
+        """What the bytes of all pairs depend on."""
+        weights = sha256(self.goodrun.checkpoint)
+        parts = {"training": self.scenes.training, "validation": self.scenes.validation, "test": self.scenes.test}
+        data = {name: part.digest() for name, part in parts.items()}
+        return self.traits() | {"weights": weights, "data": self.scenes.name, "digests": data}
+
+    def photos(self, seed: int) -> Photos:
+        """The generator, with weights.
+
+        Raises:
+            UserError: the checkpoint is damaged or its network can't be built.
+        """
+        network, model = self.network, self.network.build_generator()
+        checkpoints.load(self.goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
+
+        def photos(labels: np.ndarray, edges: np.ndarray | None, number: int) -> np.ndarray:
+            return pictures(model, network, labels, edges if network.edges else None, seed, f"pairs {number}")
+
+        return photos
+
+    def answers(self, iterations: int, say) -> Answers:
+        """The segmenter, from the archive or trained now.
+
+        Raises:
+            UserError: there is nothing that one could learn.
+        """
+        width, height = self.size
+        segmenter = segmenter_of(self.scenes, width, height, iterations, say)
+        if segmenter is None:
+            raise UserError(
+                f"no segmenter can be trained on {self.scenes.name}, and without one nothing says whether a photo "
+                "shows its label map; mark classes as scored in palette.json."
+            )
+
+        def answers(photos: np.ndarray) -> np.ndarray:
+            return np.array([label_map(logits, height, width) for _, logits in segmenter.each(photos)])
+
+        return answers
+
+
+def restore(reference: str, data: str, asked_by: str = "augment_scenes") -> Restored:
+    """Find a good run and its data.
+
+    Args:
+        reference: see `gan.archive.resolve`.
+        data: of `gan.data.scenes.open_scenes`; "" for the data that the run was trained on.
+        asked_by: what needs the run, for messages.
+
+    Raises:
+        UserError: there is no such run or data, it makes label maps and not photos, or they do not go together.
+    """
+    goodrun = archive.resolve(reference, KIND, "")
+    if goodrun is None:
+        newest = None
+        with contextlib.suppress(UserError):  # no archive here: there is no run either
+            newest = archive.newest_run(KIND, "")
+        hint = f"the newest is {newest}" if newest else "train one with train_pix2pix.py"
+        raise UserError(f"{asked_by} needs goodrun_ref, the run to generate from; {hint}.")
+    network = SceneNetwork.restored(goodrun.about.network)
+    if not network.to_photos:
+        raise UserError(
+            f"goodrun_ref {reference} makes label maps of photos; give a run trained with --direction {PHOTOS}."
+        )
+    scenes = open_scenes(data or goodrun.about.data["name"])
+    if not data and scenes.training.digest() != goodrun.about.data["digest"]:
+        raise UserError(
+            f"{scenes.name} holds other scenes than the run was trained on; name what to use with --data (it may be "
+            "this one)."
+        )
+    network.require_fit(scenes)
+    return Restored(goodrun, network, scenes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +142,7 @@ class Pair:
         instances: uint16 (height, width), or None.
         photo: uint8 (height, width, 3), generated.
         answer: uint8 (height, width), what the segmenter sees, as positions among the scored classes.
-        verdict: how far that agrees.
+        check: how far that agrees with the label map.
     """
 
     number: int
@@ -44,112 +152,148 @@ class Pair:
     instances: np.ndarray | None
     photo: np.ndarray
     answer: np.ndarray
-    verdict: Verdict
+    check: Check
 
 
 @dataclasses.dataclass
-class Tally:
+class Counts:
     """What became of the tries.
 
     Attributes:
         tries: how many label maps were asked for.
         kept: pairs that were kept.
-        homeless: tries in which nothing found a place, or only so small that nothing can be said about it.
-        failed: pairs thrown away, by the id of a class that was not found enough; one can be counted in several.
+        no_place: tries in which nothing found a place, or only so small that nothing can be said about it.
+        failed: rejected pairs, by the id of a class that was not found enough; one can be counted in several.
         failed_put_in: the same of classes that were not found where they were put in.
         put_in: objects in the pairs that were kept, by the name of their classes.
     """
 
     tries: int = 0
     kept: int = 0
-    homeless: int = 0
+    no_place: int = 0
     failed: dict[int, int] = dataclasses.field(default_factory=dict)
     failed_put_in: dict[int, int] = dataclasses.field(default_factory=dict)
     put_in: dict[str, int] = dataclasses.field(default_factory=dict)
 
-    def count(self, pair: Pair) -> None:
-        """Take in a pair."""
-        if pair.verdict.agrees:
+    def add(self, pair: Pair | None) -> None:
+        """Count a try."""
+        self.tries += 1
+        if pair is None:
+            self.no_place += 1
+            return
+        if pair.check.passed:
             self.kept += 1
             for name in (name for place in pair.edits["put_in"] for name in place["classes"]):
                 self.put_in[name] = self.put_in.get(name, 0) + 1
-        for into, ids in ((self.failed, pair.verdict.failed), (self.failed_put_in, pair.verdict.failed_put_in)):
+        for into, ids in ((self.failed, pair.check.failed), (self.failed_put_in, pair.check.failed_put_in)):
             for k in ids:
                 into[k] = into.get(k, 0) + 1
 
     @property
     def thrown_away(self) -> int:
         """Pairs that were generated and not kept."""
-        return self.tries - self.kept - self.homeless
+        return self.tries - self.kept - self.no_place
 
     def numbers(self) -> dict[str, float]:
         """What the archive counts."""
-        return {"tries": self.tries, "kept": self.kept, "thrown_away": self.thrown_away, "no_place": self.homeless}
+        return {"tries": self.tries, "kept": self.kept, "thrown_away": self.thrown_away, "no_place": self.no_place}
 
 
-def generate(
-    pool: Pool,
-    count: int,
-    seed: int,
-    size: tuple[int, int],
-    photos: Photos,
-    answers: Answers,
-    keep: Filter,
-    tally: Tally,
-) -> Iterator[Pair]:
-    """Generate pairs until so many are kept, or for `MOST_TRIES` times as many tries.
+@dataclasses.dataclass(frozen=True)
+class PairGenerator:
+    """Generates pairs: label maps with objects put in, photos of them, and what a segmenter finds there.
 
     Try number k is a function of the pool, the seed, k and the two networks; which pairs are kept does not depend on
-    `count`, only how many.
+    how many are wanted.
 
-    Args:
-        pool: of the training part.
-        count: pairs to keep.
+    Attributes:
+        pool: what can be put in, of the training part.
         seed: of the label maps.
         size: working width and height.
         photos: the generator.
         answers: the segmenter.
         keep: the filter.
-        tally: is kept up to date.
-
-    Yields:
-        All pairs, those that are thrown away too.
+        real: what the filter does with real photos.
     """
-    numbers = range(count * MOST_TRIES)
-    with progress(count, "pairs", "pair") as bar:
-        maps = in_threads(lambda number: (number, edited(pool, seed, number)), numbers)
-        for group in groups(maps, BATCH):
-            for pair in _pairs(group, pool.scenes.palette, size, photos, answers, keep):
-                tally.tries += 1
-                if pair is None:
-                    tally.homeless += 1
-                    continue
-                tally.count(pair)
-                bar.update(pair.verdict.agrees)
-                bar.set_postfix(thrown_away=tally.thrown_away, refresh=False)
-                yield pair
-                if tally.kept == count:
-                    maps.close()
-                    return
+
+    pool: Pool
+    seed: int
+    size: tuple[int, int]
+    photos: Photos
+    answers: Answers
+    keep: Filter
+    real: RealReference
+
+    @classmethod
+    def restored(
+        cls, good: Restored, classes: tuple[int, ...], seed: int, agreement: str, segmenter_iterations: int,
+        say: Callable[[str], None],
+    ) -> "PairGenerator":  # fmt: skip
+        """The pairs of a good run.
+
+        Args:
+            good: the generator and its data.
+            classes: ids of the classes to put in.
+            seed: of the label maps and of the generator's noise.
+            agreement: what the filter asks for, see `gan.pix2pix.pair_filter.filter_for`.
+            segmenter_iterations: training of the segmenter, if the archive has none yet.
+            say: prints a line for the user.
+
+        Raises:
+            UserError: there is nothing to put in, or no segmenter can be trained.
+        """
+        pool = Pool(good.scenes.training, classes, seed, FINER * good.size[1])
+        for lacking in require_objects(pool):
+            say(f"no {lacking} in the training scenes stands whole and in full view: none is put in.")
+        photos, answers = good.photos(seed), good.answers(segmenter_iterations, say)
+        keep, real = filter_for(agreement, good.scenes.validation, good.size, answers)
+        if real.blind:
+            say(real.blind_text(good.scenes.palette))
+        return cls(pool, seed, good.size, photos, answers, keep, real)
+
+    def pairs(self, count: int, counts: Counts) -> Iterator[Pair]:
+        """All pairs, rejected ones too, until so many are kept, or for `MOST_TRIES` times as many tries.
+
+        Args:
+            count: pairs to keep.
+            counts: is kept up to date.
+        """
+        tries = self._tries(count * MOST_TRIES)
+        with progress(count, "pairs", "pair") as bar, contextlib.closing(tries):
+            for pair in until_enough(tries, _is_kept, count, lambda kept: count * MOST_TRIES):
+                counts.add(pair)
+                if pair is not None:
+                    bar.update(pair.check.passed)
+                    bar.set_postfix(thrown_away=counts.thrown_away, refresh=False)
+                    yield pair
+
+    def _tries(self, most: int) -> Iterator[Pair | None]:
+        maps = in_threads(lambda number: (number, edited(self.pool, self.seed, number)), range(most))
+        with contextlib.closing(maps):
+            for group in groups(maps, BATCH):
+                yield from self._pairs(group)
+
+    def _pairs(self, group: list[tuple[int, Edited | None]]) -> list[Pair | None]:
+        """The pairs of some tries, None where there is none."""
+        reduced = [new and _reduced(new, self.size) for _, new in group]
+        found = [k for k, new in enumerate(reduced) if new is not None]
+        pairs: list[Pair | None] = [None] * len(group)
+        if found:
+            labels = np.array([self.pool.scenes.palette.indices(reduced[k].labels) for k in found])
+            with_instances = reduced[found[0]].instances is not None
+            edges = boundaries(np.array([reduced[k].instances for k in found])) if with_instances else None
+            photos = self.photos(labels, edges, group[0][0])
+            for k, photo, answer in zip(found, photos, self.answers(photos), strict=True):
+                new = reduced[k]
+                check = self.keep.check(new.labels, new.added, answer)
+                pairs[k] = Pair(
+                    group[k][0], new.source, new.edits, new.labels, new.instances, photo, answer, check
+                )  # fmt: skip
+        return pairs
 
 
-def _pairs(group: list[tuple[int, Edited | None]], palette: Palette, size, photos, answers, keep):
-    """The pairs of some tries, None where there is none."""
-    small = [new and _reduced(new, size) for _, new in group]
-    there = [k for k, new in enumerate(small) if new is not None]
-    made: list[Pair | None] = [None] * len(group)
-    if there:
-        labels = np.array([palette.indices(small[k].labels) for k in there])
-        with_instances = small[there[0]].instances is not None
-        edges = boundaries(np.array([small[k].instances for k in there])) if with_instances else None
-        shown = photos(labels, edges, group[0][0])
-        for k, photo, answer in zip(there, shown, answers(shown), strict=True):
-            new = small[k]
-            verdict = keep.verdict(new.labels, new.added, answer)
-            made[k] = Pair(
-                group[k][0], new.source, new.edits, new.labels, new.instances, photo, answer, verdict
-            )  # fmt: skip
-    return made
+def _is_kept(pair: Pair | None) -> bool:
+    return pair is not None and pair.check.passed
 
 
 def _reduced(new: Edited, size: tuple[int, int]) -> Edited | None:
@@ -161,48 +305,3 @@ def _reduced(new: Edited, size: tuple[int, int]) -> Edited | None:
     if np.bincount(parts["added"].ravel(), minlength=2)[1:].max() < LEAST:
         return None
     return dataclasses.replace(new, **parts)
-
-
-def parse_classes(text: str, palette: Palette) -> tuple[int, ...]:
-    """Ids of classes from names or ids, with commas between; "" gives the rare classes of the palette.
-
-    Raises:
-        UserError: the palette has no such class, no rare ones, or no ground for anything to stand on.
-    """
-    if not palette.ground:
-        raise UserError(
-            f'the palette {palette.name} names no class as ground, so that nothing can be put in; add "ground": true '
-            "to road and pavement in palette.json, and prepare the data with --palette."
-        )
-    if not text:
-        if not palette.rare:
-            raise UserError(f"the palette {palette.name} names no rare classes; say which to put in with --classes.")
-        return palette.rare
-    names = {name.lower(): k for k, name in zip(palette.ids, palette.names, strict=True)}
-    chosen = []
-    for word in (word.strip() for word in text.split(",")):
-        k = int(word) if word.isdecimal() and int(word) in palette.ids else names.get(word.lower())
-        if k is None:
-            raise UserError(
-                f"classes: the palette {palette.name} has no class {word!r}; it has {', '.join(palette.names)}."
-            )
-        if k in palette.ground:
-            raise UserError(f"classes: {word!r} is ground that things stand on, and can't be put in.")
-        chosen.append(k)
-    return tuple(dict.fromkeys(chosen))
-
-
-def require_objects(pool: Pool) -> list[str]:
-    """Names of the wanted classes of which there is nothing to put in.
-
-    Raises:
-        UserError: it is all of them.
-    """
-    palette = pool.scenes.palette
-    lacking = [palette.names[palette.ids.index(k)] for k in pool.classes if not pool.cutouts[k]]
-    if len(lacking) == len(pool.classes):
-        raise UserError(
-            f"classes: no {' or '.join(lacking)} in the training scenes stands whole and in full view on the ground, "
-            "so that there is nothing to put in; name other classes."
-        )
-    return lacking

@@ -6,23 +6,20 @@ those of the data set that they were made from, so that whatever is trained on t
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.data.folder_writer import Made, Ready, Size, encoded, write_folder
 from gan.data.palettes import Palette
 from gan.data.scene import Scenes, SceneSet
-from gan.files import digests
-from gan.pix2pix.augment import Pair, Tally
-from gan.pix2pix.pair_filter import Filter, Real
+from gan.pix2pix.augment import Counts, Pair, PairGenerator
 
 MANIFEST = "manifest.json"
 LONGEST = 180  # bytes of a source's name that the name of a pair begins with
 
 
 @dataclasses.dataclass(frozen=True)
-class Kept:
+class StoredPair:
     """A pair whose files wait in a folder, as an item of `gan.data.folder_writer`."""
 
     part: str
@@ -61,7 +58,7 @@ class Original:
         return Ready(self.part, self.name, self.scenes.scene(self.number)).made(size, palette)
 
 
-class Shelf:
+class PairWriter:
     """Takes pairs while they are generated, one at a time in memory.
 
     Args:
@@ -74,23 +71,23 @@ class Shelf:
     def __init__(self, folder: Path, scenes: SceneSet, seed: int, traits: dict):
         self._folder, self._scenes, self._seed, self._traits = folder, scenes, seed, traits
         self._taken = set(scenes.training.names)
-        self.items: list[Kept] = []
+        self.items: list[StoredPair] = []
         self.entries: list[dict] = []
         folder.mkdir()
 
     def add(self, pair: Pair) -> str:
-        """Put a pair on it; returns the name that it gets."""
+        """Store a pair; returns the name that it gets."""
         source = self._scenes.training.names[pair.source]
         made = encoded(pair.photo, pair.labels, pair.instances)
         files = {kind: self._folder / f"{pair.number:08d}-{kind}.png" for kind in made.files}
         for kind, path in files.items():
             path.write_bytes(made.files[kind])
         name = self._name(source, pair.number)
-        self.items.append(Kept(TRAINING, name, files, made.size, made.pixels))
+        self.items.append(StoredPair(TRAINING, name, files, made.size, made.pixels))
         agreement = {
-            "pixels": _rounded(pair.verdict.pixels),
-            "classes": self._by_name(pair.verdict.classes),
-            "put_in": self._by_name(pair.verdict.put_in),
+            "pixels": round(pair.check.pixels, 4),
+            "classes": self._by_name(pair.check.classes),
+            "put_in": self._by_name(pair.check.put_in),
         }
         self.entries.append(
             {"name": name, "source": source, "number": pair.number, "seed": self._seed}
@@ -100,7 +97,7 @@ class Shelf:
         return name
 
     def write(self, output: Path, about: dict, size: Size, with_real: bool, zipped: bool) -> None:
-        """Write the prepared folder: what is on the shelf, and the real scenes beside it.
+        """Write the prepared folder: the pairs, and the real scenes beside them.
 
         Args:
             output: the folder, which is new.
@@ -126,48 +123,30 @@ class Shelf:
         return name
 
     def _by_name(self, shares: dict[int, float]) -> dict[str, float]:
-        return {class_name(self._scenes.palette, k): _rounded(share) for k, share in shares.items()}
+        return {self._scenes.palette.name_of(k): round(share, 4) for k, share in shares.items()}
 
 
-def write_manifest(folder: Path, origin: dict, keep: Filter, real: Real, tally: Tally, entries: list[dict]) -> None:
-    """Write manifest.json, when all else is written.
+def manifest(generator: PairGenerator, counts: Counts, entries: list[dict]) -> dict:
+    """What manifest.json says besides the origin and the files.
 
     Args:
-        folder: where to.
-        origin: everything that the bytes of the folder depend on.
-        keep: the filter.
-        real: what it does with real photos.
-        tally: what became of the tries.
+        generator: of the pairs.
+        counts: what became of the tries.
         entries: of the pairs.
     """
-    palette = keep.palette
+    keep, real = generator.keep, generator.real
 
     def by_name(values: dict[int, float]) -> dict[str, float]:
-        return {class_name(palette, k): round(value, 4) for k, value in sorted(values.items())}
+        return {keep.palette.name_of(k): round(value, 4) for k, value in sorted(values.items())}
 
-    head = {
-        "origin": origin,
+    return {
         "thresholds": by_name(keep.scene),
         "thresholds_put_in": by_name(keep.put_in),
-        "not_judged": [class_name(palette, k) for k in real.blind],
-        "real_photos_kept": _rounded(real.kept),
-        "tries": tally.tries,
-        "kept": tally.kept,
-        "no_place": tally.homeless,
-        "thrown_away": tally.thrown_away,
-        "thrown_away_by_class": by_name(tally.failed),
-        "thrown_away_by_class_put_in": by_name(tally.failed_put_in),
-        "put_in": tally.put_in,
-        "files": digests(folder, MANIFEST),
+        "not_judged": list(map(keep.palette.name_of, real.blind)),
+        "real_photos_kept": round(real.kept, 4),
+        **counts.numbers(),
+        "thrown_away_by_class": by_name(counts.failed),
+        "thrown_away_by_class_put_in": by_name(counts.failed_put_in),
+        "put_in": counts.put_in,
+        "pairs": entries,
     }
-    lines = ",\n".join(json.dumps(entry) for entry in entries)
-    (folder / MANIFEST).write_text(f'{json.dumps(head, indent=1)[:-2]},\n "pairs": [\n{lines}\n ]\n}}\n')
-
-
-def class_name(palette: Palette, k: int) -> str:
-    """The name of a class."""
-    return palette.names[palette.ids.index(k)]
-
-
-def _rounded(share: float) -> float:
-    return round(float(share), 4)

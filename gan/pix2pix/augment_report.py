@@ -7,11 +7,10 @@ from PIL import Image
 
 from gan import pictures
 from gan.data.scenes import nearest
-from gan.pix2pix.augment import Pair, Tally
-from gan.pix2pix.augment_files import class_name
+from gan.pix2pix.augment import Counts, Pair, PairGenerator
 from gan.pix2pix.cutouts import Pool
 from gan.pix2pix.edits import mirrored
-from gan.pix2pix.pair_filter import SHARE, Filter, Real
+from gan.pix2pix.pair_filter import SHARE, Filter, RealReference
 from gan.report import Report
 
 SHOWN = 16  # pairs that were kept
@@ -35,10 +34,10 @@ class Gallery:
 
     def add(self, pair: Pair) -> None:
         """Take in a pair, in the order of the tries."""
-        kept = pair.verdict.agrees
+        kept = pair.check.passed
         if kept:
             self._pixels += np.bincount(pair.labels.ravel(), minlength=256)
-            self._agreement.append(pair.verdict.pixels)
+            self._agreement.append(pair.check.pixels)
         if len(self._rows[kept]) == (SHOWN if kept else SHOWN_THROWN):
             return
         palette = self._pool.scenes.palette
@@ -51,11 +50,11 @@ class Gallery:
         self._captions[kept].append(self._caption(pair))
 
     def _caption(self, pair: Pair) -> str:
-        palette, verdict = self._pool.scenes.palette, pair.verdict
+        palette, check = self._pool.scenes.palette, pair.check
         put_in = ", ".join("+".join(place["classes"]) for place in pair.edits["put_in"])
         missing = [
-            *(f"{class_name(palette, k)} {verdict.put_in[k]:.2f} where put in" for k in verdict.failed_put_in),
-            *(f"{class_name(palette, k)} {verdict.classes[k]:.2f}" for k in verdict.failed),
+            *(f"{palette.name_of(k)} {check.put_in[k]:.2f} where put in" for k in check.failed_put_in),
+            *(f"{palette.name_of(k)} {check.classes[k]:.2f}" for k in check.failed),
         ]
         return f"{pair.number}: {put_in}" + (f"   not found: {', '.join(missing)}" if missing else "")
 
@@ -70,20 +69,19 @@ class Gallery:
         """Mean share of the pixels, in the pairs that were kept, whose class the segmenter finds."""
         return float(np.mean(self._agreement))
 
-    def write(self, folder: Path, words: str, keep: Filter, real: Real, tally: Tally) -> None:
+    def write(self, folder: Path, text: str, generator: PairGenerator, counts: Counts) -> None:
         """Write contact-sheet.png and report.html.
 
         Args:
             folder: where to.
-            words: what the pairs were made of.
-            keep: the filter.
-            real: what it does with real photos.
-            tally: what became of the tries.
+            text: what the pairs were made of.
+            generator: of the pairs.
+            counts: what became of the tries.
         """
-        palette = keep.palette
+        keep, real, palette = generator.keep, generator.real, generator.keep.palette
         report = Report("Generated pairs of street scenes")
-        report.text(words)
-        report.text(summary(tally, real))
+        report.text(text)
+        report.text(summary(counts, real))
         sheet = Image.fromarray(self.sheet())
         sheet.save(folder / "contact-sheet.png")
         report.heading("Some pairs that were kept")
@@ -102,42 +100,34 @@ class Gallery:
         shares = self._pixels / max(1, self._pixels.sum()), self._pool.pixels / max(1, self._pool.pixels.sum())
         rows = []
         for k in palette.scored:
-            name = class_name(palette, k)
+            name = palette.name_of(k)
             rows.append([
-                name, f"{shares[1][k]:.2%}", f"{shares[0][k]:.2%}", tally.put_in.get(name, 0), keep.put_in[k],
-                tally.failed_put_in.get(k, 0), keep.scene[k], tally.failed.get(k, 0),
+                name, f"{shares[1][k]:.2%}", f"{shares[0][k]:.2%}", counts.put_in.get(name, 0), keep.put_in[k],
+                counts.failed_put_in.get(k, 0), keep.scene[k], counts.failed.get(k, 0),
             ])  # fmt: skip
         head = ["class", "of real pixels", "of new pixels", "put in", "asked for where put in", "thrown away"]
         report.table([*head, "asked for in the scene", "thrown away"], rows)
         if real.blind:
-            report.text(blind_text(keep, real), warn=True)
+            report.text(real.blind_text(palette), warn=True)
         report.write(folder / "report.html")
 
 
-def blind_text(keep: Filter, real: Real) -> str:
-    """Which classes are not judged, and why."""
-    listed = ", ".join(class_name(keep.palette, k) for k in real.blind)
-    return (
-        f"the segmenter finds too little of {listed} in real photos to judge by: train it longer, or look yourself."
-    )
-
-
-def summary(tally: Tally, real: Real) -> str:
+def summary(counts: Counts, real: RealReference) -> str:
     """What became of the tries, in a sentence."""
-    generated = tally.kept + tally.thrown_away
+    generated = counts.kept + counts.thrown_away
     return (
-        f"{tally.kept} of {generated} generated pairs were kept ({tally.kept / max(1, generated):.0%}; of real "
-        f"photos held out from training it would be {real.kept:.0%}); in {tally.homeless} more tries nothing found "
+        f"{counts.kept} of {generated} generated pairs were kept ({counts.kept / max(1, generated):.0%}; of real "
+        f"photos held out from training it would be {real.kept:.0%}); in {counts.no_place} more tries nothing found "
         "a place."
     )
 
 
-def thrown_text(tally: Tally, keep: Filter) -> str:
+def thrown_text(counts: Counts, keep: Filter) -> str:
     """What was thrown away by class, as lines for the console."""
     lines = []
-    for words, counts in (("where it was put in", tally.failed_put_in), ("in the scene", tally.failed)):
+    for where, failed in (("where it was put in", counts.failed_put_in), ("in the scene", counts.failed)):
         listed = ", ".join(
-            f"{class_name(keep.palette, k)} {count}" for k, count in sorted(counts.items(), key=lambda item: -item[1])
+            f"{keep.palette.name_of(k)} {count}" for k, count in sorted(failed.items(), key=lambda item: -item[1])
         )
-        lines.append(f"thrown away for a class not found {words}: {listed or 'none'}")
+        lines.append(f"thrown away for a class not found {where}: {listed or 'none'}")
     return "\n".join(lines)

@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from gan.data.palettes import Palette
 from gan.data.parallel import in_threads
 from gan.data.scene import Scenes, nearest
+from gan.errors import UserError
 from gan.pix2pix.objects import Kinds, Objects, Standing, find_objects, find_standing
 from gan.pix2pix.perspective import Perspective, View
 from gan.progress import progress
@@ -107,6 +109,51 @@ class Pool:
         own = [cutout for cutout in own if (grounds == cutout.standing.ground).mean() >= USUAL]
         chosen = np.random.default_rng([seed, 1, k]).permutation(len(own))[:MOST_CUTOUTS]
         return [own[n] for n in sorted(chosen.tolist())]
+
+
+def parse_classes(text: str, palette: Palette) -> tuple[int, ...]:
+    """Ids of classes from names or ids, with commas between; "" gives the rare classes of the palette.
+
+    Raises:
+        UserError: the palette has no such class, no rare ones, or no ground for anything to stand on.
+    """
+    if not palette.ground:
+        raise UserError(
+            f'the palette {palette.name} names no class as ground, so that nothing can be put in; add "ground": true '
+            "to road and pavement in palette.json, and prepare the data with --palette."
+        )
+    if not text:
+        if not palette.rare:
+            raise UserError(f"the palette {palette.name} names no rare classes; say which to put in with --classes.")
+        return palette.rare
+    names = {name.lower(): k for k, name in zip(palette.ids, palette.names, strict=True)}
+    chosen = []
+    for word in (word.strip() for word in text.split(",")):
+        k = int(word) if word.isdecimal() and int(word) in palette.ids else names.get(word.lower())
+        if k is None:
+            raise UserError(
+                f"classes: the palette {palette.name} has no class {word!r}; it has {', '.join(palette.names)}."
+            )
+        if k in palette.ground:
+            raise UserError(f"classes: {word!r} is ground that things stand on, and can't be put in.")
+        chosen.append(k)
+    return tuple(dict.fromkeys(chosen))
+
+
+def require_objects(pool: Pool) -> list[str]:
+    """Names of the wanted classes of which there is nothing to put in.
+
+    Raises:
+        UserError: it is all of them.
+    """
+    palette = pool.scenes.palette
+    lacking = [palette.name_of(k) for k in pool.classes if not pool.cutouts[k]]
+    if len(lacking) == len(pool.classes):
+        raise UserError(
+            f"classes: no {' or '.join(lacking)} in the training scenes stands whole and in full view on the ground, "
+            "so that there is nothing to put in; name other classes."
+        )
+    return lacking
 
 
 def _cut(name: str, labels: np.ndarray, objects: Objects, each: Standing, kinds: Kinds) -> Cutout:

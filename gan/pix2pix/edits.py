@@ -164,13 +164,13 @@ class Canvas:
                 continue
             self._paint(box, shown, labels, parts)
             return {
-                "classes": [self._name(k) for k in cutout.standing.classes],
+                "classes": [self._pool.scenes.palette.name_of(k) for k in cutout.standing.classes],
                 "from": cutout.scene,
                 "at": [cutout.standing.left, cutout.standing.top],
                 "mirrored": mirror,
                 "scale": round(scale, 3),
                 "box": [left, top, mask.shape[1], mask.shape[0]],
-                "ground": self._name(cutout.standing.ground),
+                "ground": self._pool.scenes.palette.name_of(cutout.standing.ground),
                 "in_view": round(float(shown.sum() / mask.sum()), 3),
             }
         return None
@@ -200,10 +200,6 @@ class Canvas:
         used = set(np.unique(self.instances).tolist())
         first = k * 1000 if 1 <= k <= 64 else 1
         return next(n for n in range(first, 2**16) if n not in used)
-
-    def _name(self, k: int) -> str:
-        palette = self._pool.scenes.palette
-        return palette.names[palette.ids.index(k)]
 
 
 def _scaled(cutout: Cutout, scale: float, mirror: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class Check:
     """How far a segmenter agrees with the label map of a photo.
 
     Attributes:
@@ -53,12 +53,12 @@ class Verdict:
     failed_put_in: tuple[int, ...] = ()
 
     @property
-    def agrees(self) -> bool:
+    def passed(self) -> bool:
         """Whether the pair is kept."""
         return not (self.failed or self.failed_put_in)
 
 
-def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, answer: np.ndarray) -> Verdict:
+def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, answer: np.ndarray) -> Check:
     """Hold an answer against a label map, with nothing asked for yet.
 
     Args:
@@ -85,7 +85,7 @@ def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, ans
     counts, classes = found(scored)
     large = tuple(k for k, count in counts.items() if count >= SHARE * total)
     put_in = {} if added is None else found(scored & (added > 0))[1]
-    return Verdict(float((scored & (answer == wanted)).sum() / total), classes, large, put_in)
+    return Check(float((scored & (answer == wanted)).sum() / total), classes, large, put_in)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,19 +108,19 @@ class Filter:
         shares = dict.fromkeys(palette.scored, share)
         return cls(palette, shares, shares)
 
-    def judged(self, verdict: Verdict) -> Verdict:
-        """A verdict with what it fails in."""
-        failed = tuple(k for k in verdict.large if verdict.classes[k] < self.scene[k])
-        failed_put_in = tuple(k for k, share in verdict.put_in.items() if share < self.put_in[k])
-        return dataclasses.replace(verdict, failed=failed, failed_put_in=failed_put_in)
+    def judged(self, check: Check) -> Check:
+        """A check with what it fails in."""
+        failed = tuple(k for k in check.large if check.classes[k] < self.scene[k])
+        failed_put_in = tuple(k for k, share in check.put_in.items() if share < self.put_in[k])
+        return dataclasses.replace(check, failed=failed, failed_put_in=failed_put_in)
 
-    def verdict(self, labels: np.ndarray, added: np.ndarray | None, answer: np.ndarray) -> Verdict:
+    def check(self, labels: np.ndarray, added: np.ndarray | None, answer: np.ndarray) -> Check:
         """Hold an answer against a label map; see `measured`."""
         return self.judged(measured(self.palette, labels, added, answer))
 
 
 @dataclasses.dataclass(frozen=True)
-class Real:
+class RealReference:
     """What a segmenter finds in real photos.
 
     Attributes:
@@ -133,8 +133,16 @@ class Real:
     kept: float
     blind: tuple[int, ...]
 
+    def blind_text(self, palette: Palette) -> str:
+        """Which classes are not judged, and why."""
+        listed = ", ".join(map(palette.name_of, self.blind))
+        return (
+            f"the segmenter finds too little of {listed} in real photos to judge by: train it longer, or look "
+            "yourself."
+        )
 
-def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Answers) -> tuple[Filter, Real]:
+
+def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Answers) -> tuple[Filter, RealReference]:
     """The filter, and what it would do with real photos.
 
     Args:
@@ -154,7 +162,7 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
         seen += [measured(palette, scene.labels, None, each) for scene, each in zip(group, found, strict=True)]
     usual = {}
     for k in palette.scored:
-        shares = [verdict.classes[k] for verdict in seen if k in verdict.classes]
+        shares = [check.classes[k] for check in seen if k in check.classes]
         usual[k] = float(np.median(shares)) if len(shares) >= FEW else None
     if agreement != AUTO:
         keep, blind = Filter.even(palette, float(agreement)), ()
@@ -165,20 +173,20 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
             keep = Filter(palette, _all_but(worst, seen, palette, blind), put_in)
             if _kept(keep, seen) >= REAL_KEPT:
                 break
-    return keep, Real(float(np.mean([verdict.pixels for verdict in seen])), _kept(keep, seen), blind)
+    return keep, RealReference(float(np.mean([check.pixels for check in seen])), _kept(keep, seen), blind)
 
 
-def _all_but(worst: int, seen: list[Verdict], palette: Palette, blind: tuple[int, ...]) -> dict[int, float]:
+def _all_but(worst: int, seen: list[Check], palette: Palette, blind: tuple[int, ...]) -> dict[int, float]:
     """What is found of each class in all but so many percent of the photos where it counts; 0 if there are few."""
-    shares = {k: [verdict.classes[k] for verdict in seen if k in verdict.large] for k in palette.scored}
+    shares = {k: [check.classes[k] for check in seen if k in check.large] for k in palette.scored}
     return {
         k: float(np.percentile(found, worst)) if len(found) >= FEW and k not in blind else 0.0
         for k, found in shares.items()
     }
 
 
-def _kept(keep: Filter, seen: list[Verdict]) -> float:
-    return float(np.mean([keep.judged(verdict).agrees for verdict in seen]))
+def _kept(keep: Filter, seen: list[Check]) -> float:
+    return float(np.mean([keep.judged(check).passed for check in seen]))
 
 
 def groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

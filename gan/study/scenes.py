@@ -19,7 +19,7 @@ from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, open_scenes
 from gan.errors import UserError
-from gan.pix2pix.augment_models import restore
+from gan.pix2pix.augment import restore
 from gan.pix2pix.judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
 from gan.pix2pix.segmenter import BATCH, SegmenterTrainer, class_weights
 from gan.report import Report

@@ -11,8 +11,9 @@ import numpy as np
 from gan.data.palettes import Palette
 from gan.errors import UserError
 from gan.files import require_writable
-from gan.pix2pix.augment import Pair, parse_classes
-from gan.pix2pix.augment_models import Restored
+from gan.pix2pix.augment import Counts, PairGenerator, Restored
+from gan.pix2pix.augment_report import Gallery, thrown_text
+from gan.pix2pix.cutouts import parse_classes
 from gan.study.grid import kept_arrays
 
 RECIPE = 1  # count up when other pairs would be made of the same good run and data
@@ -125,30 +126,27 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
 
 
 def _made(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str, np.ndarray]:
-    from gan.pix2pix.augment_generation import make
-
     width, height = good.size
     photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
-    kept = 0
-
-    def take(pair: Pair) -> None:
-        nonlocal kept
-        photos[kept], labels[kept] = pair.photo, pair.labels
-        kept += 1
-
-    made = make(good, classes, count, SEED, AGREEMENT, SEGMENTER_ITERATIONS, say, take)
-    if not kept:
+    generator = PairGenerator.restored(good, classes, SEED, AGREEMENT, SEGMENTER_ITERATIONS, say)
+    gallery, counts = Gallery(generator.pool), Counts()
+    for pair in generator.pairs(count, counts):
+        gallery.add(pair)
+        if pair.check.passed:
+            photos[counts.kept - 1], labels[counts.kept - 1] = pair.photo, pair.labels
+    say(thrown_text(counts, generator.keep))
+    if not counts.kept:
         raise UserError(
-            f"of {made.tally.tries} generated pairs none agreed with its label map enough to be kept; give a good "
+            f"of {counts.tries} generated pairs none agreed with its label map enough to be kept; give a good "
             "run that was trained longer."
         )
-    names = dict(zip(good.scenes.palette.ids, good.scenes.palette.names, strict=True))
-    told = made.tally.numbers() | {
-        "put_in": made.tally.put_in,
-        "kept_of_real": made.usual.kept,
-        "blind": [names[k] for k in made.usual.blind],
+    kept = counts.kept
+    told = counts.numbers() | {
+        "put_in": counts.put_in,
+        "kept_of_real": generator.real.kept,
+        "blind": list(map(good.scenes.palette.name_of, generator.real.blind)),
     }
     return {
-        "photos": photos[:kept], "labels": labels[:kept], "sheet": made.gallery.sheet(),
-        "real_pixels": made.pool.pixels, "told": np.array(json.dumps(told)),
+        "photos": photos[:kept], "labels": labels[:kept], "sheet": gallery.sheet(),
+        "real_pixels": generator.pool.pixels, "told": np.array(json.dumps(told)),
     }  # fmt: skip

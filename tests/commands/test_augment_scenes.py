@@ -17,9 +17,9 @@ from gan.data.scene import Scenes, SceneSet
 from gan.data.scenes import open_scenes
 from gan.errors import UserError
 from gan.files import digests
-from gan.pix2pix import augment as augmenting
-from gan.pix2pix import augment_models as augment_networks
-from gan.pix2pix.augment_files import MANIFEST, Shelf
+from gan.pix2pix import augment
+from gan.pix2pix.augment_files import MANIFEST, PairWriter
+from gan.pix2pix.pair_filter import Check
 from tests.conftest import refused, run_script
 from tests.made_up_painter import painter, reader
 from tests.made_up_streets import PERSON, some_streets
@@ -31,7 +31,7 @@ CHOSEN = {"count": 5, "classes": "person"}
 
 @dataclasses.dataclass
 class GoodRun:
-    """Stands in for `augment_networks.Restored`: known networks instead of trained ones."""
+    """Stands in for `augment.Restored`: known networks instead of trained ones."""
 
     scenes: SceneSet
     shown: object
@@ -65,7 +65,7 @@ def good(place, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     streets = SceneSet("streets", CITYSCAPES, some_streets(10), some_streets(6, seed=1), some_streets(2, seed=2))
     stands_in = GoodRun(streets, painter())
-    monkeypatch.setattr(augment_networks, "restore", lambda reference, data: stands_in)
+    monkeypatch.setattr(augment, "restore", lambda reference, data: stands_in)
     return stands_in
 
 
@@ -149,7 +149,7 @@ def test_pairs_that_do_not_show_what_was_put_in_are_not_there(good, capsys):
 
 
 def test_when_no_photo_agrees_nothing_is_written(good, capsys, monkeypatch):
-    monkeypatch.setattr(augmenting, "MOST_TRIES", 3)
+    monkeypatch.setattr(augment, "MOST_TRIES", 3)
     good.shown = painter(unseen=(PERSON,))
     before = set(Path.cwd().iterdir())
     error = refusal(capsys, output="nothing")
@@ -158,7 +158,7 @@ def test_when_no_photo_agrees_nothing_is_written(good, capsys, monkeypatch):
 
 
 def test_fewer_than_asked_for_are_told(good, capsys, monkeypatch):
-    monkeypatch.setattr(augmenting, "MOST_TRIES", 1)
+    monkeypatch.setattr(augment, "MOST_TRIES", 1)
     good.shown = painter(unseen=(PERSON,), often=2)
     output = augmented(count=6, output="fewer")
     assert 0 < len(names(output)) < 6
@@ -237,13 +237,13 @@ def test_classes_that_do_not_exist_or_are_not_in_the_data(good, capsys):
 def test_names_stay_apart_and_short(tmp_path):
     long = "ü" * 120
     real = Scenes.of([some_streets(1).scene(0)] * 2, CITYSCAPES, [long, f"{long[:90]}_generated_0_000007"])
-    shelf = Shelf(tmp_path / "shelf", SceneSet("x", CITYSCAPES, real, real, real), 0, {})
+    writer = PairWriter(tmp_path / "writer", SceneSet("x", CITYSCAPES, real, real, real), 0, {})
     scene = real.scene(0)
-    verdict = augmenting.Verdict(1.0, {}, (), {})
-    pair = augmenting.Pair(7, 0, {}, scene.labels, None, scene.photo, scene.labels, verdict)
-    name = shelf.add(pair)
+    check = Check(1.0, {}, (), {})
+    pair = augment.Pair(7, 0, {}, scene.labels, None, scene.photo, scene.labels, check)
+    name = writer.add(pair)
     assert name not in real.names and name.startswith("ü" * 90) and len(f"{name}.png".encode()) < 255
-    assert {path.suffix for path in (tmp_path / "shelf").iterdir()} == {".png"} and len(shelf.items) == 1
+    assert {path.suffix for path in (tmp_path / "writer").iterdir()} == {".png"} and len(writer.items) == 1
 
 
 def test_without_a_good_run_the_newest_is_named(place, capsys, monkeypatch):
@@ -255,10 +255,8 @@ def test_without_a_good_run_the_newest_is_named(place, capsys, monkeypatch):
 
 
 def test_no_segmenter_is_an_error_of_one_sentence(monkeypatch):
-    from gan.pix2pix import judge as scenes_judge
-
     streets = SceneSet("streets", CITYSCAPES, *[some_streets(1)] * 3)
     network = types.SimpleNamespace(width=64, height=32)
-    monkeypatch.setattr(scenes_judge, "segmenter_of", lambda *_: None)
+    monkeypatch.setattr(augment, "segmenter_of", lambda *_: None)
     with pytest.raises(UserError, match="no segmenter can be trained on streets"):
-        augment_networks.Restored(None, network, streets).answers(10, print)
+        augment.Restored(None, network, streets).answers(10, print)

@@ -7,9 +7,9 @@ import pytest
 
 from gan.data.palettes import CAMVID, CITYSCAPES, generic
 from gan.errors import UserError
-from gan.pix2pix import augment as augmenting
-from gan.pix2pix.augment import Tally, generate, parse_classes, require_objects
-from gan.pix2pix.cutouts import Pool
+from gan.pix2pix import augment
+from gan.pix2pix.augment import Counts, PairGenerator
+from gan.pix2pix.cutouts import Pool, parse_classes, require_objects
 from gan.pix2pix.pair_filter import Filter
 from tests.made_up_painter import painter, reader
 from tests.made_up_streets import BICYCLE, PERSON, RIDER, some_streets
@@ -22,9 +22,10 @@ def pool():
     return Pool(some_streets(10), (PERSON,), 0, 120)
 
 
-def made(pool, count, photos=None, seed=0, threshold=0.5, tally=None, size=SIZE):
-    keep, tally = Filter.even(CITYSCAPES, threshold), Tally() if tally is None else tally
-    return list(generate(pool, count, seed, size, photos or painter(), reader(), keep, tally))
+def made(pool, count, photos=None, seed=0, threshold=0.5, counts=None, size=SIZE):
+    keep = Filter.even(CITYSCAPES, threshold)
+    generator = PairGenerator(pool, seed, size, photos or painter(), reader(), keep, None)
+    return list(generator.pairs(count, Counts() if counts is None else counts))
 
 
 def same(one, other):
@@ -35,47 +36,45 @@ def test_pairs_are_at_the_working_size_with_ids_instances_and_a_person_more(pool
     for pair in made(pool, 6):
         assert pair.photo.shape == (60, 80, 3) and pair.labels.shape == pair.instances.shape == (60, 80)
         assert pair.labels.dtype == np.uint8 and pair.instances.dtype == np.uint16
-        assert not CITYSCAPES.unknown(pair.labels) and pair.verdict.agrees
-        assert pair.verdict.pixels > 0.99 and pair.verdict.put_in == {PERSON: 1.0}
+        assert not CITYSCAPES.unknown(pair.labels) and pair.check.passed
+        assert pair.check.pixels > 0.99 and pair.check.put_in == {PERSON: 1.0}
         persons = {int(n) for n in np.unique(pair.instances[pair.labels == PERSON])}
         assert len(persons - {0}) > 2
 
 
 def test_a_photo_that_ignores_what_was_put_in_is_thrown_away_and_counted(pool):
-    tally = Tally()
-    pairs = made(pool, 6, painter(unseen=(PERSON,), often=2), tally=tally)
-    kept = [pair for pair in pairs if pair.verdict.agrees]
-    assert len(kept) == 6 == tally.kept and tally.tries == len(pairs) + tally.homeless
+    counts = Counts()
+    pairs = made(pool, 6, painter(unseen=(PERSON,), often=2), counts=counts)
+    kept = [pair for pair in pairs if pair.check.passed]
+    assert len(kept) == 6 == counts.kept and counts.tries == len(pairs) + counts.no_place
     # Photos are numbered in batches: what counts is that those with and without persons were told apart.
     for pair in pairs:
         seen = (pair.answer[pair.labels == PERSON] == CITYSCAPES.scored.index(PERSON)).mean()
-        assert pair.verdict.agrees == (seen > 0.5) and seen in (0, 1)
-        assert (PERSON in pair.verdict.failed_put_in) == (seen == 0)
-    assert tally.failed_put_in == {PERSON: len(pairs) - 6} and tally.thrown_away == len(pairs) - 6 > 0
-    assert tally.put_in == {"person": sum(len(pair.edits["put_in"]) for pair in kept)}
+        assert pair.check.passed == (seen > 0.5) and seen in (0, 1)
+        assert (PERSON in pair.check.failed_put_in) == (seen == 0)
+    assert counts.failed_put_in == {PERSON: len(pairs) - 6} and counts.thrown_away == len(pairs) - 6 > 0
+    assert counts.put_in == {"person": sum(len(pair.edits["put_in"]) for pair in kept)}
 
 
 def test_it_ends_after_so_many_tries(pool, monkeypatch):
-    monkeypatch.setattr(augmenting, "MOST_TRIES", 4)
-    tally = Tally()
-    pairs = made(pool, 5, painter(unseen=(PERSON,)), tally=tally)
-    assert tally.tries == 20 and tally.kept == 0 and len(pairs) == 20 - tally.homeless
-    assert tally.numbers() == {"tries": 20, "kept": 0, "thrown_away": len(pairs), "no_place": tally.homeless}
+    monkeypatch.setattr(augment, "MOST_TRIES", 4)
+    counts = Counts()
+    pairs = made(pool, 5, painter(unseen=(PERSON,)), counts=counts)
+    assert counts.tries == 20 and counts.kept == 0 and len(pairs) == 20 - counts.no_place
+    assert counts.numbers() == {"tries": 20, "kept": 0, "thrown_away": len(pairs), "no_place": counts.no_place}
 
 
 def test_the_same_seed_gives_the_same_pairs_and_more_begin_with_the_same(pool):
     few, many, other = made(pool, 3), made(pool, 10), made(pool, 3, seed=1)
     assert all(same(*both) for both in zip(few, many, strict=False))
-    assert [dataclasses.asdict(pair.verdict) for pair in few] == [
-        dataclasses.asdict(pair.verdict) for pair in many[:3]
-    ]
+    assert [dataclasses.asdict(pair.check) for pair in few] == [dataclasses.asdict(pair.check) for pair in many[:3]]
     assert not any(same(*both) for both in zip(few, other, strict=True))
 
 
 def test_tries_in_which_nothing_is_left_at_the_working_size_are_counted(pool):
-    tally = Tally()
-    assert not made(pool, 2, size=(8, 6), tally=tally)
-    assert tally.homeless == tally.tries == 20
+    counts = Counts()
+    assert not made(pool, 2, size=(8, 6), counts=counts)
+    assert counts.no_place == counts.tries == 20
 
 
 def test_data_without_instances_and_a_generator_that_gets_none():
@@ -98,7 +97,7 @@ def test_a_generator_gets_positions_in_the_palette_and_boundaries_of_instances(p
     labels, edges, first = seen[0]
     assert np.array_equal(np.array(CITYSCAPES.ids)[labels[0]], pair.labels) and first == 0
     assert labels.dtype == edges.dtype == np.uint8 and set(np.unique(edges)) == {0, 1}
-    assert edges[0][pair.instances > 0].any() and seen[1][2] == augmenting.BATCH
+    assert edges[0][pair.instances > 0].any() and seen[1][2] == augment.BATCH
 
 
 @pytest.mark.parametrize(

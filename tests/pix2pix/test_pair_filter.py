@@ -34,59 +34,59 @@ def answer_of(labels: np.ndarray, **wrong: int) -> np.ndarray:
 
 def test_shares_of_classes_and_of_all_pixels():
     labels = map_of(road=60, building=30, person=10, static=50)
-    verdict = keeper().verdict(labels, None, answer_of(labels, building=6, person=4))
-    assert verdict.classes == {ROAD: 1.0, BUILDING: 0.8, PERSON: 0.6}
-    assert verdict.pixels == 0.9, "what is not scored does not count"
-    assert verdict.agrees and verdict.put_in == {}
+    check = keeper().check(labels, None, answer_of(labels, building=6, person=4))
+    assert check.classes == {ROAD: 1.0, BUILDING: 0.8, PERSON: 0.6}
+    assert check.pixels == 0.9, "what is not scored does not count"
+    assert check.passed and check.put_in == {}
     unjudged = measured(CITYSCAPES, labels, None, answer_of(labels, building=30))
-    assert unjudged.classes[BUILDING] == 0 and unjudged.agrees and keeper().judged(unjudged).failed == (BUILDING,)
+    assert unjudged.classes[BUILDING] == 0 and unjudged.passed and keeper().judged(unjudged).failed == (BUILDING,)
 
 
 def test_a_class_that_is_found_too_little_fails():
     labels = map_of(road=60, building=30, person=10)
-    verdict = keeper().verdict(labels, None, answer_of(labels, building=16, person=5))
-    assert verdict.failed == (BUILDING,) and not verdict.agrees
+    check = keeper().check(labels, None, answer_of(labels, building=16, person=5))
+    assert check.failed == (BUILDING,) and not check.passed
 
 
 def test_a_class_of_few_pixels_in_the_scene_does_not_count_but_what_was_put_in_does():
     labels = map_of(road=2000, person=LEAST)
     nothing_found = answer_of(labels, person=LEAST)
-    assert keeper().verdict(labels, None, nothing_found).agrees
+    assert keeper().check(labels, None, nothing_found).passed
     added = (labels == PERSON).astype(np.uint8)
-    verdict = keeper().verdict(labels, added, nothing_found)
-    assert verdict.failed_put_in == (PERSON,) and verdict.failed == () and not verdict.agrees
-    assert verdict.put_in == {PERSON: 0.0}
+    check = keeper().check(labels, added, nothing_found)
+    assert check.failed_put_in == (PERSON,) and check.failed == () and not check.passed
+    assert check.put_in == {PERSON: 0.0}
 
 
 def test_of_what_was_put_in_its_own_pixels_are_looked_at():
     labels = map_of(road=100, person=60)
     added = np.zeros_like(labels)
     added[0, 100:120] = 1
-    verdict = keeper().verdict(labels, added, answer_of(labels, person=20))
-    assert verdict.put_in == {PERSON: 0.0} and verdict.classes[PERSON] == pytest.approx(2 / 3)
-    assert verdict.failed == () and verdict.failed_put_in == (PERSON,)
+    check = keeper().check(labels, added, answer_of(labels, person=20))
+    assert check.put_in == {PERSON: 0.0} and check.classes[PERSON] == pytest.approx(2 / 3)
+    assert check.failed == () and check.failed_put_in == (PERSON,)
 
 
 def test_a_speck_is_not_judged():
     labels = map_of(road=50, person=LEAST - 1)
-    verdict = keeper().verdict(labels, (labels == PERSON).astype(np.uint8), answer_of(labels, person=LEAST - 1))
-    assert verdict.agrees and PERSON not in verdict.classes and verdict.put_in == {}
+    check = keeper().check(labels, (labels == PERSON).astype(np.uint8), answer_of(labels, person=LEAST - 1))
+    assert check.passed and PERSON not in check.classes and check.put_in == {}
 
 
 def test_each_class_has_its_own_share_to_be_found_and_what_was_put_in_another():
     labels = map_of(road=60, building=30, person=10)
     nothing = dict.fromkeys(CITYSCAPES.scored, 0.0)
     answer = answer_of(labels, building=30, person=1)
-    assert Filter(CITYSCAPES, nothing | {PERSON: 0.95}, nothing).verdict(labels, None, answer).failed == (PERSON,)
+    assert Filter(CITYSCAPES, nothing | {PERSON: 0.95}, nothing).check(labels, None, answer).failed == (PERSON,)
     put_in = Filter(CITYSCAPES, nothing, nothing | {PERSON: 0.95})
-    assert put_in.verdict(labels, labels == PERSON, answer).failed_put_in == (PERSON,)
-    assert put_in.verdict(labels, None, answer).agrees
+    assert put_in.check(labels, labels == PERSON, answer).failed_put_in == (PERSON,)
+    assert put_in.check(labels, None, answer).passed
 
 
 def test_a_map_without_a_scored_pixel_agrees_with_everything():
     labels = map_of(static=20)
-    verdict = keeper().verdict(labels, None, answer_of(labels))
-    assert verdict.agrees and verdict.pixels == 0 and verdict.classes == {}
+    check = keeper().check(labels, None, answer_of(labels))
+    assert check.passed and check.pixels == 0 and check.classes == {}
 
 
 def real_photos(missed: list[int]):

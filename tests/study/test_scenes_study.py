@@ -205,7 +205,7 @@ def test_the_report_tells_what_was_made(study) -> None:
 
 @dataclasses.dataclass
 class GoodRun:
-    """Stands in for `gan.pix2pix.augment_models.Restored`: known networks instead of trained ones."""
+    """Stands in for `gan.pix2pix.augment.Restored`: known networks instead of trained ones."""
 
     scenes: SceneSet
     shown: object

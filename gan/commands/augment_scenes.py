@@ -47,8 +47,8 @@ def main(config: AugmentConfig) -> None:
     from gan.pix2pix.augment_files import MANIFEST, PairWriter, manifest
     from gan.pix2pix.augment_report import Gallery, summary, thrown_text
     from gan.pix2pix.cutouts import parse_classes
+    from gan.progress import say
     from gan.training.devices import make_deterministic
-    from gan.training.run import say
 
     good = restore(config.goodrun_ref, config.data)
     scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size

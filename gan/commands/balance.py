@@ -115,8 +115,8 @@ def generate(config: BalanceConfig, goodrun, source, lacking):
     from gan.dcgan.generator import Generator
     from gan.dcgan.judge import judge_of
     from gan.dcgan.learned import require_learned
+    from gan.progress import say
     from gan.training.devices import make_deterministic
-    from gan.training.run import say
 
     make_deterministic()
     generator = Generator(goodrun)

@@ -67,7 +67,8 @@ class _Writer(pickle.Pickler):
         if not _NUMBERS.fullmatch(value.dtype.str[1:]):
             raise TypeError(f"arrays of {value.dtype} are not written")
         raw = np.asarray(value, order="C").reshape(-1).view(np.uint8)
-        return np.ndarray, (value.shape, value.dtype, bytearray(raw))  # of bytes it would be read-only
+        dtype = np.dtype(value.dtype.str)  # one object for equal types, so that the bytes depend on values alone
+        return np.ndarray, (value.shape, dtype, bytearray(raw))  # of bytes it would be read-only
 
 
 def read_pickle(path: str | Path, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:

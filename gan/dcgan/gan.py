@@ -115,7 +115,7 @@ class SignGan(AveragedGan):
         super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
         self.batch_size = batch_size
         self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
-        self._drawn = sampling.EvenDraw(images, labels, network.classes * network.looks)
+        self._drawn = sampling.Sampler(images, labels, network.classes * network.looks)
         self._of_looks = _cumulated(np.bincount(labels, minlength=network.classes * network.looks), network.looks)
 
     def sample(self) -> np.ndarray:

@@ -18,6 +18,7 @@ from gan.progress import progress
 from gan.report import Report
 from gan.scoring.classification import Agreement, agreement
 from gan.training.loop import run_blocks
+from gan.training.sampling import Sampler
 
 KIND = "classifier"
 BATCH = 256  # images at a time, always: arithmetic on another batch size could round another way
@@ -79,7 +80,7 @@ def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=Non
         report: called with the iteration and the metrics of each block, if given.
     """
     learned = with_mirrored(signs)
-    trainer = ClassifierTrainer(learned.images, learned.labels, CLASSES, iterations, seed)
+    trainer = ClassifierTrainer(Sampler(learned.images, learned.labels, CLASSES), iterations, seed)
     with progress(iterations, words, "iteration") as bar:
         for done, metrics in run_blocks(trainer, 0, iterations, []):
             bar.update(done - bar.n)

@@ -61,7 +61,8 @@ class SegmenterTrainer(Trainable):
         self.optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
         self.optimizer.build(self.model.trainable_variables)
         self._augmented = augmented
-        self._photos, self._labels = tf.constant(photos), tf.constant(labels)
+        # Variables go with the trainer; a compiled function would keep constants.
+        self._photos, self._labels = (tf.Variable(each, trainable=False) for each in (photos, labels))
         odds = np.ones(len(photos)) if odds is None else np.asarray(odds, float)
         self._bounds = tf.constant(np.cumsum(odds / odds.sum())[:-1], tf.float32)
         self._weights = tf.constant(class_weights(labels, classes) if weights is None else weights)

@@ -45,7 +45,7 @@ from gan.study.signs_generators import FATES, RECIPE, Generators, Pool, Source, 
 from gan.study.smote import require_imblearn, smote
 from gan.training.devices import make_deterministic
 from gan.training.loop import train_quietly
-from gan.training.mixture import Mixture, Shares
+from gan.training.sampling import Sampler, Shares
 
 PARTS = {"test": "official test set", "held_out": "held-out tracks"}
 KINDS = {
@@ -148,8 +148,8 @@ class SignsStudy:
         real = with_mirrored(signs) if arm.classical else signs
         shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=CLASSES), config.steps)
         trainer = ClassifierTrainer(
-            real.images, real.labels, CLASSES, config.steps, cell.seed, config.precision, config.batch_size,
-            Mixture(real.images, real.labels, images, labels, shares), arm.classical,
+            Sampler(real.images, real.labels, CLASSES, shares, images, labels), config.steps, cell.seed,
+            config.precision, config.batch_size, arm.classical,
             class_weights(signs.counts()) if arm.weighted else None,
         )  # fmt: skip
         train_quietly(trainer, config.steps, tick)

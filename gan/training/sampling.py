@@ -4,6 +4,7 @@ Nothing that draws has a state, so a resumed run needs none: iteration 400 draws
 the program stopped at 200.
 """
 
+import dataclasses
 import zlib
 
 import keras
@@ -45,31 +46,89 @@ def set_dropout(model: keras.Model, drawn_with) -> None:
         generator.state.assign(tf.cast(tf.random.fold_in(drawn_with, place), generator.state.dtype))
 
 
-class EvenDraw:
-    """Draws images of a data set so that every class comes as often as any other.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shares:
+    """How often each class is drawn, and how often from the extra images.
 
-    Args:
-        images: uint8 (N, height, width, channels), kept whole in the device's memory.
-        labels: integers (N,), from 0 to `classes` - 1, each of them at least once.
-        classes: number of classes.
+    Attributes:
+        classes: float (C,), share of each class in a batch; they sum to 1.
+        extra: float (C,), share 0-1 of a class's images that is drawn from the extra ones.
+        until: iterations in which extra images are drawn at all; only real images from then on.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, classes: int):
-        counts = np.bincount(labels, minlength=classes)
-        self._images = tf.constant(images[np.argsort(labels, kind="stable")])
+    classes: np.ndarray
+    extra: np.ndarray
+    until: int
+
+
+class Sampler:
+    """Draws labelled images: all classes evenly, or by stated shares from real and extra images.
+
+    The images are a variable in the device's memory, which goes with the sampler: a compiled function that has drawn
+    from it keeps none of them.
+
+    Args:
+        images: uint8 (N, height, width, channels).
+        labels: integers (N,), from 0 to `classes` - 1; without shares each of them at least once.
+        classes: number of classes.
+        shares: how often what is drawn; None: every class as often as any other, no extra images.
+        extra: uint8 (M, height, width, channels), generated or interpolated images.
+        extra_labels: integers (M,), their classes.
+
+    Raises:
+        ValueError: the shares do not sum to 1, or something is to be drawn that has no images.
+    """
+
+    def __init__(self, images, labels, classes, shares=None, extra=None, extra_labels=None):
+        self.classes, self._shares = classes, shares
+        groups, parts = np.asarray(labels, np.int64), [images]
+        if extra is not None and len(extra):  # a group of real and a group of extra images for each class
+            groups, parts = np.concatenate([groups, np.asarray(extra_labels, np.int64) + classes]), [images, extra]
+        counts = np.bincount(groups, minlength=2 * classes)
+        if shares is not None:
+            _require_images(shares, counts)
+            edges = np.cumsum(shares.classes)
+            edges[np.flatnonzero(shares.classes)[-1] :] = 1  # not 0.9999999: every draw falls below it
+            self._edges = tf.constant(edges, tf.float32)
+            self._extra = tf.constant(shares.extra, tf.float32)
+        ordered = np.concatenate(parts)[np.argsort(groups, kind="stable")]
+        self._images = tf.Variable(ordered, trainable=False)
         self._counts = tf.constant(counts, tf.int32)
         self._firsts = tf.constant(np.cumsum(counts) - counts, tf.int32)
 
-    def batch(self, count: int, drawn_with):
-        """int32 (count,) labels, and an image of each: float32 (count, height, width, channels) in [-1, 1]."""
-        of_labels, of_images = tf.unstack(tf.random.split(drawn_with, 2))
-        labels = tf.random.stateless_uniform((count,), of_labels, 0, len(self._counts), tf.int32)
-        return labels, self.of(labels, of_images)
+    def batch(self, count: int, drawn_with, iteration=0):
+        """int32 (count,) labels, and an image of each: float32 (count, height, width, channels) in [-1, 1].
+
+        Args:
+            count: number of images.
+            drawn_with: int32 (2,), the key of the draw.
+            iteration: updates made before, an integer; decides whether extra images are drawn.
+        """
+        if self._shares is None:
+            of_labels, of_images = tf.unstack(tf.random.split(drawn_with, 2))
+            labels = tf.random.stateless_uniform((count,), of_labels, 0, self.classes, tf.int32)
+            return labels, self.of(labels, of_images)
+        of_class, of_group, of_image = tf.unstack(tf.random.stateless_uniform((3, count), drawn_with))
+        labels = tf.searchsorted(self._edges, of_class, side="right")
+        extra = tf.where(tf.cast(iteration, tf.int32) < self._shares.until, tf.gather(self._extra, labels), 0.0)
+        return labels, self._take(labels + self.classes * tf.cast(of_group < extra, tf.int32), of_image)
 
     def of(self, labels, drawn_with):
-        """For each label an image of it: float32 (count, height, width, channels) in [-1, 1]."""
-        counts = tf.gather(self._counts, labels)
-        share = tf.random.stateless_uniform((len(labels),), drawn_with)
-        within = tf.minimum(tf.cast(share * tf.cast(counts, tf.float32), tf.int32), counts - 1)
-        images = tf.gather(self._images, tf.gather(self._firsts, labels) + within)
+        """For each label a real image of it: float32 (count, height, width, channels) in [-1, 1]."""
+        return self._take(labels, tf.random.stateless_uniform((len(labels),), drawn_with))
+
+    def _take(self, groups, place):
+        """The image at a place, from 0 to below 1, of each group."""
+        counts = tf.gather(self._counts, groups)
+        within = tf.minimum(tf.cast(place * tf.cast(counts, tf.float32), tf.int32), counts - 1)
+        images = tf.gather(self._images, tf.gather(self._firsts, groups) + within)
         return tf.cast(images, tf.float32) / 127.5 - 1
+
+
+def _require_images(shares: Shares, counts: np.ndarray) -> None:
+    wanted = np.concatenate([shares.classes * (1 - shares.extra), shares.classes * shares.extra])
+    if shares.until <= 0:
+        wanted[len(shares.classes) :] = 0
+    missing = np.flatnonzero((wanted > 0) & (counts == 0))
+    if missing.size or abs(shares.classes.sum() - 1) > 1e-6:
+        raise ValueError(f"shares that don't sum to 1, or no images of groups {missing}")

@@ -10,6 +10,7 @@ from gan.dcgan.classifier import RATE, SMOOTHING, ClassifierTrainer
 from gan.dcgan.classifier_network import build_classifier
 from gan.training import devices
 from gan.training.loop import run_blocks
+from gan.training.sampling import Sampler
 
 LEARNED = 120  # iterations that the toy problem takes
 
@@ -19,8 +20,6 @@ def small_and_the_same_bits_each_time():
     devices.make_deterministic()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "build_classifier", functools.partial(build_classifier, width=4))
-        patch.setattr(classifier, "BATCH", 24)
-        patch.setattr(ClassifierTrainer, "batch_size", 24)
         yield
 
 
@@ -39,7 +38,7 @@ def toys(each: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build(iterations: int = 8, seed: int = 0, **more) -> ClassifierTrainer:
-    return ClassifierTrainer(*toys(10, seed=5), 3, iterations, seed, **more)
+    return ClassifierTrainer(Sampler(*toys(10, seed=5), 3), iterations, seed, batch_size=24, **more)
 
 
 def step(trainer: ClassifierTrainer, iteration: int = 0) -> dict[str, float]:
@@ -52,7 +51,7 @@ def weights(trainer: ClassifierTrainer) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def learned() -> tuple[ClassifierTrainer, list[dict[str, float]]]:
-    trainer = ClassifierTrainer(*toys(60, seed=1), 3, LEARNED, 0)
+    trainer = ClassifierTrainer(Sampler(*toys(60, seed=1), 3), LEARNED, 0, batch_size=24)
     return trainer, [metrics for _, metrics in run_blocks(trainer, 0, LEARNED, [])]
 
 
@@ -170,7 +169,7 @@ def test_classes_are_learned_evenly_and_in_changed_light(monkeypatch: pytest.Mon
     labels = np.repeat([0, 1, 2], [1, 5, 200])
     images = np.random.default_rng(0).integers(0, 256, (206, 32, 32, 3), np.uint8)
     images[..., 0] = labels[:, None, None] * 100
-    trainer = ClassifierTrainer(images, labels, 3, 20, 0)
+    trainer = ClassifierTrainer(Sampler(images, labels, 3), 20, 0, batch_size=24)
     for iteration in range(20):
         step(trainer, iteration)
     red = np.concatenate([np.rint((batch[:, 0, 0, 0] + 1) * 127.5).astype(int) for batch in shown])

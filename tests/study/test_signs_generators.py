@@ -49,8 +49,8 @@ def world(tmp_path, monkeypatch, signs_folder):
         data = {"name": "made up", "digest": made.learned, "images": 5}
         return GoodRun("f" * 32, iteration, checkpoint, About("dcgan", "all", iteration, {}, {}, data, "f" * 32))
 
-    monkeypatch.setattr(signs_generators.tracking, "newest_of", newest_of)
-    monkeypatch.setattr(signs_generators.tracking, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
+    monkeypatch.setattr(signs_generators.archive, "newest_of", newest_of)
+    monkeypatch.setattr(signs_generators.archive, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
     made.good_run = good_run
     made.generators = Generators(tmp_path, signs, 5, "float32", 0, "", train, made.said.append)
     return made

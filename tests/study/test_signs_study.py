@@ -17,7 +17,7 @@ from gan.study.grid import Cell
 from gan.study.signs import SignsStudy, measured, prepare, shares_of
 from gan.study.signs_arms import parse_arms
 from gan.study.signs_generators import Made, Pool, Source
-from gan.training import mixture
+from gan.training.sampling import Sampler
 
 
 @pytest.fixture
@@ -132,14 +132,14 @@ def test_arms_without_more_images_draw_as_the_data_is_or_evenly() -> None:
         np.testing.assert_allclose(shares(arm).classes, [8 / 13, 4 / 13, 1 / 13])
     for arm in ("oversampling", "classical"):
         np.testing.assert_allclose(shares(arm).classes, [1 / 3] * 3)
-    assert not shares("real").others.any() and not shares("classical").others.any()
+    assert not shares("real").extra.any() and not shares("classical").extra.any()
 
 
 def test_arms_that_are_filled_up_draw_every_image_alike() -> None:
     for arm in ("smote", "drawn", "generated", "generated-classical", "generated-drawn"):
         found = shares(arm, (0, 4, 7))
         np.testing.assert_allclose(found.classes, [1 / 3] * 3)
-        np.testing.assert_allclose(found.others, [0, 0.5, 7 / 8])
+        np.testing.assert_allclose(found.extra, [0, 0.5, 7 / 8])
         assert found.until == 100
     short = shares("generated", (0, 4, 1))  # too few images passed the filter
     np.testing.assert_allclose(short.classes, [8 / 18, 8 / 18, 2 / 18])
@@ -148,9 +148,9 @@ def test_arms_that_are_filled_up_draw_every_image_alike() -> None:
 def test_the_mixed_arm_draws_a_share_of_what_is_lacking_and_real_images_last() -> None:
     found = shares("mixed:0.5", (0, 4, 7))
     np.testing.assert_allclose(found.classes, [1 / 3] * 3)
-    np.testing.assert_allclose(found.others, [0, 0.25, 7 / 16])
+    np.testing.assert_allclose(found.extra, [0, 0.25, 7 / 16])
     assert found.until == 60 and shares("mixed", (0, 4, 7), steps=1).until == 1
-    np.testing.assert_allclose(shares("mixed:1", (0, 4, 7)).others, [0, 0.5, 7 / 8])
+    np.testing.assert_allclose(shares("mixed:1", (0, 4, 7)).extra, [0, 0.5, 7 / 8])
 
 
 def test_absent_classes_are_not_drawn() -> None:
@@ -165,19 +165,16 @@ def cells_seen(monkeypatch, study, tmp_path):
     seen = {}
 
     class Watched(ClassifierTrainer):
-        def __init__(
-            self, images, labels, classes, iterations, seed, precision, batch_size, draw, augmented, weights
-        ):
-            seen.update(real=images, labels=labels, seed=seed, augmented=augmented, weights=weights)
-            seen["steps"] = iterations
+        def __init__(self, sampler, iterations, seed, precision, batch_size, augmented, weights):
+            seen.update(steps=iterations, seed=seed, augmented=augmented, weights=weights)
             raise InterruptedError
 
     class Draw:
-        def __init__(self, images, labels, others, other_labels, shares):
-            seen.update(others=others, other_labels=other_labels, shares=shares)
+        def __init__(self, images, labels, classes, shares, others, other_labels):
+            seen.update(real=images, others=others, other_labels=other_labels, shares=shares)
 
     monkeypatch.setattr("gan.study.signs.ClassifierTrainer", Watched)
-    monkeypatch.setattr("gan.study.signs.Mixture", Draw)
+    monkeypatch.setattr("gan.study.signs.Sampler", Draw)
     counts = study.training("2", 0).counts()
     labels = np.repeat(np.arange(CLASSES), counts.max() - counts)
     path = tmp_path / "pool.npz"
@@ -314,11 +311,9 @@ def test_mistakes_are_found_before_anything_is_trained(config, tmp_path, signs_f
     refused("none of class 3", data=str(tmp_path / "lacking"), arms="generated", regimes="full")
 
 
-def test_the_mixture_takes_what_the_arms_ask_of_it(study) -> None:
+def test_the_sampler_takes_what_the_arms_ask_of_it(study) -> None:
     """The shares of every arm can be drawn from the images that it has."""
     learned = study.training("2", 0)
     found = shares_of(parse_arms("oversampling")[0], learned.counts(), np.zeros(CLASSES, int), 10)
-    none = np.empty((0, 32, 32, 3), np.uint8)
-    draw = mixture.Mixture(learned.images, learned.labels, none, np.empty(0, int), found)
-    labels, _ = draw(4000, np.array([1, 2]), 0)
+    labels, _ = Sampler(learned.images, learned.labels, CLASSES, found).batch(4000, np.array([1, 2]), 0)
     assert np.bincount(np.asarray(labels), minlength=CLASSES).min() > 40

@@ -1,12 +1,15 @@
+import gc
 import itertools
 
 import keras
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 from scipy import stats
 
 from gan.training import sampling as draws
+from gan.training.loop import train_quietly
 
 BASE = {"seed": 1, "iteration": 100, "purpose": "latents"}
 
@@ -143,7 +146,7 @@ def uneven() -> np.ndarray:
 
 
 def test_classes_are_drawn_evenly_whatever_their_size(uneven: np.ndarray) -> None:
-    drawn = draws.EvenDraw(reddish(uneven), uneven, 43)
+    drawn = draws.Sampler(reddish(uneven), uneven, 43)
     labels = np.concatenate([np.asarray(drawn.batch(430, draws.key(0, k, "images"))[0]) for k in range(5)])
     assert np.bincount(uneven).min() == 1 and np.bincount(uneven).max() == 40 and labels.dtype == np.int32
     counts = np.bincount(labels, minlength=43)
@@ -151,7 +154,7 @@ def test_classes_are_drawn_evenly_whatever_their_size(uneven: np.ndarray) -> Non
 
 
 def test_an_image_is_of_the_class_that_was_drawn(uneven: np.ndarray) -> None:
-    drawn = draws.EvenDraw(reddish(uneven), uneven, 43)
+    drawn = draws.Sampler(reddish(uneven), uneven, 43)
     labels, images = drawn.batch(300, draws.key(0, 0, "images"))
     assert images.shape == (300, 4, 5, 3) and images.dtype == tf.float32
     np.testing.assert_array_equal(pixels(images)[:, 0, 0, 0], labels)
@@ -161,7 +164,7 @@ def test_an_image_is_of_the_class_that_was_drawn(uneven: np.ndarray) -> None:
 
 def test_every_image_of_a_class_is_drawn_as_often_as_any_other() -> None:
     labels = np.array([1] * 30 + [0] * 3 + [2])
-    drawn = draws.EvenDraw(reddish(labels), labels, 3)
+    drawn = draws.Sampler(reddish(labels), labels, 3)
     for label, size in enumerate((3, 30, 1)):
         images = drawn.of(tf.fill((1500,), label), draws.key(0, label, "images"))
         counts = np.bincount(pixels(images)[:, 0, 0, 1])
@@ -172,15 +175,15 @@ def test_how_classes_are_mixed_in_store_does_not_matter(uneven: np.ndarray) -> N
     images, order = reddish(uneven), np.argsort(-uneven, kind="stable")  # within a class the order is the same
     key = draws.key(3, 4, "images")
     for one, other in zip(
-        draws.EvenDraw(images, uneven, 43).batch(200, key),
-        draws.EvenDraw(images[order], uneven[order], 43).batch(200, key),
+        draws.Sampler(images, uneven, 43).batch(200, key),
+        draws.Sampler(images[order], uneven[order], 43).batch(200, key),
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_drawn_is_a_function_of_the_key(uneven: np.ndarray) -> None:
-    drawn = draws.EvenDraw(reddish(uneven), uneven, 43)
+    drawn = draws.Sampler(reddish(uneven), uneven, 43)
     drawn_labels, drawn_images = drawn.batch(50, draws.key(0, 1, "images"))
     again_labels, again_images = drawn.batch(50, draws.key(0, 1, "images"))
     np.testing.assert_array_equal(drawn_labels, again_labels)
@@ -193,5 +196,109 @@ def test_what_is_drawn_is_a_function_of_the_key(uneven: np.ndarray) -> None:
 
 
 def test_pixels_are_scaled_to_the_range_of_the_networks() -> None:
-    drawn = draws.EvenDraw(np.array([0, 255], np.uint8).reshape(2, 1, 1, 1), np.zeros(2, np.uint8), 1)
+    drawn = draws.Sampler(np.array([0, 255], np.uint8).reshape(2, 1, 1, 1), np.zeros(2, np.uint8), 1)
     assert sorted(np.unique(drawn.of(tf.zeros(40, tf.int32), draws.key(0, 0, "x")))) == [-1, 1]
+
+
+# Classes and extra images by shares
+
+
+def images_of(labels: list[int], red: int) -> np.ndarray:
+    """An image for each label, its class in the green channel and its place in the blue one."""
+    images = np.zeros((len(labels), 4, 4, 3), np.uint8)
+    images[..., 0] = red
+    images[..., 1] = np.array(labels, int).reshape(-1, 1, 1) * 10
+    images[..., 2] = np.arange(len(labels)).reshape(-1, 1, 1)
+    return images
+
+
+REAL, OTHERS = [2, 0, 1, 1, 0, 0, 2, 2, 2, 2], [2, 1, 2]
+
+
+def mixture(classes, others, until: int = 100) -> draws.Sampler:
+    shares = draws.Shares(np.array(classes), np.array(others, float), until)
+    extra = images_of(OTHERS, 200), np.array(OTHERS)
+    return draws.Sampler(images_of(REAL, 0), np.array(REAL), 3, shares, *extra)
+
+
+def drawn_of(mix: draws.Sampler, count: int = 20_000, iteration: int = 0, seed: int = 0):
+    """Class, whether it is from the others, and place, of every image drawn."""
+    labels, images = mix.batch(count, draws.key(seed, iteration, "test"), tf.constant(iteration))
+    assert images.dtype == tf.float32 and labels.dtype == tf.int32
+    pixels = np.rint((np.asarray(images)[:, 0, 0] + 1) * 127.5).astype(int)
+    np.testing.assert_array_equal(pixels[:, 1], np.asarray(labels) * 10)
+    return np.asarray(labels), pixels[:, 0] == 200, pixels[:, 2]
+
+
+def test_classes_and_others_come_as_often_as_they_should() -> None:
+    labels, others, _ = drawn_of(mixture([0.2, 0.3, 0.5], [0, 0.25, 0.9]))
+    np.testing.assert_allclose(np.bincount(labels) / len(labels), [0.2, 0.3, 0.5], atol=0.015)
+    shares = [others[labels == k].mean() for k in range(3)]
+    assert shares[0] == 0
+    np.testing.assert_allclose(shares, [0, 0.25, 0.9], atol=0.015)
+
+
+def test_within_a_class_every_image_comes_as_often_as_any_other() -> None:
+    labels, others, places = drawn_of(mixture([0.2, 0.3, 0.5], [0, 0.5, 0.5]))
+    of_real = places[(labels == 2) & ~others]
+    assert set(of_real) == {0, 6, 7, 8, 9}
+    np.testing.assert_allclose(np.bincount(of_real)[[0, 6, 7, 8, 9]] / len(of_real), 0.2, atol=0.02)
+    assert set(places[(labels == 2) & others]) == {0, 2} and set(places[(labels == 1) & others]) == {1}
+
+
+def test_the_others_end_when_they_should() -> None:
+    mix = mixture([0.2, 0.3, 0.5], [0, 1, 1], until=7)
+    _, before, _ = drawn_of(mix, 1000, 6)
+    _, after, _ = drawn_of(mix, 1000, 7)
+    assert before.mean() == pytest.approx(0.8, abs=0.05) and not after.any()
+
+
+def test_a_mixed_draw_is_a_function_of_its_key() -> None:
+    mix = mixture([0.2, 0.3, 0.5], [0, 0.5, 0.5])
+    first, again, other = (np.stack(drawn_of(mix, 50, seed=seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_a_class_without_a_share_is_never_drawn() -> None:
+    labels, _, _ = drawn_of(mixture([0.5, 0.0, 0.5], [0, 0, 0]))
+    assert set(labels) == {0, 2}
+    shares = draws.Shares(np.array([0.5, 0.5, 0]), np.zeros(3), 1)
+    alone = draws.Sampler(images_of([0, 1], 0), np.array([0, 1]), 3, shares)
+    assert set(drawn_of(alone)[0]) == {0, 1}
+
+
+def test_what_is_not_there_cannot_be_drawn() -> None:
+    with pytest.raises(ValueError, match=r"groups \[3\]"):
+        mixture([0.2, 0.3, 0.5], [0.1, 0, 0])
+    mixture([0.2, 0.3, 0.5], [0.1, 0, 0], until=0)  # never asked for
+    with pytest.raises(ValueError, match="sum to 1"):
+        mixture([0.2, 0.3, 0.6], [0, 0, 0])
+    with pytest.raises(ValueError, match=r"groups \[1 3\]"):
+        shares = draws.Shares(np.array([0.5, 0.25, 0, 0.25]), np.zeros(4), 1)
+        draws.Sampler(images_of([0], 0), np.array([0]), 4, shares)
+
+
+class Trained:
+    """What `train_quietly` trains, as far as it draws."""
+
+    metric_names, batch_size = ("mean",), 4
+
+    def __init__(self, megabytes: int):
+        images = np.zeros((megabytes, 1024, 1024, 1), np.uint8)
+        self.sampler = draws.Sampler(images, np.zeros(megabytes, int), 1)
+
+    def iterate(self, iteration):
+        _, images = self.sampler.batch(2, draws.key(0, iteration, "x"), iteration)
+        return tf.reshape(tf.reduce_mean(images), (1,))
+
+
+def test_a_process_that_trains_again_and_again_keeps_no_images() -> None:
+    """The graph of a compiled loop stays to the end of the process: it must not hold the data."""
+    before = None
+    for _ in range(6):
+        train_quietly(Trained(100), 2, lambda count: None)
+        gc.collect()
+        now = psutil.Process().memory_info().rss >> 20
+        before = before or now
+    assert now - before < 150, "megabytes, of the 500 that were drawn from since"

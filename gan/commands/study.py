@@ -90,7 +90,7 @@ def main(config: StudyConfig) -> int:
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan.files import require_writable
     from gan.study.grid import Stopped, require_own
-    from gan.study.workers import GPU_MEMORY
+    from gan.study.processes import GPU_MEMORY
 
     os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
     folder = Path(config.output or f"images/study/{config.task}").resolve()

@@ -21,7 +21,7 @@ from gan.errors import UserError
 from gan.files import replacing
 from gan.invocation import code_version
 from gan.progress import progress
-from gan.study.workers import Workers
+from gan.study import processes
 
 CELLS = "cells"  # the subfolder of a study's folder that holds a file for each cell
 MARK = "study.json"  # says that a folder is a study's own
@@ -173,7 +173,7 @@ def conduct(
     build: Callable[[], Study],
     store: Store,
     workers: int = 1,
-    told: Callable[[Cell, Values], None] = lambda cell, values: None,
+    report: Callable[[Cell, Values], None] = lambda cell, values: None,
 ) -> dict[Cell, Values]:
     """Run all cells that are not finished; each is kept as soon as it is.
 
@@ -181,8 +181,8 @@ def conduct(
         study: what is studied.
         build: makes the same study in a worker; can be pickled.
         store: where cells are kept.
-        workers: processes that work side by side; the cells of one are run in this process where they are few.
-        told: called with every cell, those that were finished before first.
+        workers: processes that work side by side; one works in this process where cells are few.
+        report: called with every cell, those that were finished before first.
 
     Returns:
         The numbers of all cells, in the order of the design.
@@ -195,32 +195,23 @@ def conduct(
     done = store.finished()
     missing = [cell for cell in cells if cell not in done]
     for cell, values in done.items():
-        told(cell, values)
-    words = f"{len(cells)} experiments"
-    with progress(len(cells) * study.steps, words, "step", len(done) * study.steps) as bar:
+        report(cell, values)
+    with progress(len(cells) * study.steps, f"{len(cells)} experiments", "step", len(done) * study.steps) as bar:
         bar.set_postfix_str(f"{len(done)} done")
         here = workers == 1 and (not study.lifetime or len(missing) <= study.lifetime)
-        crew = workers, study.lifetime
-        runner = _each(study, missing, bar.update) if here else _side_by_side(build, missing, *crew, bar.update)
-        with contextlib.closing(runner):
-            for cell, values, seconds in runner:
+        answers = _here(study, missing, bar) if here else processes.run(build, missing, workers, study.lifetime, bar)
+        with contextlib.closing(answers):
+            for cell, values, seconds in answers:
                 done[cell] = store.write(cell, values, seconds)
                 bar.set_postfix_str(f"{len(done)} done")
-                told(cell, done[cell])
+                report(cell, done[cell])
     return {cell: done[cell] for cell in cells}
 
 
-def _each(study: Study, cells: list[Cell], tick: Tick) -> Iterator[tuple[Cell, Values, float]]:
+def _here(study: Study, cells: list[Cell], bar) -> Iterator[tuple[Cell, Values, float]]:
     for cell in cells:
         began = time.perf_counter()
-        yield cell, study.run_cell(cell, tick), time.perf_counter() - began
-
-
-def _side_by_side(
-    build: Callable[[], Study], cells: list[Cell], workers: int, lifetime: int, tick: Tick
-) -> Iterator[tuple[Cell, Values, float]]:
-    with Workers(build, min(workers, len(cells)), workers, lifetime) as crew:
-        yield from crew.run(cells, tick)
+        yield cell, study.run_cell(cell, bar.update), time.perf_counter() - began
 
 
 def require_own(folder: Path) -> None:

@@ -18,14 +18,14 @@ from tests import made_up_study
 from tests.made_up_study import MadeUp
 
 
-def run(folder: Path, workers: int = 1, told=lambda cell, values: None, **changed):
+def run(folder: Path, workers: int = 1, report=lambda cell, values: None, **changed):
     """Conduct the made-up study in a folder: the results, and the lines of the cells that were run."""
     trace = folder / "trace.txt"
     trace.unlink(missing_ok=True)
     build = functools.partial(MadeUp, trace=str(trace), **changed)
     study = build()
     try:
-        return conduct(study, build, Store(folder, study), workers, told), lines(trace)
+        return conduct(study, build, Store(folder, study), workers, report), lines(trace)
     except KeyboardInterrupt:
         return None, lines(trace)
 
@@ -111,7 +111,7 @@ def test_a_damaged_or_foreign_file_is_not_believed(tmp_path, damage) -> None:
 def test_every_cell_is_told_the_finished_ones_first(tmp_path) -> None:
     told = []
     run(tmp_path, trouble="interrupt")
-    run(tmp_path, told=lambda cell, values: told.append((cell, values)))
+    run(tmp_path, report=lambda cell, values: told.append((cell, values)))
     assert [cell for cell, _ in told] == made_up_study.design().cells()
     assert told[0][1] == values_of(told[0][0]) and told[-1][1] == values_of(told[-1][0])
 
@@ -124,9 +124,9 @@ def test_progress_counts_the_steps_of_all_cells(tmp_path, capsys) -> None:
 
 
 def test_workers_share_cells_and_cores(tmp_path, monkeypatch) -> None:
-    from gan.study import workers
+    from gan.study import processes
 
-    monkeypatch.setattr(workers, "cores", lambda: 8)
+    monkeypatch.setattr(processes, "cores", lambda: 8)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     results, ran = run(tmp_path, workers=2)
     assert results == {cell: values_of(cell) for cell in made_up_study.design().cells()}
@@ -151,13 +151,14 @@ def test_a_worker_gives_way_to_a_fresh_one_after_its_lifetime(tmp_path, monkeypa
 def test_a_mistake_in_a_worker_is_told_as_one(tmp_path) -> None:
     with pytest.raises(UserError, match="bring it back"):
         run(tmp_path, workers=2, trouble="mistake")
-    with pytest.raises(RuntimeError, match="full / generated / seed 1(?s:.*)ZeroDivisionError: of all things"):
+    with pytest.raises(RuntimeError, match="full / generated / seed 1") as failed:
         run(tmp_path, workers=2, trouble="bug")
+    assert isinstance(failed.value.__cause__, ZeroDivisionError)
     assert len(run(tmp_path, workers=1)[1]) < 18  # what was finished before is kept
 
 
 def test_a_worker_that_is_killed_is_told_and_the_others_end(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"worker ended with code -9 \(killed.*full / generated / seed 1.*fewer"):
+    with pytest.raises(UserError, match=r"worker ended without an answer \(killed.*fewer"):
         run(tmp_path, workers=2, trouble="killed")
     pids = {int(line.split()[-1]) for line in lines(tmp_path / "trace.txt")}
     assert pids and not any(alive(pid) for pid in pids)
@@ -208,9 +209,7 @@ def test_a_signal_leaves_no_worker_and_all_finished_cells(tmp_path, number) -> N
             process.send_signal(number)
         process.wait(timeout=30)
         pids = {int(line.split()[-1]) for line in lines(tmp_path / "trace.txt")}
-        # After kill -9 the one that is busy ends only when it has something to say: here after ten minutes.
-        left = int(number == signal.SIGKILL)
-        wait_for(lambda: sum(alive(pid) for pid in pids) <= left)
+        wait_for(lambda: not any(alive(pid) for pid in pids))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,136 @@
+"""Cells of a study in processes side by side, each with its share of the cores."""
+
+import concurrent.futures as futures
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gan.data.parallel import cores
+from gan.errors import UserError
+
+# What TensorFlow, NumPy's and scikit-learn's libraries read when a process loads them.
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GPU_MEMORY = "TF_FORCE_GPU_ALLOW_GROWTH"  # else the first process takes all of it
+LOOK = 0.5  # seconds between two looks at the steps that were made
+
+_study: Any = None  # in a worker: what it runs cells of
+_steps: Any = None  # in a worker: the counter of steps that all share
+
+
+def run(
+    build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar
+) -> Iterator[tuple[Any, dict[str, float], float]]:
+    """Run cells in processes; none is left at the end.
+
+    After `lifetime` cells for each worker all give way to fresh processes, and their memory is given back. (Not by
+    `max_tasks_per_child`, with which an executor of Python 3.11 waits for ever: github.com/python/cpython #115634.)
+
+    Args:
+        build: makes the study in a worker; can be pickled.
+        cells: what its `run_cell` takes.
+        workers: processes that share the cores.
+        lifetime: cells that a process runs; 0: any number.
+        bar: its `update` is called with the number of steps made.
+
+    Yields:
+        A cell, its values and the seconds it took, as soon as it is finished.
+
+    Raises:
+        UserError: a worker raised one, or ended without an answer.
+    """
+    batch = workers * lifetime or max(1, len(cells))
+    for first in range(0, len(cells), batch):
+        yield from _batch(build, cells[first : first + batch], workers, bar)
+
+
+def _batch(build: Callable[[], Any], cells: list, workers: int, bar) -> Iterator[tuple[Any, dict[str, float], float]]:
+    context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow can hang
+    steps, seen = context.Value("q", 0), 0
+    before = set(multiprocessing.active_children())
+    executor = futures.ProcessPoolExecutor(workers, context, _start, (build, steps))
+    threads = dict.fromkeys(THREADS, str(max(1, cores() // workers)))
+    try:
+        with _environment(threads | {GPU_MEMORY: "true"}), _ctrl_c_put_off():
+            running = {executor.submit(_run, cell): cell for cell in cells}
+        while running:
+            done, _ = futures.wait(running, LOOK, futures.FIRST_COMPLETED)
+            made = steps.get_obj().value  # without the lock, which a killed worker may hold
+            bar.update(made - seen)
+            seen = made
+            for future in done:
+                cell = running.pop(future)
+                yield cell, *_answer(future, cell)
+        executor.shutdown()
+    finally:
+        for process in set(multiprocessing.active_children()) - before:
+            process.kill()  # nothing that it has begun is kept
+        executor.shutdown(cancel_futures=True)
+
+
+def _answer(future: futures.Future, cell: Any) -> tuple[dict[str, float], float]:
+    try:
+        return future.result()
+    except futures.BrokenExecutor:
+        raise UserError(
+            "a worker ended without an answer (killed, most likely for lack of memory); start the command again, "
+            "with fewer workers if that happens again."
+        ) from None
+    except UserError:
+        raise
+    except Exception as error:
+        raise RuntimeError(f"a worker failed at {cell}") from error
+
+
+def _start(build: Callable[[], Any], steps: Any) -> None:
+    """What a worker does first."""
+    global _study, _steps
+    # The terminal sends Ctrl-C to all processes; the one that gives the work decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _study, _steps = build(), steps
+
+
+def _end_with_parent() -> None:
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _run(cell: Any) -> tuple[dict[str, float], float]:
+    began = time.perf_counter()
+    return _study.run_cell(cell, _count), time.perf_counter() - began
+
+
+def _count(steps: int) -> None:
+    with _steps.get_lock():
+        _steps.value += steps
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that are started in the block; what the user has set stays."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _ctrl_c_put_off() -> Iterator[None]:
+    """Ctrl-C waits until the block ends; processes started in it do not see one at all."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

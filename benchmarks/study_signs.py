@@ -19,6 +19,7 @@ from gan.errors import UserError
 from gan.files import replacing, require_writable
 from gan.scoring.intervals import mean_interval, paired
 from gan.study.grid import Cell, Design
+from gan.study.report import charts
 from gan.study.results import Results, shown, signed
 
 ARMS = {"classical": "", "drawn": "", "generated-drawn": "300"}  # of the tracks kept; drawings that the GAN learned
@@ -142,11 +143,11 @@ def main(config: StudySignsConfig) -> int:
     rows = read(source)
     if config.cells:
         rows = added(rows, read(Path(config.cells)), config.gan_drawn)
-    pictures = list(results(rows, config.seeds).charts())
+    pictures = charts(results(rows, config.seeds))
     require_writable(output)
     if config.cells:
         write_csv(source, list(rows.values()))
-    for name, picture in pictures:
+    for name, picture in pictures.items():
         path = output / ("study-signs.png" if name == "arms" else f"study-signs-{name}.png")
         with replacing(path) as file:
             picture.save(file, "PNG")

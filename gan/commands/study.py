@@ -124,8 +124,8 @@ def study(config: StudyConfig, folder: Path) -> None:
     """Run what is missing of a study and tell its results."""
     from gan import archive
     from gan.study import report as study_report
-    from gan.study import results as study_results
     from gan.study.grid import Store, conduct, plain
+    from gan.study.results import Results
     from gan.training.run import say
 
     config = settled(config)
@@ -138,18 +138,18 @@ def study(config: StudyConfig, folder: Path) -> None:
     )
     with archive.archived_run("study", name, config) as run:
 
-        def told(cell, values):
+        def log(cell, values):
             where = f"{plain(cell.regime)}/{plain(cell.arm)}"
             run.metrics({f"{measure}/{where}": value for measure, value in values.items()}, cell.seed)
 
         try:
-            results = study_results.Results(design, conduct(studied, build, store, config.workers, told))
+            results = Results(design, conduct(studied, build, store, config.workers, log))
         except KeyboardInterrupt:
             run.finish("KILLED")
             raise
         for path in study_report.write(results, studied, folder, store.notes()):
             run.file(path)
-        run.metrics(study_results.summary(results), 0)
+        run.metrics(results.summary(), 0)
         run.tags({f"result.{plain(regime)}": results.sentence(regime) for regime in design.regimes})
     say(f"report: {folder / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}\n\n{study_report.text(results)}")
 

@@ -2,18 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from PIL import Image
+import pandas as pd
 
 from gan.scoring.intervals import Comparison, Interval, corrected, mean_interval, paired
-from gan.study import pictures as study_pictures
 from gan.study.grid import Cell, Design, Values, plain
 
 FEWEST = 3  # seeds for a verdict: two that happen to agree would have an interval without width
 LEVEL = 0.05  # p value below which a difference is called one
-COLUMNS = ("regime", "arm", "generated", "measure", "seeds", "mean", "low", "high", "best_other", "gain", "gain_low",
-           "gain_high", "t_p", "wilcoxon_p", "t_p_corrected")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +29,11 @@ class Gain:
     comparison: Comparison
     corrected_p: float
 
+    @property
+    def difference(self) -> Interval:
+        """How much higher the arm is than the best other, with its interval."""
+        return self.comparison.difference
+
 
 class Results:
     """The numbers of a finished study.
@@ -42,11 +44,14 @@ class Results:
     """
 
     def __init__(self, design: Design, cells: dict[Cell, Values]):
-        self.design, self.cells = design, cells
+        self.design = design
+        rows = [{"regime": cell.regime, "arm": cell.arm, "seed": cell.seed} | cells[cell] for cell in design.cells()]
+        self.cells = pd.DataFrame(rows, columns=["regime", "arm", "seed", *design.measures])
+        self._values = self.cells.set_index(["regime", "arm", "seed"]).sort_index()
 
     def values(self, regime: str, arm: str, measure: str) -> list[float]:
         """The values of all seeds, in order."""
-        return [self.cells[Cell(seed, regime, arm)][measure] for seed in range(self.design.seeds)]
+        return self._values.loc[(regime, arm), measure].tolist()
 
     def interval(self, regime: str, arm: str, measure: str) -> Interval:
         """Mean over the seeds, with its 95 % interval."""
@@ -58,119 +63,94 @@ class Results:
 
     def gains(self, regime: str, measure: str) -> list[Gain]:
         """Every arm with generated images beside the best one without; nothing where one kind is missing."""
-        others = [arm for arm in self.design.arms if arm not in self.design.generated]
-        other = self.best(others, regime, measure)
+        arms = [arm for arm in self.design.arms if arm in self.design.generated]
+        other = self.best([arm for arm in self.design.arms if arm not in arms], regime, measure)
         if other is None:
             return []
         beside = self.values(regime, other, measure)
-        arms = [arm for arm in self.design.arms if arm in self.design.generated]
         found = [paired(self.values(regime, arm, measure), beside) for arm in arms]
-        levels = corrected([each.t_p for each in found])
-        return [Gain(*each) for each in zip(arms, [other] * len(arms), found, levels, strict=True)]
+        levels = corrected([comparison.t_p for comparison in found])
+        return [Gain(arm, other, *rest) for arm, *rest in zip(arms, found, levels, strict=True)]
 
     def best_gain(self, regime: str, measure: str | None = None) -> Gain | None:
         """The largest of `gains` by its mean, in the headline measure where none is named."""
         gains = self.gains(regime, measure or self.design.headline)
-        return max(gains, key=lambda gain: gain.comparison.difference.mean, default=None)
+        return max(gains, key=lambda gain: gain.difference.mean, default=None)
 
     def sentence(self, regime: str) -> str:
         """Whether generated images helped, in words that anyone understands."""
-        where = self.design.regimes[regime]
+        where, subject = self.design.regimes[regime], self.design.subject
         gain = self.best_gain(regime)
         if gain is None:
             return f"{where}: nothing to compare: give arms with and without generated images."
-        difference = gain.comparison.difference
-        points = abs(difference.mean) * 100
+        difference, mean = gain.difference, 100 * gain.difference.mean
         over = f"the best other method ({gain.best_other}; {gain.arm} is the best with generated images)"
         if difference.count < FEWEST:
             return (
-                f"{where}: {self.design.subject} with generated images is {100 * difference.mean:+.1f} points from "
-                f"{over}; fewer than {FEWEST} seeds prove nothing: give more."
+                f"{where}: {subject} with generated images is {mean:+.1f} points from {over}; "
+                f"fewer than {FEWEST} seeds prove nothing: give more."
             )
         between = f"95 % interval {difference.low * 100:.1f} to {difference.high * 100:.1f}"
+        points = f"{subject} by {abs(mean):.1f} points ({between})"
         if difference.low > 0:
-            unsure = gain.corrected_p >= LEVEL
             compared = f"; not certain for the best of {len(self.gains(regime, self.design.headline))} arms"
-            return (
-                f"{where}: Generated images raised {self.design.subject} by {points:.1f} points ({between}) over "
-                f"{over}{compared if unsure else ''}."
-            )
+            unsure = compared if gain.corrected_p >= LEVEL else ""
+            return f"{where}: Generated images raised {points} over {over}{unsure}."
         if difference.high < 0:
-            return (
-                f"{where}: Generated images lowered {self.design.subject} by {points:.1f} points ({between}) "
-                f"against {over}."
-            )
+            return f"{where}: Generated images lowered {points} against {over}."
         return (
-            f"{where}: Generated images did not raise {self.design.subject} over {over}: "
-            f"the difference is {100 * difference.mean:+.1f} points ({between})."
+            f"{where}: Generated images did not raise {subject} over {over}: "
+            f"the difference is {mean:+.1f} points ({between})."
         )
 
-    def rows(self) -> list[dict[str, object]]:
-        """All means and comparisons, one row for each regime, arm and measure; columns are `COLUMNS`."""
+    def rows(self) -> pd.DataFrame:
+        """All means and comparisons, one row for each regime, arm and measure; no number where none is compared."""
         rows = []
         for regime in self.design.regimes:
             for measure in self.design.measures:
                 gains = {gain.arm: gain for gain in self.gains(regime, measure)}
-                for arm in self.design.arms:
-                    rows.append(self._row(regime, arm, measure, gains.get(arm)))
-        return rows
+                rows += [self._row(regime, arm, measure, gains.get(arm)) for arm in self.design.arms]
+        return pd.DataFrame(rows, dtype=object)
 
     def _row(self, regime: str, arm: str, measure: str, gain: Gain | None) -> dict[str, object]:
         interval = self.interval(regime, arm, measure)
-        row: dict[str, object] = dict.fromkeys(COLUMNS, "")
-        row |= {"regime": regime, "arm": arm, "generated": str(arm in self.design.generated).lower()}
-        row |= {"measure": measure, "seeds": interval.count, "mean": interval.mean}
-        row |= {"low": interval.low, "high": interval.high}
+        generated = str(arm in self.design.generated).lower()
+        row: dict[str, object] = {"regime": regime, "arm": arm, "generated": generated, "measure": measure}
+        row |= {"seeds": interval.count, "mean": interval.mean, "low": interval.low, "high": interval.high}
+        numbers = ("", "", "", "", "", "", "")
         if gain is not None:
-            difference = gain.comparison.difference
-            row |= {"best_other": gain.best_other, "gain": difference.mean}
-            row |= {"gain_low": difference.low, "gain_high": difference.high, "t_p": gain.comparison.t_p}
-            row |= {"wilcoxon_p": gain.comparison.wilcoxon_p, "t_p_corrected": gain.corrected_p}
-        return row
+            difference, compared = gain.difference, gain.comparison
+            numbers = (gain.best_other, difference.mean, difference.low, difference.high, compared.t_p,
+                       compared.wilcoxon_p, gain.corrected_p)  # fmt: skip
+        names = ("best_other", "gain", "gain_low", "gain_high", "t_p", "wilcoxon_p", "t_p_corrected")
+        return row | dict(zip(names, numbers, strict=True))
 
-    def table(self, regime: str) -> tuple[list[str], list[list[str]]]:
-        """Head and rows of one regime for people: arms, and each measure in percent with its interval."""
-        rows = [
-            [arm, *(shown(self.interval(regime, arm, measure)) for measure in self.design.measures)]
-            for arm in self.design.arms
-        ]
-        return ["arm", *self.design.measures], rows
+    def table(self, regime: str) -> pd.DataFrame:
+        """One regime for people: arms, and each measure in percent with its interval."""
+        columns = {name: [shown(self.interval(regime, arm, name)) for arm in self.design.arms]
+                   for name in self.design.measures}  # fmt: skip
+        return pd.DataFrame({"arm": list(self.design.arms)} | columns)
 
-    def comparisons(self) -> tuple[list[str], list[list[str]]]:
-        """Head and rows of the paired comparisons in the headline measure."""
+    def comparisons(self) -> pd.DataFrame:
+        """The paired comparisons in the headline measure, for people."""
         head = [self.design.axis, "arm", "best other", "gain, points", "t test", "corrected", "Wilcoxon"]
         rows = [
-            [regime, gain.arm, gain.best_other, signed(gain.comparison.difference),
+            [regime, gain.arm, gain.best_other, signed(gain.difference),
              *(_p(p) for p in (gain.comparison.t_p, gain.corrected_p, gain.comparison.wilcoxon_p))]
             for regime in self.design.regimes
             for gain in self.gains(regime, self.design.headline)
         ]  # fmt: skip
-        return head, rows
+        return pd.DataFrame(rows, columns=head)
 
-    def charts(self) -> Iterator[tuple[str, Image.Image]]:
-        """Names and pictures of the headline measure over the regimes: all arms, and what generated images gain."""
-        headline, regimes = self.design.headline, list(self.design.regimes)
-        arms = {arm: [self.interval(regime, arm, headline) for regime in regimes] for arm in self.design.arms}
-        gains: dict[str, list[Interval]] = {}
-        for regime in regimes:
-            for gain in self.gains(regime, headline):
-                gains.setdefault(gain.arm, []).append(gain.comparison.difference)
-        words = self.design.measures[headline]
-        yield "arms", study_pictures.arms_chart(arms, self.design.generated, regimes, self.design.axis, words)
-        if gains:
-            yield "gain", study_pictures.gain_chart(gains, regimes, self.design.axis, self.design.subject)
-
-
-def summary(results: Results) -> dict[str, float]:
-    """The headline as metrics of a run: the best gain of each regime and the ends of its interval."""
-    found = {}
-    for regime in results.design.regimes:
-        gain = results.best_gain(regime)
-        if gain is not None:
-            difference = gain.comparison.difference
-            ends = {"gain": difference.mean, "gain_low": difference.low, "gain_high": difference.high}
-            found |= {f"{name}/{plain(regime)}": value for name, value in ends.items() if math.isfinite(value)}
-    return found
+    def summary(self) -> dict[str, float]:
+        """The headline as metrics of a run: the best gain of each regime and the ends of its interval."""
+        found = {}
+        for regime in self.design.regimes:
+            if gain := self.best_gain(regime):
+                ends = {"gain": gain.difference.mean, "gain_low": gain.difference.low}
+                ends["gain_high"] = gain.difference.high
+                found |= {f"{name}/{plain(regime)}": value for name, value in ends.items() if math.isfinite(value)}
+        return found
 
 
 def shown(interval: Interval) -> str:

@@ -22,6 +22,7 @@ from gan.dcgan.judge import KIND, Judge, JudgeConfig, judge_of, train_judge
 from gan.drawn.signs import draw_signs
 from gan.scoring.classification import agreement
 from gan.training import devices
+from gan.training.sampling import Sampler
 from tests.conftest import narrow as narrow_networks
 
 ITERATIONS = 3
@@ -161,11 +162,16 @@ def test_it_learns_the_signs_and_their_mirror_images(trained, monkeypatch):
     given, reported = [], []
 
     class Spy(classifier.ClassifierTrainer):
-        def __init__(self, images, labels, *more):
-            given.extend((images, labels, more))
-            super().__init__(images, labels, *more)
+        def __init__(self, sampler, *more):
+            given.append((sampler.classes, *more))
+            super().__init__(sampler, *more)
+
+    def sampler(images, labels, *more):
+        given.extend((images, labels))
+        return Sampler(images, labels, *more)
 
     monkeypatch.setattr(signs_judge, "ClassifierTrainer", Spy)
+    monkeypatch.setattr(signs_judge, "Sampler", sampler)
     signs = trained.signs.train
     judge = train_judge(signs, 2, 5, "training", lambda metrics, done: reported.append((done, metrics)))
     np.testing.assert_array_equal(given[0], with_mirrored(signs).images)

@@ -16,7 +16,7 @@ from gan.pix2pix.augment_report import Gallery, thrown_text
 from gan.pix2pix.cutouts import parse_classes
 from gan.study.grid import kept_arrays
 
-RECIPE = 1  # count up when other pairs would be made of the same good run and data
+RECIPE = 2  # count up when other pairs would be made of the same good run and data
 SEED = 0  # of label maps and noise
 AGREEMENT = "auto"  # what the filter asks for: see `gan.pix2pix.pair_filter.filter_for`
 SEGMENTER_ITERATIONS = 2_000  # of the filter's segmenter: that of train_pix2pix, which the archive has already

@@ -30,7 +30,7 @@ from gan.study.signs_arms import FULL, missing_images
 
 RECORDS = "generators.json"  # minutes of training
 POOL_SEED = 0
-RECIPE = 1  # count up when cells or the images in pools would come out differently: older ones are not taken then
+RECIPE = 2  # count up when cells or the images in pools would come out differently: older ones are not taken then
 SHAPE = SIZE, SIZE, 3
 FATES = ("drawn", "kept", *balance.REASONS.values())  # what becomes of generated images
 

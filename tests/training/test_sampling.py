@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 from gan.training import sampling as draws
-from gan.training.loop import train_quietly
+from gan.training.loop import Trainable, train_quietly
 
 BASE = {"seed": 1, "iteration": 100, "purpose": "latents"}
 
@@ -279,7 +279,7 @@ def test_what_is_not_there_cannot_be_drawn() -> None:
         draws.Sampler(images_of([0], 0), np.array([0]), 4, shares)
 
 
-class Trained:
+class Trained(Trainable):
     """What `train_quietly` trains, as far as it draws."""
 
     metric_names, batch_size = ("mean",), 4

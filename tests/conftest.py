@@ -139,7 +139,7 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def archive(trained, monkeypatch):
+def own_archive(trained, monkeypatch):
     """The trained run, with its folder as the working folder; for every test it is the only and newest training."""
     import mlflow
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import evaluate
 from evaluate import EvaluateConfig
-from gan import checkpoints
+from gan import archive, checkpoints
 from gan.dcgan import evaluation as evaluated_signs
 from gan.dcgan.gan import Network
 from tests import conftest
@@ -41,9 +41,9 @@ def state_of(goodrun):
         return [stored[name] for name in sorted(stored.files) if name.startswith("averaged/")]
 
 
-def a_copy(archive, folder, weights=None, **changed):
+def a_copy(own_archive, folder, weights=None, **changed):
     """A folder with a checkpoint of the trained run that can only generate and says other things of itself."""
-    goodrun = archive.resolve(archive.run_id, "dcgan", "17")
+    goodrun = archive.resolve(own_archive.run_id, "dcgan", "17")
     folder.mkdir(exist_ok=True)
     about = dataclasses.replace(goodrun.about, **changed)
     path = folder / checkpoints.file_name(60)
@@ -61,9 +61,9 @@ PIXELS = {"diversity", "nearest_real"}
     [("none", set()), ("pixels", PIXELS), ("full", PIXELS | {"gan_test"})],
     ids=["none", "pixels", "full"],
 )
-def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names):
+def test_what_it_writes(own_archive, small_networks, tmp_path, capsys, scores, names):
     out = tmp_path / "out"
-    run(archive.run_id, str(out), scores=scores)
+    run(own_archive.run_id, str(out), scores=scores)
     said = capsys.readouterr().out
     files = [f"0000{k}.png" for k in range(5)] + ["contact-sheet.png", "evaluation.json", "report.html"]
     assert sorted(contents(out)) == files + ["scores.json"] * bool(names)
@@ -84,11 +84,11 @@ def test_what_it_writes(archive, small_networks, tmp_path, capsys, scores, names
             assert f"<td>{name}</td>" in report and f"{floor:.4g}" in report
 
 
-def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_networks, tmp_path, monkeypatch):
+def test_full_scores_again_train_no_judge_and_change_nothing(own_archive, small_networks, tmp_path, monkeypatch):
     from gan.dcgan import judge as signs_judge
 
     out = tmp_path / "out"
-    run(archive.run_id, str(out), scores="full")
+    run(own_archive.run_id, str(out), scores="full")
     before = contents(out)
     judges = mlflow.search_runs(filter_string="tags.`gan.kind` = 'classifier'", output_format="list")
     assert [judge.info.status for judge in judges] == ["FINISHED"] and "held_out.accuracy" in judges[0].data.metrics
@@ -97,15 +97,15 @@ def test_full_scores_again_train_no_judge_and_change_nothing(archive, small_netw
         raise AssertionError
 
     monkeypatch.setattr(signs_judge, "train_judge", trained_again)
-    run(archive.run_id, str(out), scores="full")
+    run(own_archive.run_id, str(out), scores="full")
     assert contents(out) == before
     with pytest.raises(AssertionError):
-        run(archive.run_id, str(tmp_path / "other"), scores="full", judge_iterations=3)
+        run(own_archive.run_id, str(tmp_path / "other"), scores="full", judge_iterations=3)
 
 
-def test_images_are_those_of_the_averaged_generator(archive, tmp_path):
-    run(f"{archive.run_id}/40", str(tmp_path / "out"), seed=3)
-    path = archive.resolve(f"{archive.run_id}/40", "dcgan", "17").checkpoint
+def test_images_are_those_of_the_averaged_generator(own_archive, tmp_path):
+    run(f"{own_archive.run_id}/40", str(tmp_path / "out"), seed=3)
+    path = archive.resolve(f"{own_archive.run_id}/40", "dcgan", "17").checkpoint
     network = Network(**checkpoints.read_about(path).network)
     model = network.build_generator()
     checkpoints.load(path, {"averaged": model.variables})
@@ -116,10 +116,10 @@ def test_images_are_those_of_the_averaged_generator(archive, tmp_path):
         np.testing.assert_allclose(made, expected[k], atol=0.5 / 127.5 + 1e-4)
 
 
-def test_weights_in_half_precision_give_nearly_the_same_images(archive, tmp_path):
-    weights = [array.astype(np.float16) for array in state_of(archive.resolve(archive.run_id, "dcgan", "17"))]
-    half = a_copy(archive, tmp_path / "half", weights)
-    for reference, out in ((archive.run_id, "whole"), (half, "out")):
+def test_weights_in_half_precision_give_nearly_the_same_images(own_archive, tmp_path):
+    weights = [array.astype(np.float16) for array in state_of(archive.resolve(own_archive.run_id, "dcgan", "17"))]
+    half = a_copy(own_archive, tmp_path / "half", weights)
+    for reference, out in ((own_archive.run_id, "whole"), (half, "out")):
         run(reference, str(tmp_path / out), scores="none")
     whole, made = (
         np.stack([np.asarray(Image.open(tmp_path / out / f"0000{k}.png"), int) for k in range(5)])
@@ -129,51 +129,51 @@ def test_weights_in_half_precision_give_nearly_the_same_images(archive, tmp_path
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int16"])
-def test_weights_in_another_precision_are_refused(archive, tmp_path, capsys, dtype):
-    weights = [array.astype(dtype) for array in state_of(archive.resolve(archive.run_id, "dcgan", "17"))]
-    error = refused(capsys, goodrun_ref=a_copy(archive, tmp_path / "run", weights), output=tmp_path / "out")
+def test_weights_in_another_precision_are_refused(own_archive, tmp_path, capsys, dtype):
+    weights = [array.astype(dtype) for array in state_of(archive.resolve(own_archive.run_id, "dcgan", "17"))]
+    error = refused(capsys, goodrun_ref=a_copy(own_archive, tmp_path / "run", weights), output=tmp_path / "out")
     assert "another network" in error and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("reference", ["{run}", "{run}/60", "60", "models:/signs@goodrun", "{folder}"])
-def test_all_references_to_one_checkpoint_give_the_same_bytes(archive, tmp_path, reference):
+def test_all_references_to_one_checkpoint_give_the_same_bytes(own_archive, tmp_path, reference):
     folder = tmp_path / "copy"
     folder.mkdir()
-    original = archive.resolve(archive.run_id, "dcgan", "17").checkpoint
+    original = archive.resolve(own_archive.run_id, "dcgan", "17").checkpoint
     (folder / original.name).write_bytes(original.read_bytes())
-    run(reference.format(run=archive.run_id, folder=folder), str(tmp_path / "one"))
-    run(archive.run_id, str(tmp_path / "two"))
+    run(reference.format(run=own_archive.run_id, folder=folder), str(tmp_path / "one"))
+    run(own_archive.run_id, str(tmp_path / "two"))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_another_seed_and_another_iteration_give_other_images(archive, tmp_path):
-    run(archive.run_id, str(tmp_path / "a"))
-    run(archive.run_id, str(tmp_path / "b"), seed=1)
-    run(f"{archive.run_id}/20", str(tmp_path / "c"))
+def test_another_seed_and_another_iteration_give_other_images(own_archive, tmp_path):
+    run(own_archive.run_id, str(tmp_path / "a"))
+    run(own_archive.run_id, str(tmp_path / "b"), seed=1)
+    run(f"{own_archive.run_id}/20", str(tmp_path / "c"))
     first = {name: contents(tmp_path / name)["00000.png"] for name in "abc"}
     assert len(set(first.values())) == 3
 
 
-def test_the_count_does_not_change_the_images(archive, tmp_path):
-    run(archive.run_id, str(tmp_path / "few"), count=3)
-    run(archive.run_id, str(tmp_path / "many"), count=70)
+def test_the_count_does_not_change_the_images(own_archive, tmp_path):
+    run(own_archive.run_id, str(tmp_path / "few"), count=3)
+    run(own_archive.run_id, str(tmp_path / "many"), count=70)
     few, many = contents(tmp_path / "few"), contents(tmp_path / "many")
     assert all(few[f"0000{k}.png"] == many[f"0000{k}.png"] for k in range(3))
     assert few["00000.png"] != few["00001.png"] and "00069.png" in many
 
 
-def test_again_into_the_same_folder_changes_nothing(archive, tmp_path):
-    run(archive.run_id, str(tmp_path / "out"))
+def test_again_into_the_same_folder_changes_nothing(own_archive, tmp_path):
+    run(own_archive.run_id, str(tmp_path / "out"))
     before = contents(tmp_path / "out")
-    run(archive.run_id, str(tmp_path / "out"))
+    run(own_archive.run_id, str(tmp_path / "out"))
     assert contents(tmp_path / "out") == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_run_names_what_it_restored(archive, tmp_path):
-    run(f"{archive.run_id}/40", str(tmp_path / "out"))
+def test_the_run_names_what_it_restored(own_archive, tmp_path):
+    run(f"{own_archive.run_id}/40", str(tmp_path / "out"))
     found = mlflow.search_runs(filter_string="tags.`gan.kind` = 'evaluate'", output_format="list")[0]
-    assert found.data.tags["goodrun"] == f"{archive.run_id}/40"
+    assert found.data.tags["goodrun"] == f"{own_archive.run_id}/40"
     assert found.info.status == "FINISHED"
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(found.info.run_id)}
     assert {"00000.png", "contact-sheet.png", "report.html", "config.json"} <= files
@@ -181,24 +181,24 @@ def test_the_run_names_what_it_restored(archive, tmp_path):
         assert {name, f"{name}_floor"} <= set(found.data.metrics)
 
 
-def test_the_default_folder_tells_what_is_in_it(archive, small_networks):
+def test_the_default_folder_tells_what_is_in_it(own_archive, small_networks):
     for scores, kind in (("pixels", "-pixels"), ("none", "-none"), ("full", "")):
-        run(archive.run_id, seed=9, scores=scores)
-        folder = Path(f"images/evaluate/class-17-{archive.run_id[:8]}-000060-seed9-n5{kind}")
+        run(own_archive.run_id, seed=9, scores=scores)
+        folder = Path(f"images/evaluate/class-17-{own_archive.run_id[:8]}-000060-seed9-n5{kind}")
         origin = json.loads((folder / "evaluation.json").read_text())["origin"]
         assert (origin["seed"], origin["scores"], origin["iteration"]) == (9, scores, 60)
 
 
-def test_other_scores_are_not_written_over_the_first(archive, tmp_path, capsys):
-    run(archive.run_id, str(tmp_path / "out"))
+def test_other_scores_are_not_written_over_the_first(own_archive, tmp_path, capsys):
+    run(own_archive.run_id, str(tmp_path / "out"))
     before = contents(tmp_path / "out")
-    options = {"goodrun_ref": archive.run_id, "count": 5, "output": tmp_path / "out"}
+    options = {"goodrun_ref": own_archive.run_id, "count": 5, "output": tmp_path / "out"}
     assert "other files" in refused(capsys, **options, scores="none")
     assert contents(tmp_path / "out") == before
 
 
-def test_without_a_reference_it_names_the_newest_run(archive, capsys):
-    assert archive.run_id in refused(capsys)
+def test_without_a_reference_it_names_the_newest_run(own_archive, capsys):
+    assert own_archive.run_id in refused(capsys)
     assert "train_dcgan.py" in refused(capsys, class_val=5)
 
 
@@ -206,8 +206,8 @@ def test_without_a_reference_and_without_an_archive_the_weights_of_the_project_a
     assert "`pretrained` comes with the project" in refused(capsys)
 
 
-def test_scores_are_not_lost_to_the_same_command_without_the_data(archive, tmp_path, capsys):
-    reference, out = a_copy(archive, tmp_path / "run"), tmp_path / "out"
+def test_scores_are_not_lost_to_the_same_command_without_the_data(own_archive, tmp_path, capsys):
+    reference, out = a_copy(own_archive, tmp_path / "run"), tmp_path / "out"
     run(reference, str(out))
     before = contents(out)
     assert "scores.json" in before
@@ -216,42 +216,42 @@ def test_scores_are_not_lost_to_the_same_command_without_the_data(archive, tmp_p
     assert contents(out) == before
 
 
-def test_a_folder_with_other_files_is_left_alone(archive, tmp_path, capsys):
+def test_a_folder_with_other_files_is_left_alone(own_archive, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "00000.png").write_text("precious")
-    assert "other files" in refused(capsys, goodrun_ref=archive.run_id, output=tmp_path / "mine")
+    assert "other files" in refused(capsys, goodrun_ref=own_archive.run_id, output=tmp_path / "mine")
     assert contents(tmp_path / "mine") == {"00000.png": b"precious"}
 
 
-def test_what_the_user_adds_to_or_changes_in_the_folder_is_left_alone(archive, tmp_path, capsys):
+def test_what_the_user_adds_to_or_changes_in_the_folder_is_left_alone(own_archive, tmp_path, capsys):
     for name, content in (("notes.txt", "my notes"), ("00001.png", "my drawing")):
         out = tmp_path / name
-        run(archive.run_id, str(out))
+        run(own_archive.run_id, str(out))
         (out / name).write_text(content)
         capsys.readouterr()
         before = contents(out)
-        options = {"goodrun_ref": archive.run_id, "count": 5, "scores": "pixels", "output": out}
+        options = {"goodrun_ref": own_archive.run_id, "count": 5, "scores": "pixels", "output": out}
         assert "other files" in refused(capsys, **options)
         assert contents(out) == before
 
 
-def test_into_an_empty_folder_behind_a_link(archive, tmp_path):
+def test_into_an_empty_folder_behind_a_link(own_archive, tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    run(archive.run_id, str(tmp_path / "link"))
+    run(own_archive.run_id, str(tmp_path / "link"))
     assert (tmp_path / "link").is_symlink() and "00004.png" in contents(tmp_path / "real")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
 
 
-def test_one_image_has_no_diversity(archive, tmp_path, capsys):
-    run(archive.run_id, str(tmp_path / "out"), count=1)
+def test_one_image_has_no_diversity(own_archive, tmp_path, capsys):
+    run(own_archive.run_id, str(tmp_path / "out"), count=1)
     said = capsys.readouterr().out
     assert "nearest_real" in said and "diversity" not in said
 
 
-def test_a_folder_that_cannot_be_written(archive, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written(own_archive, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    error = refused(capsys, goodrun_ref=archive.run_id, output=tmp_path / "file" / "out")
+    error = refused(capsys, goodrun_ref=own_archive.run_id, output=tmp_path / "file" / "out")
     assert "can't be written" in error
 
 
@@ -263,65 +263,65 @@ def test_a_folder_that_cannot_be_written(archive, tmp_path, capsys):
         ("judge_iterations", "1000001"), ("judge_iterations", "2.5"), ("inception", "perhaps"),
     ],
 )  # fmt: skip
-def test_parameters_outside_their_range(archive, capsys, option, value):
+def test_parameters_outside_their_range(own_archive, capsys, option, value):
     assert f"{option} is " in refused(capsys, **{option: value})
 
 
-def test_the_inception_score_is_one_of_the_scores(archive, capsys):
-    error = refused(capsys, goodrun_ref=archive.run_id, scores="none", inception="true")
+def test_the_inception_score_is_one_of_the_scores(own_archive, capsys):
+    error = refused(capsys, goodrun_ref=own_archive.run_id, scores="none", inception="true")
     assert "scores is full or pixels with inception=true, not 'none'" in error
 
 
 @pytest.mark.parametrize("reason", ["URL fetch failure on https://x\nand more", ""])
-def test_without_the_weights_of_inception_it_is_a_sentence(archive, tmp_path, monkeypatch, capsys, reason):
+def test_without_the_weights_of_inception_it_is_a_sentence(own_archive, tmp_path, monkeypatch, capsys, reason):
     def unreachable(**_):
         raise OSError(reason)
 
     monkeypatch.setattr(keras.applications, "InceptionV3", unreachable)
-    options = {"goodrun_ref": archive.run_id, "output": tmp_path / "out", "inception": "true"}
+    options = {"goodrun_ref": own_archive.run_id, "output": tmp_path / "out", "inception": "true"}
     error = refused(capsys, **options)
     assert "can't be downloaded" in error and (reason.partition("\n")[0] or "OSError") in error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_archive_that_cannot_be_written_is_told_before_anything_is_generated(
-    archive, tmp_path, monkeypatch, capsys
+    own_archive, tmp_path, monkeypatch, capsys
 ):
     from gan.dcgan import generator as generating
 
     def generated(*_):
         raise AssertionError
 
-    reference = a_copy(archive, tmp_path / "run")
+    reference = a_copy(own_archive, tmp_path / "run")
     monkeypatch.setattr(generating, "Generator", generated)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{tmp_path}/mlruns")
     assert "MLFLOW_TRACKING_URI is" in refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
 
 
-def test_a_good_run_of_another_class(archive, capsys):
+def test_a_good_run_of_another_class(own_archive, capsys):
     for class_val in ("3", "all"):
-        error = refused(capsys, goodrun_ref=archive.run_id, class_val=class_val)
+        error = refused(capsys, goodrun_ref=own_archive.run_id, class_val=class_val)
         assert f"trained on class_val 17, not {class_val}" in error
 
 
-def test_a_changed_checkpoint_of_a_stranger(archive, tmp_path, capsys):
+def test_a_changed_checkpoint_of_a_stranger(own_archive, tmp_path, capsys):
     sizes = {"classes": 1, "generator_width": 10**9}, {"classes": 1, "generator_width": 1000}
     for network in (*sizes, {"weights": "http://"}, {"classes": "x"}):
-        reference = a_copy(archive, tmp_path / "run", network=network)
+        reference = a_copy(own_archive, tmp_path / "run", network=network)
         error = refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
         assert "can't be built" in error
 
 
-def test_a_checkpoint_whose_network_knows_other_classes_than_it_says(archive, tmp_path, capsys):
-    reference = a_copy(archive, tmp_path / "run", network={"classes": 5})
+def test_a_checkpoint_whose_network_knows_other_classes_than_it_says(own_archive, tmp_path, capsys):
+    reference = a_copy(own_archive, tmp_path / "run", network={"classes": 5})
     assert "its classes do not fit" in refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
 
 
-def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys):
-    about = archive.resolve(archive.run_id, "dcgan", "17").about
+def test_hostile_words_of_a_checkpoint_name_no_folders(own_archive, tmp_path, capsys):
+    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
     changes = [{"run_id": "/../../../x"}, {"data": {}}, {"data": about.data | {"name": 5}}]
     for change in [*changes, {"iteration": -7}, {"iteration": 10**30}]:
-        reference = a_copy(archive, tmp_path / "run", **change)
+        reference = a_copy(own_archive, tmp_path / "run", **change)
         assert "no checkpoint of this project" in refused(capsys, goodrun_ref=reference)
 
 
@@ -332,9 +332,9 @@ def test_hostile_words_of_a_checkpoint_name_no_folders(archive, tmp_path, capsys
         ({"name": "gone"}, "there is no gone"),
     ],
 )
-def test_without_the_training_data_it_goes_without_real_images_and_scores(archive, tmp_path, capsys, data, words):
-    about = archive.resolve(archive.run_id, "dcgan", "17").about
-    run(a_copy(archive, tmp_path / "run", data=about.data | data), str(tmp_path / "out"), scores="full")
+def test_without_the_training_data_it_goes_without_real_images_and_scores(own_archive, tmp_path, capsys, data, words):
+    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
+    run(a_copy(own_archive, tmp_path / "run", data=about.data | data), str(tmp_path / "out"), scores="full")
     said = capsys.readouterr().out
     assert "without real images beside and scores: " in said and words in said and "nearest_real" not in said
     assert "contact-sheet.png" in contents(tmp_path / "out") and "scores.json" not in contents(tmp_path / "out")
@@ -352,8 +352,8 @@ def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, c
     assert "scores beside them mean little" in capsys.readouterr().out
 
 
-def test_data_that_has_moved_is_named(archive, tmp_path, capsys):
-    about = archive.resolve(archive.run_id, "dcgan", "17").about
+def test_data_that_has_moved_is_named(own_archive, tmp_path, capsys):
+    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
     gone = dataclasses.replace(about, data=about.data | {"name": "gone"})
     assert evaluated_signs.real_images(gone, "", every_class=False) is None
     assert evaluated_signs.real_images(gone, about.data["name"], every_class=False) is not None

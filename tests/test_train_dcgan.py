@@ -49,12 +49,14 @@ def refused(capsys, **changed):
 # --- what a run leaves
 
 
-def test_a_run_leaves_a_complete_trace(archive):
-    run = mlflow.get_run(archive.run_id)
+def test_a_run_leaves_a_complete_trace(own_archive):
+    run = mlflow.get_run(own_archive.run_id)
     assert run.info.status == "FINISHED"
-    files = {file.path for file in mlflow.MlflowClient().list_artifacts(archive.run_id)}
+    files = {file.path for file in mlflow.MlflowClient().list_artifacts(own_archive.run_id)}
     assert {"config.json", "checkpoints", "report.html", "images"} <= files
-    config = json.loads(Path(mlflow.artifacts.download_artifacts(f"runs:/{archive.run_id}/config.json")).read_text())
+    config = json.loads(
+        Path(mlflow.artifacts.download_artifacts(f"runs:/{own_archive.run_id}/config.json")).read_text()
+    )
     assert config == dataclasses.asdict(quick())
     assert run.data.params == {
         name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()
@@ -66,22 +68,22 @@ def test_a_run_leaves_a_complete_trace(archive):
     assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_digest"]
     client = mlflow.MlflowClient()
     for name in ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "images_per_second"):
-        history = client.get_metric_history(archive.run_id, name)
+        history = client.get_metric_history(own_archive.run_id, name)
         assert sorted(point.step for point in history) == [20, 25, 30, 40, 50, 60], name
         assert all(np.isfinite(point.value) for point in history)
     assert all(0 <= run.data.metrics[f"accuracy_{kind}"] <= 1 for kind in ("real", "generated"))
-    assert archive.checkpoint_names(archive.run_id) == [checkpoints.file_name(k) for k in (20, 40, 60)]
+    assert archive.checkpoint_names(own_archive.run_id) == [checkpoints.file_name(k) for k in (20, 40, 60)]
 
 
-def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(archive):
-    folder = Path("images/train") / f"class-17-{archive.run_id[:8]}"
+def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(own_archive):
+    folder = Path("images/train") / f"class-17-{own_archive.run_id[:8]}"
     assert sorted(file.name for file in folder.iterdir()) == [
         "generated-000000.png",
         "generated-000030.png",
         "generated-000060.png",
         "real.png",
     ]
-    logged = [file.path for file in mlflow.MlflowClient().list_artifacts(archive.run_id, "images")]
+    logged = [file.path for file in mlflow.MlflowClient().list_artifacts(own_archive.run_id, "images")]
     steps = {int(re.search(r"step(?:%|\+)(\d+)", path)[1]) for path in logged if "generated" in path}
     assert steps == {0, 30, 60}
     first, last = (np.asarray(Image.open(folder / f"generated-0000{k}.png")).astype(int) for k in (30, 60))
@@ -96,22 +98,22 @@ def logged(run_id):
     return {int(model.params["iteration"]): model for model in found}
 
 
-def test_the_generator_of_each_checkpoint_is_logged_with_its_scores(archive):
-    models = logged(archive.run_id)
+def test_the_generator_of_each_checkpoint_is_logged_with_its_scores(own_archive):
+    models = logged(own_archive.run_id)
     assert sorted(models) == [20, 40, 60]
     for iteration, model in models.items():
         steps = {metric.key: metric.step for metric in model.metrics}
         names = ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor")
         assert steps == dict.fromkeys(names, iteration)
-        history = archive.history(archive.run_id, ["diversity"])["diversity"]
+        history = archive.history(own_archive.run_id, ["diversity"])["diversity"]
         assert next(m.value for m in model.metrics if m.key == "diversity") == history[1][history[0].index(iteration)]
 
 
 @pytest.mark.parametrize("iteration", [20, 60])
-def test_the_logged_generator_loads_in_plain_keras_and_is_the_checkpoint(archive, iteration):
-    uri = logged(archive.run_id)[iteration].model_uri
+def test_the_logged_generator_loads_in_plain_keras_and_is_the_checkpoint(own_archive, iteration):
+    uri = logged(own_archive.run_id)[iteration].model_uri
     model = mlflow.keras.load_model(uri)
-    state = state_of(archive.run_id, iteration)
+    state = state_of(own_archive.run_id, iteration)
     averaged = [state[name] for name in sorted(state) if name.startswith("averaged/")]
     for mine, theirs in zip(model.get_weights(), averaged, strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -278,16 +280,16 @@ def test_200_and_200_iterations_are_400_bit_for_bit(workplace, small_networks, s
     assert any((changed[name] != before[name]).any() for name in before if name.startswith("generator/"))
 
 
-def test_another_learning_rate_on_resume_is_said(archive, small_networks, capsys):
-    train_dcgan.train(quick(iterations=62, goodrun_ref=archive.run_id, generator_lr=1e-4))
+def test_another_learning_rate_on_resume_is_said(own_archive, small_networks, capsys):
+    train_dcgan.train(quick(iterations=62, goodrun_ref=own_archive.run_id, generator_lr=1e-4))
     before = TrainConfig.generator_lr
     assert f"going on with another generator_lr: {before} before, 0.0001 now" in capsys.readouterr().out
 
 
-def test_what_was_learned_before_is_known_of_the_weights_that_go_on(archive, small_networks, capsys):
-    run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=archive.run_id, use_held_out=True))
+def test_what_was_learned_before_is_known_of_the_weights_that_go_on(own_archive, small_networks, capsys):
+    run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=own_archive.run_id, use_held_out=True))
     assert "going on with another data (digest)" in capsys.readouterr().out
-    before = archive.resolve(archive.run_id, "dcgan", "17").about
+    before = archive.resolve(own_archive.run_id, "dcgan", "17").about
     about = archive.resolve(run_id, "dcgan", "17").about
     assert about.data["learned_before"] == [before.data["digest"]]
     assert not about.learned_only(about.data["digest"]) and before.learned_only(before.data["digest"])
@@ -500,8 +502,8 @@ def test_what_is_no_folder_of_data(workplace, capsys, name):
 
 
 @pytest.mark.parametrize("iterations", [10, 60])
-def test_iterations_not_above_the_good_runs(archive, capsys, iterations):
-    error = bad_reference(capsys, archive.run_id, iterations=iterations)
+def test_iterations_not_above_the_good_runs(own_archive, capsys, iterations):
+    error = bad_reference(capsys, own_archive.run_id, iterations=iterations)
     assert "60 iterations already" in error
 
 
@@ -511,13 +513,13 @@ def bad_reference(capsys, reference, **changed):
     )
 
 
-def test_a_good_run_of_another_class(archive, capsys):
-    assert "class_val 17, not 1" in bad_reference(capsys, archive.run_id, class_val=1)
+def test_a_good_run_of_another_class(own_archive, capsys):
+    assert "class_val 17, not 1" in bad_reference(capsys, own_archive.run_id, class_val=1)
 
 
-def test_a_good_run_of_another_network(archive, capsys):
+def test_a_good_run_of_another_network(own_archive, capsys):
     # The fixture's networks are narrow ones, the script's own are not.
-    assert "another network" in bad_reference(capsys, archive.run_id, iterations=100)
+    assert "another network" in bad_reference(capsys, own_archive.run_id, iterations=100)
 
 
 def test_a_good_run_that_knows_drawings_and_one_that_does_not(workplace, capsys):
@@ -530,9 +532,9 @@ def test_a_good_run_that_knows_drawings_and_one_that_does_not(workplace, capsys)
     assert "has learned 0 drawn signs of each class; give drawn=0." in error
 
 
-def test_weights_that_only_generate_are_not_gone_on_from(archive, small_networks, tmp_path, monkeypatch, capsys):
-    about = archive.resolve(archive.run_id, "dcgan", "17").about
-    state = state_of(archive.run_id, 60)
+def test_weights_that_only_generate_are_not_gone_on_from(own_archive, small_networks, tmp_path, monkeypatch, capsys):
+    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
+    state = state_of(own_archive.run_id, 60)
     weights = [state[name].astype(np.float16) for name in sorted(state) if name.startswith("averaged/")]
     folder = tmp_path / "gan" / "pretrained"
     folder.mkdir(parents=True)

@@ -132,7 +132,7 @@ def _whole_numbers(values: np.ndarray, lowest: int, highest: int) -> bool:
 
 
 def write_signs(path: str | Path, signs: Signs) -> None:
-    """Write signs as one pickle for `read_signs` and plain `pickle.load`, atomically; see `gan.data.pickles.write_pickle`.
+    """Write signs as one pickle for `read_signs` and plain `pickle.load`, atomically (see `write_pickle`).
 
     Its keys are `features` and `labels`, uint8; `sizes` and `coords`, uint8 where all are below 256 and else uint16;
     and `tracks`, int32.

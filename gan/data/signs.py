@@ -158,7 +158,7 @@ def mirrored(signs: Signs) -> Signs:
 
 
 def narrow(pixels: np.ndarray) -> np.ndarray:
-    """Whole numbers from 0 to `MAX_PIXELS` as uint8 if all fit, as readers of the well-known pickles expect, or uint16."""
+    """Whole numbers from 0 to `MAX_PIXELS`: uint8 if all fit, as readers of the pickles expect, else uint16."""
     return pixels.astype(np.uint8 if pixels.max(initial=0) < 256 else np.uint16, copy=False)
 
 

@@ -12,39 +12,39 @@ from gan.errors import UserError
 from tests.made_up_archive import Config, keep, logged, resolve, scored_run, stored
 
 
-def test_none(archive):
+def test_none(own_archive):
     assert resolve("") is None
 
 
 @pytest.mark.parametrize(
     ("reference", "iteration"), [("{run}", 60), ("{run}/20", 20), ("40", 40), ("models:/signs@goodrun", 60)]
 )
-def test_forms_of_a_reference(archive, reference, iteration):
-    found = resolve(reference.format(run=archive.run_id))
-    assert (found.run_id, found.iteration) == (archive.run_id, iteration)
+def test_forms_of_a_reference(own_archive, reference, iteration):
+    found = resolve(reference.format(run=own_archive.run_id))
+    assert (found.run_id, found.iteration) == (own_archive.run_id, iteration)
     assert found.about.iteration == iteration and checkpoints.whole(found.checkpoint)
 
 
-def test_a_folder_that_holds_checkpoints(archive, tmp_path):
+def test_a_folder_that_holds_checkpoints(own_archive, tmp_path):
     for name in (20, 40):
-        shutil.copy(resolve(f"{archive.run_id}/{name}").checkpoint, tmp_path)
+        shutil.copy(resolve(f"{own_archive.run_id}/{name}").checkpoint, tmp_path)
     found = resolve(str(tmp_path))
-    assert (found.run_id, found.iteration) == (archive.run_id, 40)
+    assert (found.run_id, found.iteration) == (own_archive.run_id, 40)
 
 
-def test_of_a_folder_the_newest_whole_checkpoint_counts(archive, tmp_path):
-    shutil.copy(resolve(f"{archive.run_id}/20").checkpoint, tmp_path)
+def test_of_a_folder_the_newest_whole_checkpoint_counts(own_archive, tmp_path):
+    shutil.copy(resolve(f"{own_archive.run_id}/20").checkpoint, tmp_path)
     (tmp_path / checkpoints.file_name(40)).write_bytes(b"half written")
     assert resolve(str(tmp_path)).iteration == 20
 
 
-def test_an_iteration_is_looked_for_in_the_newest_run_of_the_class(archive):
+def test_an_iteration_is_looked_for_in_the_newest_run_of_the_class(own_archive):
     with archive.archived_run("dcgan", "newer", Config("17")) as newer:
         keep(newer, 20)
     with archive.archived_run("dcgan", "another class, newest of all", Config("3")) as third:
         keep(third, 20, "3")
     assert resolve("20").run_id == newer.id
-    assert resolve("40").run_id == archive.run_id
+    assert resolve("40").run_id == own_archive.run_id
     assert archive.newest_run("dcgan", "17") == newer.id
 
 
@@ -94,38 +94,38 @@ def test_of_a_run_whose_newest_checkpoint_was_cut_off_the_one_before_counts(work
         ("~no-such-user-at-all/x", "folder that exists"),
     ],
 )
-def test_what_is_not_found(archive, reference, words):
+def test_what_is_not_found(own_archive, reference, words):
     Path("images").mkdir(exist_ok=True)
     with pytest.raises(UserError, match=words):
-        resolve(reference.format(run=archive.run_id))
+        resolve(reference.format(run=own_archive.run_id))
 
 
-def test_a_run_without_checkpoints(archive):
+def test_a_run_without_checkpoints(own_archive):
     with archive.archived_run("dcgan", "empty", Config("17")) as run:
         pass
     with pytest.raises(UserError, match="has no checkpoint"):
         resolve(run.id)
     with pytest.raises(UserError, match="has logged no generator"):
         archive.register(run.id, "signs", "goodrun")
-    assert archive.newest_run("dcgan", "17") == archive.run_id
+    assert archive.newest_run("dcgan", "17") == own_archive.run_id
 
 
-def test_another_class_and_another_program(archive):
+def test_another_class_and_another_program(own_archive):
     with pytest.raises(UserError, match="trained on class_val 17, not 3"):
-        resolve(archive.run_id, "3")
+        resolve(own_archive.run_id, "3")
     with pytest.raises(UserError, match="made by dcgan"):
-        archive.resolve(archive.run_id, "pix2pix", "17")
+        archive.resolve(own_archive.run_id, "pix2pix", "17")
 
 
-def test_pretrained_is_the_folder_of_the_project(archive, tmp_path, monkeypatch):
+def test_pretrained_is_the_folder_of_the_project(own_archive, tmp_path, monkeypatch):
     folder = tmp_path / "project" / "gan" / "pretrained"
     folder.mkdir(parents=True)
     monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
     with pytest.raises(UserError, match="holds no checkpoint"):
         resolve("pretrained")
-    shutil.copy(resolve(f"{archive.run_id}/40").checkpoint, folder)
+    shutil.copy(resolve(f"{own_archive.run_id}/40").checkpoint, folder)
     found = resolve("pretrained")
-    assert (found.run_id, found.iteration, found.checkpoint.parent) == (archive.run_id, 40, folder)
+    assert (found.run_id, found.iteration, found.checkpoint.parent) == (own_archive.run_id, 40, folder)
 
 
 def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch):
@@ -135,8 +135,8 @@ def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch):
     assert str(workplace / "project" / "gan" / "pretrained") in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_folder_of_the_users_own_of_that_name_is_named_by_its_path(archive, tmp_path, monkeypatch):
-    original = resolve(f"{archive.run_id}/20").checkpoint
+def test_a_folder_of_the_users_own_of_that_name_is_named_by_its_path(own_archive, tmp_path, monkeypatch):
+    original = resolve(f"{own_archive.run_id}/20").checkpoint
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
     Path("pretrained").mkdir()

@@ -84,14 +84,14 @@ def test_what_is_let_go_is_gone_with_its_models_but_for_what_the_user_has_regist
     mlflow.keras.load_model(logged(run_id)[0].model_uri)
 
 
-def test_the_history_of_a_run(archive):
-    found = archive.history(archive.run_id, ["generator_loss", "no such metric"])
+def test_the_history_of_a_run(own_archive):
+    found = archive.history(own_archive.run_id, ["generator_loss", "no such metric"])
     assert list(found) == ["generator_loss"]
     steps, values = found["generator_loss"]
     assert steps == [20, 25, 30, 40, 50, 60] and all(map(math.isfinite, values))
 
 
-def test_a_run_that_the_archive_does_not_have_has_no_history(archive, tmp_path, monkeypatch):
+def test_a_run_that_the_archive_does_not_have_has_no_history(own_archive, tmp_path, monkeypatch):
     assert archive.history("0" * 32, ["generator_loss"]) == {}
     monkeypatch.chdir(tmp_path)
-    assert archive.history(archive.run_id, ["generator_loss"]) == {}
+    assert archive.history(own_archive.run_id, ["generator_loss"]) == {}

@@ -21,8 +21,8 @@ from tests.made_up_archive import Config, keep, resolve, stored
 from tests.mlflow_server import mlflow_server
 
 
-def test_of_a_store_on_this_machine_no_copy_is_made(archive):
-    assert resolve(archive.run_id).checkpoint.samefile(stored(archive.run_id, 60))
+def test_of_a_store_on_this_machine_no_copy_is_made(own_archive):
+    assert resolve(own_archive.run_id).checkpoint.samefile(stored(own_archive.run_id, 60))
 
 
 def test_a_checkpoint_that_the_run_lets_go_of_can_still_be_read(workplace):
@@ -36,24 +36,24 @@ def test_a_checkpoint_that_the_run_lets_go_of_can_still_be_read(workplace):
         assert checkpoints.read_about(resolve(run.id).checkpoint).iteration == 40
 
 
-def test_on_another_disk_the_file_of_the_store_is_read(archive, monkeypatch):
+def test_on_another_disk_the_file_of_the_store_is_read(own_archive, monkeypatch):
     def refuse(*given):
         raise OSError(errno.EXDEV, "another disk")
 
     monkeypatch.setattr(os, "link", refuse)
-    assert resolve(archive.run_id).checkpoint == stored(archive.run_id, 60).resolve()
+    assert resolve(own_archive.run_id).checkpoint == stored(own_archive.run_id, 60).resolve()
 
 
-def test_files_that_the_archive_does_not_give_are_told_in_a_sentence(archive, monkeypatch):
+def test_files_that_the_archive_does_not_give_are_told_in_a_sentence(own_archive, monkeypatch):
     def refuse(*given, **options):
         raise MlflowException("the server is gone")
 
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", refuse)
     with pytest.raises(UserError, match=r"checkpoint-00000060.npz of run .* can't be read: the server is gone"):
-        resolve(f"{archive.run_id}/60")
+        resolve(f"{own_archive.run_id}/60")
     monkeypatch.setattr(mlflow.MlflowClient, "list_artifacts", refuse)
     with pytest.raises(UserError, match=r"the files of run .* can't be listed: the server is gone"):
-        resolve(archive.run_id)
+        resolve(own_archive.run_id)
     assert archive.newest_of("dcgan", {}) is None  # and no error: the next run may have what is looked for
 
 

@@ -30,44 +30,44 @@ def images(reference):
         return Generator(archive.resolve(reference, "dcgan", "17")).images(20, 0, 17, bar).astype(int)
 
 
-def test_half_the_precision_gives_nearly_the_same_images(archive, tmp_path, capsys):
-    main(ExportConfig("17", f"{archive.run_id}/60", output=str(tmp_path / "out")))
+def test_half_the_precision_gives_nearly_the_same_images(own_archive, tmp_path, capsys):
+    main(ExportConfig("17", f"{own_archive.run_id}/60", output=str(tmp_path / "out")))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [CARD, "checkpoint-00000060.npz"]
-    apart = np.abs(images(str(tmp_path / "out")) - images(f"{archive.run_id}/60"))
+    apart = np.abs(images(str(tmp_path / "out")) - images(f"{own_archive.run_id}/60"))
     assert 0 < apart.max() <= 3
-    whole = archive.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.stat().st_size
+    whole = archive.resolve(f"{own_archive.run_id}/60", "dcgan", "17").checkpoint.stat().st_size
     assert (tmp_path / "out" / "checkpoint-00000060.npz").stat().st_size < whole / 6
     assert "MB" in capsys.readouterr().out
 
 
-def test_card_holds_the_run_the_licence_and_the_scores(archive, tmp_path):
-    reference, folder = f"{archive.run_id}/60", str(tmp_path / "evaluated")
+def test_card_holds_the_run_the_licence_and_the_scores(own_archive, tmp_path):
+    reference, folder = f"{own_archive.run_id}/60", str(tmp_path / "evaluated")
     evaluate(EvaluateConfig(goodrun_ref=reference, count=5, output=folder, scores="pixels"))
     main(ExportConfig("17", reference, folder, "free for all", str(tmp_path / "out")))
     text = (tmp_path / "out" / CARD).read_text()
-    assert archive.run_id in text and "free for all" in text and "--data drawn" in text
+    assert own_archive.run_id in text and "free for all" in text and "--data drawn" in text
     scores = json.loads((Path(folder) / "scores.json").read_text())["overall"]
     assert f"| diversity | {scores['diversity']:.4g} | {scores['diversity_floor']:.4g} |" in text
     assert "5 images a class" in text
 
 
-def test_card_tells_of_the_drawings_that_were_learned(archive):
-    goodrun = archive.resolve(f"{archive.run_id}/60", "dcgan", "17")
+def test_card_tells_of_the_drawings_that_were_learned(own_archive):
+    goodrun = archive.resolve(f"{own_archive.run_id}/60", "dcgan", "17")
     assert "drawn signs" not in card(goodrun, None, "free")
     about = dataclasses.replace(goodrun.about, config=goodrun.about.config | {"drawn": 300})
     assert "300 drawn signs of each class" in card(dataclasses.replace(goodrun, about=about), None, "free")
 
 
-def test_card_without_an_evaluation_claims_no_scores(archive, tmp_path):
-    main(ExportConfig("17", f"{archive.run_id}/60", output=str(tmp_path / "out")))
+def test_card_without_an_evaluation_claims_no_scores(own_archive, tmp_path):
+    main(ExportConfig("17", f"{own_archive.run_id}/60", output=str(tmp_path / "out")))
     text = (tmp_path / "out" / CARD).read_text()
     assert "No scores" in text and "| diversity" not in text
 
 
-def test_what_is_refused(archive, tmp_path, capsys):
+def test_what_is_refused(own_archive, tmp_path, capsys):
     assert "goodrun_ref" in refused(capsys, class_val="17")
-    assert "43" in refused(capsys, class_val="43", goodrun_ref=archive.run_id)
-    chosen = {"class_val": "17", "goodrun_ref": f"{archive.run_id}/60", "output": str(tmp_path / "out")}
+    assert "43" in refused(capsys, class_val="43", goodrun_ref=own_archive.run_id)
+    chosen = {"class_val": "17", "goodrun_ref": f"{own_archive.run_id}/60", "output": str(tmp_path / "out")}
     assert "evaluation" in refused(capsys, **chosen, evaluation=str(tmp_path))
     other = tmp_path / "other"
     other.mkdir()
@@ -76,12 +76,12 @@ def test_what_is_refused(archive, tmp_path, capsys):
     assert "another checkpoint" in refused(capsys, **chosen, evaluation=str(other))
     assert not (tmp_path / "out").exists()
     main(ExportConfig(**chosen))
-    chosen["goodrun_ref"] = f"{archive.run_id}/40"
+    chosen["goodrun_ref"] = f"{own_archive.run_id}/40"
     assert "another checkpoint" in refused(capsys, **chosen)
     assert (tmp_path / "out" / "checkpoint-00000060.npz").exists()
 
 
-def test_weights_that_do_not_fit_into_half_precision(archive, tmp_path, capsys, monkeypatch):
+def test_weights_that_do_not_fit_into_half_precision(own_archive, tmp_path, capsys, monkeypatch):
     from gan import checkpoints
 
     load = checkpoints.load
@@ -91,24 +91,24 @@ def test_weights_that_do_not_fit_into_half_precision(archive, tmp_path, capsys, 
         parts["averaged"][0].assign(np.full(parts["averaged"][0].shape, 1e6, np.float32))
 
     monkeypatch.setattr(checkpoints, "load", large)
-    reference = f"{archive.run_id}/60"
+    reference = f"{own_archive.run_id}/60"
     error = refused(capsys, class_val="17", goodrun_ref=reference, output=str(tmp_path / "out"))
     assert "half precision" in error and not (tmp_path / "out").exists()
 
 
-def test_what_another_run_left_is_not_replaced_and_neither_is_a_run_itself(archive, tmp_path, capsys):
+def test_what_another_run_left_is_not_replaced_and_neither_is_a_run_itself(own_archive, tmp_path, capsys):
     out = tmp_path / "out"
-    main(ExportConfig("17", f"{archive.run_id}/60", output=str(out)))
-    main(ExportConfig("17", f"{archive.run_id}/60", output=str(out)))  # its own is made again
+    main(ExportConfig("17", f"{own_archive.run_id}/60", output=str(out)))
+    main(ExportConfig("17", f"{own_archive.run_id}/60", output=str(out)))  # its own is made again
     (out / CARD).write_text("edited")
     path = out / "checkpoint-00000060.npz"
     about = checkpoints.read_about(path)
     checkpoints.save(path, dataclasses.replace(about, run_id="e" * 32), {"averaged": [np.zeros(3, np.float16)]})
     before = path.read_bytes()
-    options = {"class_val": "17", "goodrun_ref": f"{archive.run_id}/60"}
+    options = {"class_val": "17", "goodrun_ref": f"{own_archive.run_id}/60"}
     assert "holds another checkpoint already" in refused(capsys, **options, output=str(out))
     assert path.read_bytes() == before and (out / CARD).read_text() == "edited"
-    path.write_bytes(archive.resolve(f"{archive.run_id}/60", "dcgan", "17").checkpoint.read_bytes())
+    path.write_bytes(archive.resolve(f"{own_archive.run_id}/60", "dcgan", "17").checkpoint.read_bytes())
     before = path.read_bytes()
     error = refused(capsys, **(options | {"goodrun_ref": str(out)}), output=str(out))
     assert "holds another checkpoint already" in error and path.read_bytes() == before

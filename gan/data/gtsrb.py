@@ -1,7 +1,6 @@
 """GTSRB from wherever it lies: the official archives, or pickles of signs, which are read and written here."""
 
 import dataclasses
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def _read_pickles(path: Path, notes: list[str]) -> tuple[Signs, Signs | None] | 
                 )
             if names:
                 content, where = source.read(names[0], pickles.MAX_BYTES), source.where(names[0])
-                parts[part] = _signs(pickles.load_pickle(io.BytesIO(content), where), where, notes)
+                parts[part] = _signs(pickles.load_pickle(content, where), where, notes)
     if "train" not in parts:
         return None
     if "test" not in parts:

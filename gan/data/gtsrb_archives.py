@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan.data.parallel import in_threads
 from gan.data.signs import CLASSES, MAX_PIXELS, SIZE, TRAINING_COUNTS, Signs, narrow
 from gan.data.untrusted import Source, open_source, read_image
 from gan.errors import UserError
@@ -221,15 +220,12 @@ def _test(members: list[tuple[Source, str]], notes: list[str]) -> Signs | None:
 
 
 def _decode(source: Source, rows: list[Row], tracks: np.ndarray, what: str, notes: list[str]) -> Signs:
-    def load(row: Row) -> tuple[np.ndarray, bool]:
-        image = read_image(source.read(row.image), source.where(row.image))
-        return resized(image), row.size in (Row.size, image.shape[1::-1])
-
     images, differ = np.empty((len(rows), SIZE, SIZE, 3), np.uint8), 0
     with progress(len(rows), what, "image") as bar:
-        for i, (image, agrees) in enumerate(in_threads(load, rows)):
-            images[i] = image
-            differ += not agrees
+        for i, row in enumerate(rows):
+            image = read_image(source.read(row.image), source.where(row.image))
+            images[i] = resized(image)
+            differ += row.size not in (Row.size, image.shape[1::-1])
             bar.update()
     if differ:
         notes.append(

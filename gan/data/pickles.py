@@ -10,16 +10,16 @@ import math
 import pickle
 import pickletools
 import re
-import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from gan.errors import UserError
 from gan.files import replacing
 
-MAX_BYTES = 2**30  # one file, read or written: it takes three times its length in memory
+MAX_BYTES = 2**30  # one file, read or written: it takes four times its length in memory
 INSTRUCTIONS = 500_000  # in one file, each an object in memory; an array takes about 30
 
 _ALLOWED = frozenset(
@@ -29,14 +29,6 @@ _ALLOWED = frozenset(
     "EMPTY_DICT SETITEM SETITEMS EMPTY_LIST APPEND APPENDS EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 "
     "BINPUT LONG_BINPUT MEMOIZE BINGET LONG_BINGET GLOBAL STACK_GLOBAL REDUCE BUILD".split()
 )
-_BY_CODE = {op.code.encode("latin1"): op for op in pickletools.opcodes}
-# How pickletools marks an argument that begins with its own length.
-_LENGTHS = {
-    pickletools.TAKEN_FROM_ARGUMENT1: "<B",
-    pickletools.TAKEN_FROM_ARGUMENT4: "<i",
-    pickletools.TAKEN_FROM_ARGUMENT4U: "<I",
-    pickletools.TAKEN_FROM_ARGUMENT8U: "<Q",
-}
 _NUMBERS = re.compile(r"[ui][1248]|f[248]|b1")  # types of elements, as NumPy writes them
 
 
@@ -85,75 +77,53 @@ def read_pickle(path: str | Path, limit: int = MAX_BYTES) -> dict[str, np.ndarra
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            return load_pickle(file, str(path), limit)
+        if path.stat().st_size > limit:
+            raise UserError(f"{path} is longer than {limit:,} bytes; split it or make it smaller.")
+        return load_pickle(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; make it with `python -m gan.commands.prepare`.") from None
     except OSError as error:
         raise UserError(f"{path} can't be read ({error.strerror}); check the file and its permissions.") from error
 
 
-def load_pickle(file: BinaryIO, name: str, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:
-    """`read_pickle` of an open file that can seek; messages call it `name`."""
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    if size == 0:
+def load_pickle(content: bytes, name: str) -> dict[str, np.ndarray]:
+    """`read_pickle` of bytes; messages call them `name`."""
+    if not content:
         raise UserError(f"{name} is empty; make it again or get it anew.")
-    if size > limit:
-        raise UserError(f"{name} is longer than {limit:,} bytes; split it or make it smaller.")
+    if content[:1] != pickle.PROTO:
+        raise UserError(f"{name} is no pickle of protocol 2 or later; make it again or get it anew.")
     try:
-        _look_through(file, size, name)
-        file.seek(0)
-        loaded = _Reader(file, size, name).load()
+        _check_instructions(content, name)
+        loaded = _Reader(content, name).load()
         if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
             raise UserError(f"{name} holds no dictionary of arrays; use a file made by prepare.")
-        return {key: value.array() for key, value in loaded.items() if isinstance(value, _Array) and value.numeric()}
-    except (UserError, OSError):
+        arrays = {key: value.array() for key, value in loaded.items() if isinstance(value, _Array)}
+        return {key: array for key, array in arrays.items() if array is not None}
+    except UserError:
         raise
     except Exception as error:  # hostile bytes end in many kinds of exception
         raise UserError(f"{name} is no pickle of arrays or is damaged; make it again or get it anew.") from error
 
 
-def _look_through(file: BinaryIO, size: int, name: str) -> None:
-    """Walk over all instructions without carrying out any, so that none asks for more than the file holds.
-
-    pickle itself believes the lengths and the memo numbers in a file and allocates what they say.
-    """
-    if file.read(1) != pickle.PROTO:
-        raise UserError(f"{name} is no pickle of protocol 2 or later; make it again or get it anew.")
-    file.seek(0)
-    for count in range(INSTRUCTIONS):
-        op = _BY_CODE[file.read(1)]
+def _check_instructions(content: bytes, name: str) -> None:
+    """Walk over all instructions without carrying out any: pickle believes the lengths and memo numbers in a file."""
+    for count, (op, argument, _) in enumerate(pickletools.genops(io.BytesIO(content))):
         if op.name not in _ALLOWED:
             raise UserError(f"{name} holds more than arrays (pickle's {op.name}); do not use it, get it anew.")
-        if op.name == "STOP":
-            return
-        length = 0 if op.arg is None else op.arg.n
-        if length == pickletools.UP_TO_NEWLINE:  # GLOBAL: module and name
-            if any(not file.readline(100).endswith(b"\n") for _ in range(2)):
-                raise UserError(f"{name} is damaged; make it again or get it anew.")
-            continue
-        if length < 0:
-            code = _LENGTHS[length]
-            (length,) = struct.unpack(code, file.read(struct.calcsize(code)))
-        if op.name in ("FRAME", "LONG_BINPUT"):
-            (value,) = struct.unpack("<Q" if op.name == "FRAME" else "<I", file.read(length))
-            if value > (size if op.name == "FRAME" else count):
-                raise UserError(f"{name} is damaged; make it again or get it anew.")
-            continue
-        if length < 0 or file.seek(length, io.SEEK_CUR) > size:
-            raise UserError(f"{name} is cut short; make it again or get it anew.")
-    raise UserError(f"{name} holds far more than a few arrays; do not use it, get it anew.")
+        if count >= INSTRUCTIONS:
+            raise UserError(f"{name} holds far more than a few arrays; do not use it, get it anew.")
+        if (op.name == "LONG_BINPUT" and argument > count) or (op.name == "FRAME" and argument > len(content)):
+            raise ValueError("more than the file holds")
 
 
 class _Reader(pickle.Unpickler):
-    def __init__(self, file: BinaryIO, size: int, name: str) -> None:
-        super().__init__(file, encoding="latin1")  # the bytes of an array that Python 2 wrote arrive as text
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(io.BytesIO(content), encoding="latin1")  # what Python 2 wrote as bytes arrives as text
         self._name = name
-        self._left = size  # bytes that may still be decoded: no honest file decodes one of its bytes twice
+        self._left = len(content)  # bytes that may still be decoded: no honest file decodes one of its bytes twice
         stand_ins = {
-            "_reconstruct": _Call(self._reconstruct),
-            "_frombuffer": _Call(self._frombuffer),
+            "_reconstruct": _Call(lambda *_: _Array(self._encode)),
+            "_frombuffer": _Call(lambda raw, dtype, shape, order: self._array(shape, dtype, raw, order == "F")),
             "scalar": _Call(lambda *_: None),
         }
         self._known = {
@@ -165,7 +135,7 @@ class _Reader(pickle.Unpickler):
                 ("numeric", "_frombuffer"),
             )
         } | {
-            ("numpy", "ndarray"): _Call(self._ndarray),
+            ("numpy", "ndarray"): _Call(self._array),
             ("numpy", "dtype"): _Call(lambda code, *_: _Type(code)),
             ("_codecs", "encode"): _Call(self._encode),
             ("__builtin__", "bytes"): _Call(lambda: b""),  # how protocol 2 writes no bytes at all
@@ -181,16 +151,10 @@ class _Reader(pickle.Unpickler):
             )
         return known
 
-    def _reconstruct(self, *_: object) -> "_Array":
-        return _Array(self._encode)
-
-    def _frombuffer(self, raw: Any, dtype: Any, shape: Any, order: Any) -> "_Array":
+    def _array(self, shape: Any, dtype: Any, raw: Any, fortran: bool = False) -> "_Array":
         array = _Array(self._encode)
-        array.__setstate__((1, shape, dtype, order == "F", raw))
+        array.__setstate__((1, shape, dtype, fortran, raw))
         return array
-
-    def _ndarray(self, shape: Any, dtype: Any, raw: Any) -> "_Array":
-        return self._frombuffer(raw, dtype, shape, "C")
 
     def _encode(self, text: str, _: str = "latin1") -> bytes:
         self._left -= len(text)
@@ -204,7 +168,7 @@ class _Call:
 
     __slots__ = ("_function",)
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Callable) -> None:
         self._function = function
 
     def __call__(self, *args: object) -> Any:
@@ -223,9 +187,7 @@ class _Type:
         self.code, self.order = code, "="
 
     def __setstate__(self, state: tuple) -> None:
-        if state[1] not in ("|", "<", ">", "="):
-            raise ValueError("no order of bytes")
-        self.order = "=" if state[1] == "|" else state[1]
+        self.order = {"|": "=", "<": "<", ">": ">", "=": "="}[state[1]]
 
 
 class _Array:
@@ -233,13 +195,11 @@ class _Array:
 
     __slots__ = ("_encode", "_state")
 
-    def __init__(self, encode: Any) -> None:
+    def __init__(self, encode: Callable[[str], bytes]) -> None:
         self._encode, self._state = encode, None
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran, raw = state
-        if not isinstance(dtype, _Type):
-            raise ValueError("not the state of an array")
         if not _NUMBERS.fullmatch(dtype.code):
             return
         raw = self._encode(raw) if isinstance(raw, str) else raw
@@ -249,10 +209,10 @@ class _Array:
             raise ValueError("shape and bytes disagree")
         self._state = shape, dtype.order + dtype.code, "F" if fortran else "C", raw
 
-    def numeric(self) -> bool:
-        return self._state is not None
-
-    def array(self) -> np.ndarray:
+    def array(self) -> np.ndarray | None:
+        """The array; None where its elements are no numbers."""
+        if self._state is None:
+            return None
         shape, dtype, order, raw = self._state
         array = np.ndarray(shape, dtype, raw, order=order)
         if array.dtype == bool:  # a stranger's bytes may be others than 0 and 1

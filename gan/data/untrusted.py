@@ -137,7 +137,7 @@ class _Folder(Source):
             raise UserError(f"{self.where(name)} is missing or no file; copy or extract the data again.")
         try:
             with (self._root / name).open("rb") as file:
-                data = file.read(limit + 1)
+                data = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
         except OSError as error:
             raise UserError(
                 f"{self.where(name)} can't be read ({error.strerror}); check the file and its permissions."

@@ -97,41 +97,30 @@ class _Folder(Source):
 
     def names(self) -> tuple[str, ...]:
         if self._names is None:
-            try:
-                self._names = tuple(sorted(self._walk()))
-            except OSError as error:
-                raise UserError(
-                    f"{error.filename or self.path} can't be read ({error.strerror}); check its permissions."
-                ) from error
+            self._names = tuple(sorted(self._walk()))
         return self._names
 
-    def _inside(self, name: str) -> bool:
-        return Path(os.path.realpath(self._root / name)).is_relative_to(self._root)
-
-    def _leads_to_file(self, name: str) -> bool:
-        return self._inside(name) and (self._root / name).is_file()
-
     def _walk(self) -> list[str]:
-        found, folders = [], [""]
-        while folders:
-            folder = folders.pop()
-            with os.scandir(self._root / folder) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(name)  # links to folders are left out: they could lead round in circles
-                    elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and self._leads_to_file(name)):
-                        found.append(name)
-                    if len(found) + len(folders) > self._max_files:
-                        raise UserError(
-                            f"{self.path} holds more than {self._max_files:,} files; name the folder of the data "
-                            "set itself."
-                        )
+        def stop(error: OSError) -> None:
+            raise UserError(f"{error.filename} can't be read ({error.strerror}); check its permissions.") from error
+
+        found: list[str] = []
+        for folder, _, files in os.walk(self._root, onerror=stop):  # links to folders could lead round in circles
+            for path in (Path(folder, file) for file in files):
+                if path.is_file() and (not path.is_symlink() or self._inside(path)):
+                    found.append(path.relative_to(self._root).as_posix())
+            if len(found) > self._max_files:
+                raise UserError(
+                    f"{self.path} holds more than {self._max_files:,} files; name the folder of the data set itself."
+                )
         return found
+
+    def _inside(self, path: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
 
     def read(self, name: str, limit: int = MAX_BYTES) -> bytes:
         _check_name(name, self.path)
-        if not self._inside(name):
+        if not self._inside(self._root / name):
             raise UserError(f"{self.where(name)} is a link out of the folder; put the file itself there.")
         if not (self._root / name).is_file():  # a pipe, for one, would be waited for
             raise UserError(f"{self.where(name)} is missing or no file; copy or extract the data again.")
@@ -320,6 +309,6 @@ def _opened(
         pass
     except Exception as error:  # decoders answer hostile bytes with many kinds of exception
         raise UserError(
-            f"{name} is damaged or no {', '.join(formats[:-1])} or {formats[-1]} image; get the file anew."
+            f"{name} is damaged or no {' or '.join(', '.join(formats).rsplit(', ', 1))} image; get the file anew."
         ) from error
     raise UserError(f"{name} has more than {max_pixels:,} pixels; make it smaller or remove it.")

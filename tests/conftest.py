@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,32 @@ QUICK = {
     "batch_size": 8,
     "judge_iterations": 0,
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once(tmp_path_factory):
+    """The tables of an archive are made by MLflow's migrations once, which takes a second, and then copied."""
+    from mlflow.store.db import utils
+    from mlflow.store.model_registry import sqlalchemy_store as registry
+
+    migrate, template = utils._initialize_tables, tmp_path_factory.mktemp("tables") / "mlflow.db"
+
+    def copy(engine) -> None:
+        file = engine.url.database
+        if engine.dialect.name != "sqlite" or not file:
+            return migrate(engine)
+        if template.exists():
+            with contextlib.closing(sqlite3.connect(template)) as source, contextlib.closing(sqlite3.connect(file)) as to:
+                source.backup(to)
+        else:
+            migrate(engine)
+            with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(template)) as to:
+                source.backup(to)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (utils, registry):
+            patch.setattr(module, "_initialize_tables", copy)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -35,21 +35,23 @@ def migrated_once(tmp_path_factory):
 
     migrate, template = utils._initialize_tables, tmp_path_factory.mktemp("tables") / "mlflow.db"
 
-    def copy(engine) -> None:
+    def copy(source: Path, target: Path | str) -> None:
+        with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+
+    def initialize(engine) -> None:
         file = engine.url.database
         if engine.dialect.name != "sqlite" or not file:
-            return migrate(engine)
-        if template.exists():
-            with contextlib.closing(sqlite3.connect(template)) as source, contextlib.closing(sqlite3.connect(file)) as to:
-                source.backup(to)
+            migrate(engine)
+        elif template.exists():
+            copy(template, file)
         else:
             migrate(engine)
-            with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(template)) as to:
-                source.backup(to)
+            copy(file, template)
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (utils, registry):
-            patch.setattr(module, "_initialize_tables", copy)
+            patch.setattr(module, "_initialize_tables", initialize)
         yield
 
 

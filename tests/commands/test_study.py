@@ -273,4 +273,5 @@ def test_workers_train_real_classifiers(workplace, signs_folder, monkeypatch) ->
     study = signs_study.SignsStudy(StudyConfig(**chosen, arms="real"), {})
     kept = json.loads(values["real"].read_text())
     assert kept["identity"] == json.loads(json.dumps(study.identity(Cell(0, "full", "real"))))
-    assert 0 < kept["values"]["held_out.accuracy"] < 1
+    # A worker measures what this process does, whatever two updates are worth.
+    assert kept["values"] == pytest.approx(study.run_cell(Cell(0, "full", "real"), lambda steps: None))

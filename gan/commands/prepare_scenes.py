@@ -64,8 +64,7 @@ def prepare_scenes(config: Config) -> None:
         stack.enter_context(locked(output))
         about = {"dataset": config.dataset, "source": config.source, "notes": found.notes}
         try:
-            with locked(output):
-                written = write_folder(output, found.items, found.palette, about, size, config.zipped)
+            written = write_folder(output, found.items, found.palette, about, size, config.zipped)
         except KeyboardInterrupt:
             print(f"stopped; what is finished in {output} is kept, and the same command goes on", file=sys.stderr)
             sys.exit(143 if signal.SIGTERM in stops else 130)

@@ -10,6 +10,7 @@ import mlflow
 import pytest
 
 from tests.conftest import DATA, ROOT
+from tests.made_up_goodrun import write_goodrun
 
 pytestmark = pytest.mark.slow
 
@@ -46,32 +47,36 @@ def opened(project):
 
 
 def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(project):
-    done = mlflow_run(project, "-P", "iterations=30", "-P", f"data={DATA}")
+    done = mlflow_run(project, "-P", "iterations=3", "-P", f"data={DATA}")
     assert done.returncode == 0, done.stderr
     evaluation, shipped, training = runs(project)  # the newest first; `mlflow run` opened that of the training
     assert [run.data.tags["gan.kind"] for run in runs(project)] == ["evaluate", "evaluate", "dcgan"]
     assert {run.info.status for run in runs(project)} == {"FINISHED"}
-    assert training.data.params["iterations"] == "30" and training.data.params["seed"] == "0"
+    assert training.data.params["iterations"] == "3" and training.data.params["seed"] == "0"
     assert training.data.tags["data"] == DATA and opened(project) == [training.info.run_id]
-    assert shipped.data.tags["class_val"] == "all" and evaluation.data.tags["goodrun"] == f"{training.info.run_id}/30"
+    assert shipped.data.tags["class_val"] == "all" and evaluation.data.tags["goodrun"] == f"{training.info.run_id}/3"
     (folder,) = (project / "images" / "tour").iterdir()
     assert len(list((folder / "trained").glob("[0-9]*.png"))) == 100
     assert len(list((folder / "pretrained").glob("*/[0-9]*.png"))) == 43 * 8
     places = (f"{folder}/pretrained/contact-sheet.png", f"{folder}/trained/report.html")
     for place in places:
         assert Path(place).is_file() and done.stdout.rindex(place) > done.stdout.index("\nLook\n")
-    assert done.stdout.index(places[0]) < done.stdout.index("2. A short training of class 17: 30 iterations")
+    assert done.stdout.index(places[0]) < done.stdout.index("2. A short training of class 17: 3 iterations")
     assert f"#/experiments/0/runs/{training.info.run_id}" in done.stdout
 
 
 def test_a_scripts_name_is_an_entry_point_and_options_pass(project):
-    options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", f"data={DATA}", "-P", "iterations=10"]
+    options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", f"data={DATA}", "-P", "iterations=2"]
     done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=2")
     assert done.returncode == 0, done.stderr
     run = next(run for run in runs(project) if run.data.tags["gan.kind"] == "dcgan")
     assert run.info.run_id in opened(project)  # not the judge, although it was trained before
     assert run.data.tags["class_val"] == "3" and run.data.params["batch_size"] == "4"
-    options = ["-e", "evaluate", "-P", "class_val=3", "-P", f"goodrun_ref={run.info.run_id}", "-P", "scores=none"]
+
+
+def test_parameters_of_an_entry_point_pass(project):
+    goodrun = write_goodrun(project / "goodrun", "3")
+    options = ["-e", "evaluate", "-P", "class_val=3", "-P", f"goodrun_ref={goodrun}", "-P", "scores=none"]
     done = mlflow_run(project, *options, "-P", "count=2", "-P", "output=made")
     assert done.returncode == 0, done.stderr
     files = ["00000.png", "00001.png", "contact-sheet.png", "evaluation.json", "report.html"]

@@ -24,17 +24,17 @@ time.sleep(60)
 @pytest.mark.slow
 def test_a_run_is_scored_checkpoint_by_checkpoint(workplace, monkeypatch, capsys) -> None:
     narrow(monkeypatch)
-    run_id, _ = train_pix2pix.train(quick(data="drawn:12"))
-    main(PresetsConfig(data="drawn:12", runs=run_id, segmenter_iterations=5, output="out"))
+    run_id, _ = train_pix2pix.train(quick(iterations=4, checkpoint_interval=2))
+    main(PresetsConfig(data="drawn:6", runs=run_id, segmenter_iterations=2, output="out"))
     with Path("out/presets.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["preset"], row["iteration"], row["run"]) for row in rows] == [
-        ("paper", "10", run_id), ("paper", "20", run_id),
+        ("paper", "2", run_id), ("paper", "4", run_id),
     ]  # fmt: skip
     for row in rows:
         assert 0 <= float(row["pixel_accuracy"]) <= 1 and 0 <= float(row["pixel_accuracy_floor"]) <= 1
         assert row["size"] == "64x32" and row["command"].startswith(("python benchmarks", sys.executable, "uv run"))
-    assert "paper, iteration 20" in capsys.readouterr().out
+    assert "paper, iteration 4" in capsys.readouterr().out
 
 
 def test_a_training_is_told_to_stop_when_its_time_is_over(workplace, monkeypatch) -> None:

@@ -57,7 +57,7 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
         return iterate(recipe)
 
     given = "--data drawn:500 --ours_minutes 0.001 --samples 2 --reference_batch 2 --precision float32"
-    config = parse(ReferenceConfig, [*given.split(), "--iterations", "2"])
+    config = parse(ReferenceConfig, [*given.split(), "--iterations", "2", "--judge_iterations", "2"])
     with monkeypatch.context() as patch:
         patch.setattr(ReferenceRecipe, "iterate", interrupted)
         assert main(config) == 128 + signal.SIGTERM
@@ -80,7 +80,7 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
         for name in ("nearest_real", "nearest_real_floor", "diversity", "diversity_floor"):
             assert math.isfinite(float(each[name]))
         assert each["command"].endswith("--iterations 2 --ours_minutes 0.001 --samples 2 --precision float32 "
-                                        "--reference_batch 2")  # fmt: skip
+                                        "--reference_batch 2 --judge_iterations 2")  # fmt: skip
         assert "CPU" in each["machine"] or "GPU" in each["machine"]
         assert each["code"]
     with Image.open(workplace / "benchmarks/results/reference.png") as chart:

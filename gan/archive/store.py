@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from gan.checkpoints import NAME
 from gan.errors import UserError
@@ -21,6 +23,7 @@ from gan.invocation import archive_here, shown
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 KIND, CLASS, ITERATION = "gan.kind", "class_val", "iteration"
 RANKED_BY = "gan.ranked_by"  # tag of a checkpoint's model: the score that ranks it, lower is better
+HALF_MADE = ("duplicate column name", "already exists")  # what migrations say of tables that a stop left behind
 _OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
 
 
@@ -41,6 +44,7 @@ def prepare(create: bool = True) -> None:
             f"MLFLOW_TRACKING_URI is {shown(uri)!r}; give sqlite:///FILE or the address of an MLflow server."
         )
     lock: contextlib.AbstractContextManager = contextlib.nullcontext()
+    file = None
     if uri.startswith("sqlite:///"):
         file = Path(unquote(uri.removeprefix("sqlite:///")))
         if not create and not file.exists():
@@ -48,9 +52,26 @@ def prepare(create: bool = True) -> None:
         lock = locked(file.with_name(file.name + ".lock"))
     try:
         with lock:
+            if file is not None and not file.exists() and "%" not in str(file):
+                _create(file)
             mlflow.search_experiments(max_results=1)
     except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
-        raise UserError(f"the archive {shown(uri)} can't be opened or created: {first_line(error)}") from None
+        reason = first_line(error)
+        if file is not None and any(words in str(error) for words in HALF_MADE):
+            raise UserError(
+                f"the archive {file} was left half-made by a program that was stopped while it created or upgraded "
+                "it; move it away and start again, or put a copy in its place if it held runs."
+            ) from None
+        raise UserError(f"the archive {shown(uri)} can't be opened or created: {reason}") from None
+
+
+def _create(file: Path) -> None:
+    """Create a database under another name and rename it: a program that is stopped leaves no half-made archive."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    for leftover in file.parent.glob(f"{unfinished.name}*"):  # the lock is held: nobody else writes them
+        leftover.unlink()
+    SqlAlchemyStore(f"sqlite:///{unfinished}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+    unfinished.rename(file)
 
 
 def runs_of(kind: str, class_val: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Where the archive is, what it refuses, and where its files are read."""
 
+import contextlib
 import errno
 import os
 import re
@@ -7,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import mlflow
@@ -144,3 +146,35 @@ def test_looking_for_a_run_does_not_make_an_archive(workplace):
     with pytest.raises(UserError, match="there is no archive"):
         resolve("0" * 32)
     assert list(workplace.iterdir()) == []
+
+
+def test_a_program_that_is_killed_while_it_creates_the_archive_leaves_none(workplace):
+    program = "from gan.archive import store; store.prepare()"
+    half = Path("mlflow.db.unfinished")
+    process = subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    try:
+        while process.poll() is None and not (half.exists() and half.stat().st_size):
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    assert half.exists() and not Path("mlflow.db").exists(), "it was stopped in the middle"
+    store.prepare()
+    assert Path("mlflow.db").exists() and not list(Path().glob("mlflow.db.unfinished*"))
+    assert [experiment.name for experiment in mlflow.search_experiments()] == ["Default"]
+
+
+def test_a_half_made_archive_is_told_with_its_remedy(workplace):
+    store.prepare()
+    with contextlib.closing(sqlite3.connect("mlflow.db")) as database:  # as if the last migrations were missing
+        database.execute("DROP TABLE trace_tags")
+        database.execute("DELETE FROM alembic_version")
+        database.commit()
+    Path("mlflow.db").rename("half.db")  # MLflow holds on to a database that it has opened under its name
+    program = "from gan.archive import store; store.prepare()"
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{Path('half.db').resolve()}"},
+    )  # fmt: skip
+    assert process.returncode != 0
+    assert re.search("half.db was left half-made .*move it away and start again", process.stderr)

@@ -1,23 +1,21 @@
 """The judge of generated signs: a classifier trained on real ones, kept in the archive and found by its data."""
 
-import contextlib
 import dataclasses
 
 import numpy as np
 
-from gan import archive, checkpoints
-from gan.checkpoints import About
+from gan.archive import judges
 from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
 from gan.data.split import cut
+from gan.dcgan import classifier
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.classifier_network import FEATURES, build_classifier
-from gan.errors import UserError
 from gan.pictures import confusion_chart
-from gan.progress import progress
 from gan.report import Report
 from gan.scoring.classification import Agreement, agreement
-from gan.training.loop import run_blocks
+from gan.training import augment
+from gan.training.judge import fit
 from gan.training.sampling import Sampler
 
 KIND = "classifier"
@@ -81,11 +79,7 @@ def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=Non
     """
     learned = with_mirrored(signs)
     trainer = ClassifierTrainer(Sampler(learned.images, learned.labels, CLASSES), iterations, seed)
-    with progress(iterations, words, "iteration") as bar:
-        for done, metrics in run_blocks(trainer, 0, iterations, []):
-            bar.update(done - bar.n)
-            if report is not None:
-                report(metrics, done)
+    fit(trainer, iterations, words, report)
     return Judge(trainer.model)
 
 
@@ -102,45 +96,40 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
     Returns:
         None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
     """
-    fit, held = cut(signs.train)
-    missing = np.flatnonzero(fit.counts() == 0)
+    fit_part, held = cut(signs.train)
+    missing = np.flatnonzero(fit_part.counts() == 0)
     if missing.size:
         say(f"no scores by a classifier: {signs.name} has no images of class {missing[0]} ({NAMES[missing[0]]}).")
         return None
     if not len(held):
         say(f"no scores by a classifier: {signs.name} has no class with images of two signs, to hold one out.")
         return None
-    config = JudgeConfig(signs.name, iterations)
-    data = {"name": signs.name, "digest": fit.digest(), "images": len(fit)}
-    found = archive.newest_of(KIND, {"data_digest": data["digest"], "iterations": str(iterations)})
+    config, model = JudgeConfig(signs.name, iterations), build_classifier(CLASSES)
+    key = judges.JudgeKey(KIND, config, fit_part.digest(), judges.recipe(model, classifier, augment))
+    found = judges.find_judge(key, model)
     if found is not None:
-        model = build_classifier(CLASSES)
-        with contextlib.suppress(UserError):  # of another version of the project, with other layers: train anew
-            checkpoints.load(found.checkpoint, {KIND: model.variables})
-            return Judge(model, found.about.network.get("accuracy", float("nan")), found.run_id)
+        return Judge(model, found.about.network.get("accuracy", float("nan")), found.run_id)
     say("training the classifier that judges generated signs (once for each data set)")
-    with archive.archived_run(KIND, f"classifier {signs.name}", config, own=True) as run:
-        run.data(signs.name, data["digest"])
-        judge = train_judge(fit, iterations, config.seed, "training the judge", run.metrics)
-        verdicts = {"held_out": agreement(judge(held.images)[1], held.labels)}
+    trained = Judge(model)
+
+    def train(run) -> judges.TrainedJudge:
+        judge = train_judge(fit_part, iterations, config.seed, "training the judge", run.metrics)
+        found = {"held_out": agreement(judge(held.images)[1], held.labels)}
         if signs.test is not None and len(signs.test):
-            verdicts["test"] = agreement(judge(signs.test.images)[1], signs.test.labels)
-        run.metrics(
-            {f"{part}.{name}": value for part, a in verdicts.items() for name, value in _numbers(a)}, iterations
+            found["test"] = agreement(judge(signs.test.images)[1], signs.test.labels)
+        trained.model, trained.accuracy = judge.model, found["held_out"].overall
+        best = max(a.overall for a in found.values())
+        return judges.TrainedJudge(
+            judge.model,
+            {"accuracy": trained.accuracy},
+            {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a)},
+            _report(signs.name, held, judge, found),
+            ["; ".join(f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}" for part, a in found.items())],
+            ("judge", f"accuracy {best:.4f}, below {ENOUGH}") if best < ENOUGH else None,
         )
-        best = max(a.overall for a in verdicts.values())
-        judge.accuracy, judge.run_id = verdicts["held_out"].overall, run.id
-        about = About(KIND, "all", iterations, {"accuracy": judge.accuracy}, dataclasses.asdict(config), data, run.id)
-        run.checkpoint(about, {KIND: judge.model.variables})
-        run.model(judge.model, np.zeros((1, 32, 32, 3), np.float32), iterations)
-        run.report(_report(signs.name, held, judge, verdicts))
-        say(
-            "; ".join(f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}" for part, a in verdicts.items())
-        )
-        if best < ENOUGH:
-            say(f"warning: the judge is right about {best:.1%} only; its scores are a rough guide")
-            run.tags({"warning.judge": f"accuracy {best:.4f}, below {ENOUGH}"})
-    return judge
+
+    trained.run_id = judges.train_judge(key, f"classifier {signs.name}", len(fit_part), train, say)
+    return trained
 
 
 def _numbers(a: Agreement):

@@ -1,24 +1,22 @@
 """The judge of generated street scenes: a segmenter trained on real ones, kept in the archive and found by data."""
 
-import contextlib
 import dataclasses
 import re
 from collections.abc import Iterator
 
 import numpy as np
 
-from gan import archive, checkpoints, pictures
-from gan.checkpoints import About
+from gan import pictures
+from gan.archive import judges
 from gan.data.palettes import Palette
 from gan.data.scenes import Loaded, Scenes, SceneSet, load
 from gan.data.spread import spread_over
-from gan.errors import UserError
+from gan.pix2pix import segmenter
 from gan.pix2pix.segmenter import SegmenterTrainer
 from gan.pix2pix.segmenter_network import build_segmenter
-from gan.progress import progress
 from gan.report import Report
 from gan.scoring.segmentation import IGNORED, Overlap, confusions, label_map, overlap
-from gan.training.loop import run_blocks
+from gan.training.judge import fit
 
 KIND = "segmenter"
 BATCH = 8  # photos at a time, always: arithmetic on another batch size could round another way
@@ -117,11 +115,7 @@ def train_segmenter(loaded: Loaded, palette: Palette, iterations: int, seed: int
     """
     labels = scored(palette)[loaded.labels]
     trainer = SegmenterTrainer(loaded.photos, labels, len(palette.scored), iterations, seed, **more)
-    with progress(iterations, words, "iteration") as bar:
-        for done, metrics in run_blocks(trainer, 0, iterations, []):
-            bar.update(done - bar.n)
-            if report is not None:
-                report(metrics, done)
+    fit(trainer, iterations, words, report)
     return Segmenter(trainer.model)
 
 
@@ -146,47 +140,45 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
         None where no pixel of the training part is of a scored class: there is nothing to judge with then.
     """
     config = SegmenterConfig(scenes.name, width, height, iterations)
-    data = {"name": scenes.name, "digest": scenes.training.digest(), "images": len(scenes.training)}
-    traits = {"data_digest": data["digest"]} | {
-        name: str(getattr(config, name)) for name in ("width", "height", "iterations", "seed")
-    }
-    found = archive.newest_of(KIND, traits)
+    model = build_segmenter(len(scenes.palette.scored), width, height)
+    key = judges.JudgeKey(KIND, config, scenes.training.digest(), judges.recipe(model, segmenter))
+    found = judges.find_judge(key, model)
     if found is not None:
-        model = build_segmenter(len(scenes.palette.scored), width, height)
-        with contextlib.suppress(UserError):  # of another version of the project, with other layers: train anew
-            checkpoints.load(found.checkpoint, {KIND: model.variables})
-            return Segmenter(model, found.about.network.get("mean_iou", float("nan")), found.run_id)
+        return Segmenter(model, found.about.network.get("mean_iou", float("nan")), found.run_id)
     loaded = load(affordable(scenes.training, width, height), width, height, edges=False)
     if (scored(scenes.palette)[loaded.labels] == IGNORED).all():
         say(f"no scores by a segmenter: no pixel of the training scenes of {scenes.name} is of a scored class.")
         return None
     say("training the segmenter that judges generated scenes (once for each data set and size)")
-    with archive.archived_run(KIND, f"segmenter {scenes.name} {width}x{height}", config, own=True) as run:
-        run.data(scenes.name, data["digest"])
-        segmenter = train_segmenter(
+    trained = Segmenter(model)
+
+    def train(run) -> judges.TrainedJudge:
+        judge = train_segmenter(
             loaded, scenes.palette, iterations, config.seed, "training the segmenter", run.metrics
         )
         tables = {
-            name: segmenter.judge(load(part, width, height, edges=False).photos, scored_maps(part))[0]
+            name: judge.judge(load(part, width, height, edges=False).photos, scored_maps(part))[0]
             for name, part in (("validation", scenes.validation), ("test", scenes.test))
             if len(part)
         }
-        verdicts = {name: overlap(table) for name, table in tables.items()}
-        segmenter.run_id = run.id
-        if "validation" in verdicts:
-            segmenter.mean_iou = verdicts["validation"].mean_iou
-        run.metrics(_numbers(verdicts, scenes.palette), iterations)
-        network = {"mean_iou": segmenter.mean_iou}
-        about = About(KIND, "", iterations, network, dataclasses.asdict(config), data, run.id)
-        run.checkpoint(about, {KIND: segmenter.model.variables})
-        run.model(segmenter.model, np.zeros((1, height, width, 3), np.float32), iterations)
-        run.report(_report(scenes, segmenter, tables, verdicts))
-        for name, verdict in verdicts.items():
-            say(f"{name}: mean IoU {verdict.mean_iou:.3f}, per-pixel accuracy {verdict.pixel_accuracy:.3f}")
-        if not segmenter.mean_iou >= ENOUGH:
-            say(f"warning: the segmenter's mean IoU is {segmenter.mean_iou:.2f} only; its scores are a rough guide")
-            run.tags({"warning.segmenter": f"mean IoU {segmenter.mean_iou:.4f}, below {ENOUGH}"})
-    return segmenter
+        overlaps = {name: overlap(table) for name, table in tables.items()}
+        trained.model = judge.model
+        if "validation" in overlaps:
+            trained.mean_iou = overlaps["validation"].mean_iou
+        good = trained.mean_iou >= ENOUGH  # not where it is no number
+        return judges.TrainedJudge(
+            judge.model,
+            {"mean_iou": trained.mean_iou},
+            _numbers(overlaps, scenes.palette),
+            _report(scenes, judge, tables, overlaps),
+            [f"{name}: mean IoU {found.mean_iou:.3f}, per-pixel accuracy {found.pixel_accuracy:.3f}"
+             for name, found in overlaps.items()],
+            None if good else ("segmenter", f"mean IoU {trained.mean_iou:.4f}, below {ENOUGH}"),
+        )  # fmt: skip
+
+    run_name = f"segmenter {scenes.name} {width}x{height}"
+    trained.run_id = judges.train_judge(key, run_name, len(scenes.training), train, say)
+    return trained
 
 
 def scored(palette: Palette) -> np.ndarray:
@@ -220,7 +212,7 @@ def _numbers(verdicts: dict[str, Overlap], palette: Palette) -> dict[str, float]
             numbers[f"{part}.{name}"] = getattr(verdict, name)
         for name, iou in zip(iou_names(palette), verdict.ious, strict=True):
             numbers[f"{part}.{name}"] = float(iou)
-    return {name: value for name, value in numbers.items() if np.isfinite(value)}
+    return numbers
 
 
 def _report(scenes: SceneSet, segmenter: Segmenter, tables: dict[str, np.ndarray], verdicts: dict[str, Overlap]):

@@ -31,6 +31,7 @@ from gan.pix2pix.judge import (
 from gan.pix2pix.segmenter_network import build_segmenter
 from gan.scoring.segmentation import IGNORED, confusion, label_map, overlap
 from gan.training import devices
+from gan.training.loop import Trainable
 from tests.made_up_maps import BOX, GROUND, PALETTE, SKY, STORED, VOID, WORKING, by_colour, toy_scenes, toy_set
 
 ITERATIONS = 2
@@ -188,7 +189,7 @@ def test_so_many_are_spread_evenly_over_all():
 def test_it_learns_the_scored_classes_of_the_training_scenes(monkeypatch):
     given, reported, made = [], [], by_colour()
 
-    class Recorder:
+    class Recorder(Trainable):
         metric_names, batch_size, model = segmenter.SegmenterTrainer.metric_names, 8, made.model
 
         def __init__(self, *arguments, **more):

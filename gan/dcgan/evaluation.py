@@ -1,8 +1,10 @@
 """An evaluation of a generator of signs: what is generated, beside what, and how it is scored."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from gan.archive import GoodRun
@@ -70,7 +72,7 @@ class Signs:
 
     def make(self, folder: Path):
         """Generate into a folder, and score; the `gan.dcgan.evaluation_report.Evaluation`."""
-        from gan.dcgan.evaluation_report import Evaluation
+        from gan.dcgan.evaluation_report import SCORED, Evaluation
         from gan.dcgan.full_scores import score
         from gan.dcgan.generator import Generator
         from gan.dcgan.inception import Inception
@@ -84,14 +86,32 @@ class Signs:
             for k in self.classes:
                 place = folder / f"{k:02d}" if several else folder
                 place.mkdir(exist_ok=True)
-                images = generator.images(self.count, self.seed, k, bar)
-                for number, image in enumerate(images):
-                    Image.fromarray(image).save(place / f"{number:05d}.png")
-                evaluation.add(k, images)
+                evaluation.add(k, write_images(generator.batches(self.count, self.seed, k, bar), place, SCORED))
         if self.real is not None and self.scores != "none":
             judge_iterations = self.judge_iterations if self.scores == "full" else 0
             score(evaluation, generator, self.real, self.classes, self.seed, judge_iterations, inception)
         return evaluation
+
+
+def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.ndarray:
+    """Write images as numbered PNGs, batch by batch.
+
+    Args:
+        batches: uint8 (N, height, width, 3) each, one or more.
+        folder: where to.
+        keep: images to return at most; memory holds no more than these and a batch.
+
+    Returns:
+        The first images, uint8 (`keep` or fewer, height, width, 3).
+    """
+    kept, written = [], 0
+    for batch in batches:
+        if written < keep:
+            kept.append(batch[: keep - written].copy())
+        for number, image in enumerate(batch, written):
+            Image.fromarray(image).save(folder / f"{number:05d}.png")
+        written += len(batch)
+    return np.concatenate(kept)
 
 
 def real_images(about, data: str, every_class: bool) -> SignSet | None:

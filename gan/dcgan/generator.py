@@ -1,5 +1,7 @@
 """Images from a checkpoint's generator."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gan import checkpoints
@@ -43,7 +45,11 @@ class Generator:
         Returns:
             uint8 (count, 32, 32, 3).
         """
-        made = np.empty((count, 32, 32, 3), np.uint8)
+        batches = list(self.batches(count, seed, class_id, bar))
+        return np.concatenate(batches) if batches else np.empty((0, 32, 32, 3), np.uint8)
+
+    def batches(self, count: int, seed: int, class_id: int, bar=None) -> Iterator[np.ndarray]:
+        """The same images in batches, uint8 (`BATCH` or fewer, 32, 32, 3), so that memory need not hold them all."""
         class_id = class_id if self.network.classes > 1 else 0
         random = np.random.default_rng([seed, class_id])
         labels = np.full(BATCH, class_id, np.int32)
@@ -51,7 +57,6 @@ class Generator:
             latents = random.standard_normal((BATCH, LATENT), np.float32)
             inputs = [latents, labels] if self.network.classes > 1 else latents
             batch = to_uint8(self._model.predict_on_batch(inputs))[: count - first]
-            made[first : first + len(batch)] = batch
             if bar is not None:
                 bar.update(len(batch))
-        return made
+            yield batch

@@ -15,12 +15,11 @@ from gan import pictures
 from gan.config import require, stops
 from gan.data import palettes
 from gan.data.cityscapes import HOW, find_cityscapes
-from gan.data.folder import PARTS, open_folder
+from gan.data.folder import PARTS, Record, open_folder
 from gan.data.folder_writer import Written, write_folder
 from gan.data.pair_files import FilePair, Halves
 from gan.data.pairs import Found, find_pairs
 from gan.data.scene import SceneSet
-from gan.data.scene_summary import scenes_text
 from gan.data.untrusted import image_kind
 from gan.errors import UserError
 from gan.files import locked, require_writable
@@ -31,6 +30,7 @@ DATASETS = ("cityscapes", "pairs")
 LARGEST = 8192  # pixels, width and height
 SHOWN = (4, 2, 2)  # scenes of the parts in the picture
 SAMPLED = 20  # scenes that tell how much room all of them need
+BAR = 32  # characters of the longest bar
 PACKED = 0.7  # bytes of a PNG photo for each byte of its pixels, at most as a rule
 
 
@@ -158,6 +158,47 @@ def report(config: Config, output: Path, found: Found, written: Written) -> None
         print(note)
     data = "" if config.output == "dataset" else f" --data {shlex.quote(config.output)}"
     print(f"{paths[1]} shows some of them. Next: train a generator with `{start('train_pix2pix.py')}{data}`.")
+
+
+def scenes_text(scenes: SceneSet, records: Sequence[Record], name: str) -> str:
+    """Numbers of scenes, their sizes, and the share of the pixels that each class has in each part.
+
+    Args:
+        scenes: the data set.
+        records: of its scenes.
+        name: what it is called.
+
+    Returns:
+        lines of text; the bars show the training part, and classes that are in no scene are left out.
+    """
+    palette = scenes.palette
+    pixels = np.zeros((len(PARTS), 256), np.int64)
+    for record in records:
+        for k, count in record.pixels.items():
+            pixels[PARTS.index(record.part), k] += count
+    shares = 100 * pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)
+    sizes = sorted({record.size for record in records})
+    shown = " to ".join(f"{w}x{h}" for w, h in dict.fromkeys((sizes[0], sizes[-1])))
+    parts = ("training", scenes.training), ("validation", scenes.validation), ("test", scenes.test)
+    lines = [f"{name} (training part: digest {scenes.training.digest()})"]
+    lines += [f"{f'Scenes for {word}':<22} = {len(part)}" for word, part in parts]
+    lines += [
+        f"{'Size':<22} = {shown}",
+        f"{'Palette':<22} = {palette.name}, {len(palette)} classes, {len(palette.scored)} of them scored",
+        f"{'Instances':<22} = {'yes' if scenes.training.has_instances else 'no'}",
+        "",
+        "Share of the pixels in %:",
+    ]
+    width = max(map(len, palette.names))
+    lines += [f"{'id':>4}  {'name':<{width}}  {'training':>10}  {'validation':>10}  {'test':>10}"]
+    for k, label in zip(palette.ids, palette.names, strict=True):
+        if not pixels[:, k].any():
+            continue
+        bar = "#" * int(np.ceil(shares[0, k] * BAR / shares[0].max())) + (" rare" if k in palette.rare else "")
+        bar += "" if k in palette.scored else " not scored"
+        row = f"{k:>4}  {label:<{width}}  " + "  ".join(f"{share:>10.3f}" for share in shares[:, k])
+        lines.append(f"{row}  {bar}".rstrip())
+    return "\n".join(lines) + "\n"
 
 
 def picture(scenes: SceneSet) -> Image.Image:

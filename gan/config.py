@@ -77,9 +77,12 @@ def checked(field: dataclasses.Field, config_class: type, value: Any) -> Any:
     try:
         value = _adapter(config_class, field.name).validate_python(value)
     except pydantic.ValidationError as error:
-        kind = error.errors()[0]["type"].partition("_")[0]
-        words = {"int": "a whole number", "bool": "true or false"}.get(kind) or _range_words(field) or "a number"
-        raise UserError(f"{field.name} is {words}, not {value!r}.") from None
+        kind = error.errors()[0]["type"]
+        if kind.endswith(("_parsing", "_type", "_from_float")):
+            words = {"int": "a whole number", "bool": "true or false", "float": "a number"}
+            wanted = words.get(kind_of(config_class, field.name).__name__, "a text")
+            raise UserError(f"{field.name} is {wanted}, not {value!r}.") from None
+        raise UserError(f"{field.name} is {_range_words(field) or 'a number'}, not {value}.") from None
     if field.metadata["choices"] and value not in field.metadata["choices"]:
         raise UserError(f"{field.name} is {any_of(field.metadata['choices'])}, not {value!r}.")
     if field.metadata["pattern"] and not re.fullmatch(field.metadata["pattern"], value):

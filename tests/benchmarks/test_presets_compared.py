@@ -3,13 +3,17 @@
 import csv
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
 
+import evaluate
 import train_pix2pix
 from benchmarks import presets
 from benchmarks.presets import PresetsConfig, main
+from evaluate import EvaluateConfig
+from gan.config import parse
 from gan.errors import UserError
 from tests.made_up_scene_run import narrow, quick
 
@@ -21,9 +25,17 @@ time.sleep(60)
 """
 
 
-@pytest.mark.slow
+def in_process(script, options, output=None):
+    assert script == "evaluate.py"
+    evaluate.main(
+        parse(EvaluateConfig, [word for name, value in options.items() for word in (f"--{name}", str(value))])
+    )
+    return types.SimpleNamespace(wait=lambda: 0)
+
+
 def test_a_run_is_scored_checkpoint_by_checkpoint(workplace, monkeypatch, capsys) -> None:
     narrow(monkeypatch)
+    monkeypatch.setattr(presets, "start", in_process)  # TensorFlow is there already
     run_id, _ = train_pix2pix.train(quick(iterations=4, checkpoint_interval=2))
     main(PresetsConfig(data="drawn:6", runs=run_id, segmenter_iterations=2, output="out"))
     with Path("out/presets.csv").open() as file:
@@ -51,6 +63,11 @@ def test_a_training_is_told_to_stop_when_its_time_is_over(workplace, monkeypatch
     Path("mlflow.db").touch()
     assert presets.trained(PresetsConfig(minutes=0.001), "paper") == "b" * 32
     assert Path("told").exists()
+
+
+def test_a_script_is_started_with_its_options(workplace, capfd) -> None:
+    assert presets.start("evaluate.py", {"goodrun_ref": "nothing"}).wait() == 2
+    assert "nothing" in capfd.readouterr().err
 
 
 def test_a_training_that_kept_nothing(workplace, monkeypatch) -> None:

@@ -60,7 +60,7 @@ class Config:
         UserError: a value is of another type or outside its range.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             checked(field, type(self), getattr(self, field.name))
 

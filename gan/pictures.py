@@ -1,7 +1,7 @@
 """Arrays in, pictures out: grids, contact sheets and charts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -192,7 +192,7 @@ def class_histogram(train_counts: np.ndarray, test_counts: np.ndarray | None) ->
 
 
 def curves(
-    series: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, log: bool = False
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, log: bool = False
 ) -> Image.Image:
     """A line chart.
 

@@ -178,12 +178,12 @@ def _from_alias(reference: str) -> Path:
     client = mlflow.MlflowClient()
     try:
         version = client.get_model_version_by_alias(*match.groups())
-        model = client.get_logged_model(version.source.rpartition("/")[2])
+        model = client.get_logged_model((version.source or "").rpartition("/")[2])
     except MlflowException:
         raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None
     if iteration_of(model) < 0:
         raise UserError(f"goodrun_ref: {reference} was not logged by this project.")
-    return _from_run(model.source_run_id, iteration_of(model))
+    return _from_run(model.source_run_id or "", iteration_of(model))
 
 
 def _from_folder(reference: str) -> Path:

@@ -88,7 +88,8 @@ class Run:
     def data(self, name: str, digest: str, purpose: str = "training") -> None:
         """Record which data set the run uses."""
         mlflow.set_tags({"data": name, "data_digest": digest})
-        mlflow.log_input(MetaDataset(CodeDatasetSource({}), name=name, digest=digest), context=purpose)
+        dataset = MetaDataset(CodeDatasetSource({}), name=name, digest=digest)  # type: ignore[abstract]  # it is not
+        mlflow.log_input(dataset, context=purpose)
 
     def report(self, report: Any) -> None:
         """Put a `gan.report.Report` into the archive as report.html."""
@@ -127,7 +128,7 @@ class Run:
 
     def model(
         self,
-        model,
+        model: Any,
         example: np.ndarray | dict[str, np.ndarray],
         iteration: int,
         scores: dict[str, float] | None = None,

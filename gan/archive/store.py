@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import mlflow
+from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -105,14 +106,14 @@ def models_of(run_id: str) -> list:
         output_format="list",
     )
 
-    def rank(model) -> float:
-        scores = {metric.key: metric.value for metric in model.metrics or []}
+    def rank(model: LoggedModel) -> float:
+        scores: dict[str | None, float] = {metric.key: metric.value for metric in model.metrics or []}
         return scores.get(model.tags.get(RANKED_BY), math.inf)
 
     return sorted(found, key=rank)
 
 
-def iteration_of(model) -> int:
+def iteration_of(model: LoggedModel) -> int:
     """The iteration of a logged model; -1 where it was not logged by this project."""
     text = (model.params or {}).get(ITERATION, "")
     return int(text) if text.isdecimal() else -1
@@ -133,7 +134,8 @@ def checkpoint_names(run_id: str) -> list[str]:
 
 def checkpoints_of(run_id: str) -> dict[int, str]:
     """The names of a run's checkpoint files by iteration, ascending."""
-    return {int(NAME.fullmatch(name)[1]): name for name in checkpoint_names(run_id)}
+    matches = map(NAME.fullmatch, checkpoint_names(run_id))
+    return {int(match[1]): match.string for match in matches if match}
 
 
 def fetched(run_id: str, name: str) -> Path:

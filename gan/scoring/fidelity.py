@@ -1,6 +1,7 @@
 """How far generated images are from real ones, and how much of the real ones they reach, in any features."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     shift = first.mean(axis=0) - second.mean(axis=0)
     # A triangular R with R'R = C is the square root of a covariance.  The trace of (C1 C2)^(1/2) is then the sum of
     # the singular values of R1 R2': never complex, and without the root of a rounding error that eigenvalues give.
-    roots = [
+    roots: list[Any] = [  # the annotation of NumPy forgets that "r" gives one array
         np.linalg.qr((points - points.mean(axis=0)) / np.sqrt(len(points) - 1), mode="r")
         for points in (first, second)
     ]

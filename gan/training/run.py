@@ -232,7 +232,7 @@ class TrainingRun:
                 report.picture(picture, "curves of the scores")
             names = sorted(self.scores)
             scored = sorted({k for values in self.scores.values() for k in values})
-            rows = [[k, *(self.scores[name].get(k, "-") for name in names)] for k in scored]
+            rows: list[list[object]] = [[k, *(self.scores[name].get(k, "-") for name in names)] for k in scored]
             report.table(["iteration", *names], rows)
         report.heading("Data and parameters")
         report.table(["name", "value"], [*map(list, info.data.items()), *map(list, info.config.items())])

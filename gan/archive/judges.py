@@ -64,7 +64,7 @@ class TrainedJudge:
     warning: tuple[str, str] | None
 
 
-def recipe(model, *modules: ModuleType) -> str:
+def recipe(model: Any, *modules: ModuleType) -> str:
     """A digest of a network and of the training settings around it.
 
     Args:
@@ -79,7 +79,7 @@ def recipe(model, *modules: ModuleType) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def find_judge(key: JudgeKey, model) -> GoodRun | None:
+def find_judge(key: JudgeKey, model: Any) -> GoodRun | None:
     """The newest run that trained this very judge, its weights put into `model`; None where there is no whole one."""
     found = newest_of(key.kind, key.traits())
     if found is not None:
@@ -89,7 +89,9 @@ def find_judge(key: JudgeKey, model) -> GoodRun | None:
     return None
 
 
-def train_judge(key: JudgeKey, name: str, images: int, train: Callable[[Run], TrainedJudge], say) -> str:
+def train_judge(
+    key: JudgeKey, name: str, images: int, train: Callable[[Run], TrainedJudge], say: Callable[[str], None]
+) -> str:
     """Train a judge in a run of its own and keep it.
 
     Args:

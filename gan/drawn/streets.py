@@ -1,59 +1,33 @@
 """Street scenes with exact label maps and instances, drawn by the program: a data set that needs no download.
 
-It is what runs without data train on, and what tests are made with. Scenes come in sequences of `FRAMES` frames: the
-same street, a little further on. Most of a photo follows from its label map; paint, light, weather and the sensor do
-not, so that there is something to learn and something that cannot be.
+It is what runs without data train on, and what tests use. Scenes come in sequences of `FRAMES` frames: the same
+street, a little further on. Most of a photo follows from its label map; paint, light, weather and the sensor do not,
+so that there is something to learn and something that cannot be learned.
 """
-
-import math
-from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from gan.data.palettes import CITYSCAPES, Palette
 from gan.data.scene import Scene
-from gan.drawn.street import plan, sides, things, trees, vehicles
-from gan.drawn.street.camera import FINE, THING, Canvas, Part, View
-from gan.drawn.street.film import film, texture
-from gan.drawn.street.ground import FAR, ground, shade, sky
-from gan.drawn.street.layout import STREAM, plan_street
-from gan.drawn.street.plan import Piece, Street
+from gan.drawn.street import ground, plan
+from gan.drawn.street.canvas import FINE, Canvas, View
+from gan.drawn.street.pieces import DRAW
+from gan.drawn.street.plan import THING, Piece, plan_street
 from gan.errors import UserError
 
 FRAMES = 4  # scenes of a sequence
 SMALLEST, LARGEST = 16, 2048  # pixels of a side
 
-_IDS = (0, 7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 33)
+_THINGS = (plan.PERSON, plan.RIDER, plan.CAR, plan.TRUCK, plan.BUS, plan.BICYCLE)
+_IDS = (0, 7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, *_THINGS)
 _PLACES = [CITYSCAPES.ids.index(k) for k in _IDS]
 
 # What is drawn, with Cityscapes' ids, names and colours.
 STREETS = Palette(
-    "streets",
-    ids=_IDS,
-    names=tuple(CITYSCAPES.names[k] for k in _PLACES),
-    colours=tuple(CITYSCAPES.colours[k] for k in _PLACES),
-    scored=_IDS[1:],
-    rare=(plan.PERSON, plan.RIDER, plan.TRUCK, plan.BUS, plan.BICYCLE),
-    things=(plan.PERSON, plan.RIDER, plan.CAR, plan.TRUCK, plan.BUS, plan.BICYCLE),
+    "streets", _IDS, tuple(CITYSCAPES.names[k] for k in _PLACES), tuple(CITYSCAPES.colours[k] for k in _PLACES),
+    scored=_IDS[1:], rare=tuple(k for k in _THINGS if k != plan.CAR), things=_THINGS,
     ground=(plan.ROAD, plan.PAVEMENT, plan.TERRAIN),
-)
-
-DRAW: dict[str, Callable[[Canvas, Piece], Iterator[Part]]] = {
-    "building": sides.building,
-    "wall": sides.wall,
-    "fence": sides.fence,
-    "hedge": sides.hedge,
-    "tree": trees.tree,
-    "vehicle": vehicles.vehicle,
-    "person": things.person,
-    "bicycle": vehicles.bicycle,
-    "cyclist": vehicles.cyclist,
-    "lamp": things.lamp,
-    "sign": things.sign,
-    "signal": things.signal,
-    "bin": things.bin_,
-}
-ON_ROAD = ("vehicle", "cyclist", "bicycle", "person")
+)  # fmt: skip
 
 
 def draw_street(index: int, seed: int, width: int, height: int) -> Scene:
@@ -67,7 +41,7 @@ def draw_street(index: int, seed: int, width: int, height: int) -> Scene:
 
     Returns:
         The scene with instances: THING * id + a number that an object keeps from frame to frame. The same arguments
-        give the same bytes. What is shown does not depend on the size, only how finely.
+        give the same bytes. The size changes how finely a street is drawn, not what stands in it.
 
     Raises:
         UserError: a number is out of its range.
@@ -79,71 +53,54 @@ def draw_street(index: int, seed: int, width: int, height: int) -> Scene:
         raise UserError(f"a drawn street cannot have {width}x{height} pixels; give sides of {SMALLEST} to {LARGEST}.")
     sequence, frame = divmod(index, FRAMES)
     street = plan_street(seed, sequence)
-    rng = np.random.default_rng([seed, STREAM, sequence, frame])
-    view = _view(street, frame, rng, width, height)
-    canvas = Canvas(sky(street, view, frame, width, height), plan.SKY, view, street.light)
+    rng = np.random.default_rng([seed, plan.STREAM, sequence, frame])
+    middle, horizon, focal, tall, x = street.camera
+    middle, horizon = rng.normal((middle, horizon), 0.004) * (FINE * width, FINE * height)
+    view = View(middle, horizon, FINE * focal * max(width, 0.9 * height), tall, x, street.pace * frame, street.bend)
+    canvas = Canvas(ground.sky(street, view, frame, width, height), plan.SKY, view, street.light)
     pieces = [piece.moved(frame) for piece in street.pieces]
-    ground(canvas, street)
-    shade(canvas, street, pieces, width, height)
-    sides.skyline(canvas, street.skyline, FAR)
+    ground.ground(canvas, street)
+    ground.shade(canvas, street, pieces, width, height)
     draw_pieces(canvas, pieces)
-    # The pixel in the middle of the FINE x FINE that a kept pixel averages says what it shows.
+    # The pixel in the middle of the FINE x FINE that a kept pixel averages gives its class.
     values = np.asarray(canvas.values)[FINE // 2 :: FINE, FINE // 2 :: FINE]
     is_thing = values >= THING
     labels = np.where(is_thing, values // THING, values).astype(np.uint8)
-    photo = np.asarray(canvas.photo.reduce(FINE), np.float32)
-    photo = film(street, rng, photo * texture(street, view, rng, labels, photo))
+    photo = ground.film(street, view, rng, labels, np.asarray(canvas.photo.reduce(FINE), np.float32))
     return Scene(photo, labels, np.where(is_thing, values, 0).astype(np.uint16))
 
 
 def draw_pieces(canvas: Canvas, pieces: list[Piece]) -> None:
-    """Draw pieces on a canvas, what is nearer on what is farther."""
-    parts = [part for piece in pieces if piece.kind not in ON_ROAD for part in DRAW[piece.kind](canvas, piece)]
-    place = math.inf
-    for piece in behind_first(canvas.view, [piece for piece in pieces if piece.kind in ON_ROAD]):
-        for near, draw in DRAW[piece.kind](canvas, piece):
-            place = min(place, near)  # what comes later in this order is drawn later
-            parts.append((place, draw))
-    for _, draw in sorted(parts, key=lambda part: -part[0]):
-        draw()
+    """Draw what the camera sees of the pieces, hidden ones before those that hide them."""
+    view, seen = canvas.view, []
+    for piece in pieces:
+        left, right, near, far = piece.bounds
+        columns = [view.spot(x, 0, z)[0] for x in (left - 1, right + 1) for z in (near, far)]
+        # What is flat, and so as near in all its parts, would fill the picture when the camera passes it.
+        is_ahead = far > view.z + 2 if piece.length > 2 else near > view.z + 2.5
+        if is_ahead and max(columns) > 0 and min(columns) < canvas.photo.width:
+            seen.append(piece)
+    for piece in back_to_front(view, seen):
+        DRAW[piece.kind](canvas, piece)
 
 
-def behind_first(view: View, pieces: list[Piece]) -> list[Piece]:
-    """What is on the road, in an order in which nothing is covered by what stands behind it.
+def back_to_front(view: View, pieces: list[Piece]) -> list[Piece]:
+    """The pieces in an order in which each comes after what it hides.
 
-    The one with the farther near end comes first, but of two that are side by side the one farther from the camera's
-    own line: from there the other hides it, wherever their ends are.
+    A box can hide another only if a part of it is nearer and a part of it is nearer to the camera's own line too; if
+    that holds in both directions, the box whose near end is farther comes first.
     """
-    ordered: list[Piece] = []
-    for piece in sorted(pieces, key=lambda piece: -piece.extent()[0]):
-        later, kept = [piece], []
-        for other in ordered:
-            (later if any(_is_beside_and_before(view, other, one) for one in later) else kept).append(other)
-        ordered = kept + later
-    return ordered
-
-
-def _is_beside_and_before(view: View, piece: Piece, other: Piece) -> bool:
-    """Whether a piece is beside another and nearer to the camera's line."""
-    (near, far), (other_near, other_far) = piece.extent(), other.extent()
-    if near >= other_far or other_near >= far:
-        return False
-    x, other_x = piece.x - view.x, other.x - view.x
-    half, other_half = piece.reach(), other.reach()
-    if x * other_x < 0 and abs(x) > half:
-        return False
-    return abs(other_x) - other_half >= abs(x) + half - 0.1
-
-
-def _view(street: Street, frame: int, rng: np.random.Generator, width: int, height: int) -> View:
-    middle, horizon, focal, tall, x = street.camera
-    shake = rng.normal(0, 0.004, 2)
-    return View(
-        middle=FINE * width * (middle + shake[0]),
-        horizon=FINE * height * (horizon + shake[1]),
-        focal=FINE * focal * max(width, 0.9 * height),
-        height=tall,
-        x=x,
-        z=street.pace * frame,
-        bend=street.bend,
-    )
+    left, right, near, far = np.array([piece.bounds for piece in pieces]).reshape(-1, 4).T
+    may_hide = np.zeros((len(pieces), len(pieces)), bool)  # whether a row's piece may hide a column's
+    for low, high in ((left - view.x, right - view.x), (view.x - right, view.x - left)):  # on either side of the line
+        may_hide |= (high > 0)[:, None] & (high > 0) & (np.maximum(low, 0)[:, None] < high)
+    may_hide &= near[:, None] < far
+    hides = may_hide & ~may_hide.T
+    waits, rank, order = hides.sum(1), near.copy(), []
+    while len(order) < len(pieces):
+        free = np.where(waits == 0, rank, -np.inf)
+        k = int(np.argmax(free if np.isfinite(free).any() else rank))
+        order.append(pieces[k])
+        rank[k] = -np.inf
+        waits = waits - hides[:, k]
+    return order

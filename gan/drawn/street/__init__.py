@@ -1,1 +1,1 @@
-"""What a drawn street is made of (see `gan/drawn/streets.py`)."""
+"""The parts of a drawn street: its plan, the pieces that stand in it, ground and light, and the canvas."""

@@ -1,166 +1,260 @@
-"""What a drawn street consists of: the classes, the pieces that stand and move in it, and all that frames share."""
+"""Where everything lies, stands and moves in a drawn street: one plan for all frames of a sequence."""
 
 import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from gan.drawn.street.camera import Colour, Light
+from gan.drawn.backdrops import smooth_noise
+from gan.drawn.street.canvas import Colour, Light
 
 # Cityscapes' ids of what is drawn.
-ROAD, PAVEMENT, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN = 7, 8, 11, 12, 13, 17, 19, 20
+UNLABELLED, ROAD, PAVEMENT, BUILDING, WALL, FENCE, POLE, LIGHT, SIGN = 0, 7, 8, 11, 12, 13, 17, 19, 20
 VEGETATION, TERRAIN, SKY, PERSON, RIDER, CAR, TRUCK, BUS, BICYCLE = 21, 22, 23, 24, 25, 26, 27, 28, 33
-UNLABELLED = 0
+THING = 1000  # the value of a countable object is THING times its class id plus its number, as in Cityscapes
 
-END = 190.0  # metres along the street up to which it is planned
-BEHIND = -8.0  # and from where
+STREAM = 1_004  # sets these random draws apart from others with the same seed
+START, END = -8.0, 190.0  # metres along the street between which it is planned
+AHEAD = -1e9, 1e9  # all along the street
+STOREY = 3.1  # metres
 
-LEAVES = (
-    (74, 100, 44), (90, 112, 50), (62, 86, 46), (108, 116, 56), (84, 104, 62),
-)  # fmt: skip
-_TABLE = tuple(np.random.default_rng(1604).random(1021).tolist())
+LEAVES = ((74, 100, 44), (90, 112, 50), (62, 86, 46), (108, 116, 56), (84, 104, 62))
+PLASTER = ((206, 190, 160), (186, 120, 92), (196, 192, 186), (226, 218, 204), (214, 176, 120), (150, 100, 84))
+PAINTS = ((190, 192, 196), (60, 62, 66), (28, 29, 32), (235, 235, 233), (44, 62, 110), (56, 84, 70), (196, 40, 36))
+CLOTHES = ((40, 44, 58), (120, 40, 44), (70, 90, 120), (150, 140, 124), (60, 74, 58), (190, 190, 186), (172, 132, 60))
+LAMPS = {"red": (250, 50, 40), "amber": (250, 180, 40), "green": (60, 230, 140)}
+GREY = (132, 134, 132)
+# Between gardens and pavement: class, thickness, least and greatest height, colours.
+BORDERS = (
+    (FENCE, 0.15, (0.9, 1.9), ((118, 92, 68), (150, 148, 142), (96, 104, 92), (206, 202, 194))),
+    (WALL, 0.25, (0.8, 2.4), ((150, 142, 132), (170, 116, 92), (188, 182, 170))),
+    (VEGETATION, 1.0, (0.9, 2.0), LEAVES),
+)
+# At the kerb: kind, class, metres from one to the next, where the last may be, width, heights, colours.
+FURNITURE = (
+    ("lamp", POLE, 30, 95, 0.1, (5.5, 8.0), (GREY,)),
+    ("sign", SIGN, 45, 70, 0.7, (2.4, 3.0), (GREY,)),
+    ("bin", UNLABELLED, 55, 60, 0.6, (0.8, 1.3), ((70, 84, 72), (190, 110, 40), (96, 96, 100))),
+)
+# Vehicles: class, share, least and greatest length, width and height.
+VEHICLES = {
+    "car": (CAR, 0.83, (3.8, 4.6), (1.68, 1.88), (1.4, 1.58)),
+    "van": (CAR, 0.12, (4.3, 5.0), (1.8, 1.95), (1.85, 2.1)),
+    "truck": (TRUCK, 0.03, (6.0, 9.0), (2.3, 2.4), (2.9, 3.5)),
+    "bus": (BUS, 0.02, (10.0, 12.0), (2.5, 2.55), (2.9, 3.2)),
+}
+
+# A rectangle of ground: left, right, near and far end in metres, colour, class id (None of paint on what is below).
+Strip = tuple[float, float, float, float, Colour, int | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Piece:
-    """Something that stands or moves in the street.
+    """A box on the ground, in metres, in which a function draws something."""
 
-    Attributes:
-        kind: names the function that draws it.
-        x: metres right of the road's middle: of its middle, or of the front of what lines the street.
-        z: metres along the street in the first frame: of its middle, or of its near end.
-        length: metres along its heading.
-        width: metres across.
-        height: metres.
-        colour: of its body.
-        look: which variant of its kind.
-        heading: unit vector, right and along the street.
-        speed: metres along its heading from frame to frame.
-        dice: six numbers 0-1 for its details.
-        number: of countable objects, 1-999, unique in the street; 0 of others.
-    """
+    kind: str  # names the function
+    value: int  # in the label map: a class id, or THING * id + number
+    x: float  # of its middle, right of the road's middle
+    z: float  # of its middle, along the street, in the first frame
+    length: float  # along its heading
+    width: float
+    height: float
+    colour: Colour = GREY
+    seed: int = 0  # of its details
+    heading: tuple[float, float] = (0.0, 1.0)  # unit vector, right and along the street
+    speed: float = 0.0  # along its heading from frame to frame
 
-    kind: str
-    x: float
-    z: float
-    length: float = 0.0
-    width: float = 0.0
-    height: float = 0.0
-    colour: Colour = (128, 128, 128)
-    look: str = ""
-    heading: tuple[float, float] = (0.0, 1.0)
-    speed: float = 0.0
-    dice: tuple[float, ...] = (0.5,) * 6
-    number: int = 0
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, right, near and far end."""
+        dx, dz = abs(self.heading[0]), abs(self.heading[1])
+        across, along = (self.length * dx + self.width * dz) / 2, (self.length * dz + self.width * dx) / 2
+        return self.x - across, self.x + across, self.z - along, self.z + along
 
-    def reach(self, along: bool = False) -> float:
-        """Metres from its middle to its side, to the right or along the street."""
-        ahead, aside = (self.heading[1], self.heading[0]) if along else (self.heading[0], self.heading[1])
-        return 0.5 * (self.length * abs(ahead) + self.width * abs(aside))
-
-    def extent(self) -> tuple[float, float]:
-        """Near and far end, of what stands on its middle."""
-        reach = self.reach(along=True)
-        return self.z - reach, self.z + reach
-
-    def moved(self, frames: float) -> "Piece":
+    def moved(self, frames: int) -> "Piece":
         """The piece that many frames later."""
-        if not self.speed:
-            return self
-        way = self.speed * frames
-        return dataclasses.replace(self, x=self.x + self.heading[0] * way, z=self.z + self.heading[1] * way)
-
-
-@dataclasses.dataclass(frozen=True)
-class Ground:
-    """A strip of ground along the street, between two distances from the road's middle (to the right)."""
-
-    left: float
-    right: float
-    value: int
-    colour: Colour
+        (dx, dz), way = self.heading, self.speed * frames
+        return dataclasses.replace(self, x=self.x + dx * way, z=self.z + dz * way)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Street:
-    """All that the frames of one sequence have in common.
+    """All that the frames of a sequence share."""
 
-    Attributes:
-        half: half the road's width in metres.
-        ground: strips from the houses to the road, later ones on earlier ones; the road is not among them.
-        base: id and colour of all other ground.
-        asphalt: the road's colour.
-        junction: (near, far) metres of a road that crosses; None if none does.
-        zebra: whether people cross before the junction on a zebra.
-        lanes: of each direction.
-        edge: whether lines run along the road's sides.
-        pieces: what stands and moves.
-        skyline: (metres across, metres high, kind 0-1) of what closes the view.
-        light: weather and sensor.
-        camera: middle and horizon (parts of width and height), focal (parts of width), height and x in metres.
-        pace: metres that the camera goes on from frame to frame.
-        bend: see `View`.
-        clouds: float32 (128, 128), 0-1.
-        grain: float32 (256, 256), 0-1: the texture of the ground.
-    """
-
-    half: float
-    ground: tuple[Ground, ...]
-    base: tuple[int, Colour]
-    asphalt: Colour
-    junction: tuple[float, float] | None
-    zebra: bool
-    lanes: int
-    edge: bool
-    pieces: tuple[Piece, ...]
-    skyline: tuple[tuple[float, float, float], ...]
+    strips: list[Strip]  # later ones on earlier ones
+    pieces: list[Piece]
     light: Light
-    camera: tuple[float, float, float, float, float]
-    pace: float
-    bend: float
-    clouds: np.ndarray
-    grain: np.ndarray
+    camera: list[float]  # vanishing point and focal length in parts of the photo, x and height in metres
+    pace: float  # metres that the camera goes on from frame to frame
+    bend: float  # see `View`
+    clouds: np.ndarray  # float32 (128, 128), 0-1
+    grain: np.ndarray  # float32 (256, 256), 0-1, the texture of the ground
 
 
-class Planner:
-    """Draws what a street holds; its methods add pieces."""
+@functools.lru_cache(maxsize=16)
+def plan_street(seed: int, sequence: int) -> Street:
+    """The street of a sequence; the same numbers, 0 or more, give the same one."""
+    return _Planner(np.random.default_rng([seed, STREAM, sequence])).street()
+
+
+class _Planner:
+    """Draws the numbers of a street; its methods lay strips and add pieces."""
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
+        self.strips: list[Strip] = []
         self.pieces: list[Piece] = []
-        self.things = 0
+        self.is_city, self.has_verge, self.has_parking = self.chance(0.5), self.chance(0.3), self.chance(0.6)
+        self.lanes, self.lane = 1 + self.chance(0.25), self.uniform(2.9, 3.5)
+        self.half = self.lanes * self.lane + 2.1 * self.has_parking  # of the road's width
+        start = self.uniform(13, 65)
+        self.junction = (start, start + self.uniform(6, 11)) if self.chance(0.5) else (END, END)
 
-    def is_(self, share: float) -> bool:
-        """Whether something is so that is so in this share of streets."""
+    def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
-    def some(self, low: float, high: float) -> float:
-        """A number between these."""
+    def uniform(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
-    def one(self, of: tuple, spread: float = 0.0):
-        """One of these; colours vary by some grey levels in all and in each band."""
-        chosen = of[int(self.rng.integers(len(of)))]
-        if spread:
-            shift = self.rng.uniform(-spread, spread) + self.rng.uniform(-spread / 4, spread / 4, 3)
-            chosen = tuple(np.clip(np.array(chosen) + shift, 8, 245).tolist())
-        return chosen
+    def pick(self, colours: Sequence[Colour]) -> Colour:
+        """One of the colours, brighter or darker by some grey levels."""
+        shift = self.rng.uniform(-16, 16) + self.rng.uniform(-4, 4, 3)
+        return tuple(np.clip(colours[self.rng.integers(len(colours))] + shift, 8, 245).tolist())
 
-    def add(self, kind: str, x: float, z: float, countable: bool = False, **fields) -> None:
-        """Put a piece there; fields as those of `Piece`. What is countable gets the next number."""
-        self.things += countable
-        number = self.things if countable else 0
-        dice = tuple(self.rng.random(6).tolist())
-        self.pieces.append(Piece(kind, float(x), float(z), dice=dice, number=number, **fields))
+    def places(self, near: float, far: float, gap: float, margin: float = 3.0) -> list[float]:
+        """Places along the street, `gap` metres apart on average, none within a margin of the one that crosses."""
+        places = near - gap / 2 + np.cumsum(gap * self.rng.uniform(0.5, 1.5, math.ceil(2 * (far - near) / gap)))
+        low, high = self.junction
+        return [z for z in places.tolist() if z < far and not low - margin < z < high + margin]
 
-    def places(self, near: float, far: float, gap: float) -> list[float]:
-        """Places along the street, `gap` metres apart on average and half of it at least."""
-        places, z = [], near + self.some(0, gap)
-        while z < far:
-            places.append(z)
-            z += gap * self.some(0.5, 1.5)
-        return places
+    def add(self, kind: str, class_id: int, colour: Colour, x: float, z: float, size: Sequence, *motion) -> None:
+        """Put a piece of length, width and height there; what can be counted gets a number."""
+        value = THING * class_id + len(self.pieces) + 1 if class_id >= PERSON else class_id
+        self.pieces.append(Piece(kind, value, x, z, *size, colour, int(self.rng.integers(1 << 30)), *motion))
 
+    def street(self) -> Street:
+        slabs, grass = self.pick(((150, 146, 142), (164, 156, 148))), self.pick(((104, 118, 62), (126, 124, 76)))
+        self.strips.append((-500, 500, *AHEAD, *((slabs, PAVEMENT) if self.is_city else (grass, TERRAIN))))
+        for side in (-1, 1):
+            kerb = self.half + self.uniform(1, 2.4) * self.has_verge
+            edge = kerb + self.uniform(1.6, 4)
+            self.strips.append((*sorted((side * kerb, side * edge)), *AHEAD, slabs, PAVEMENT))
+            self.strips.append((*sorted((side * self.half, side * kerb)), *AHEAD, grass, TERRAIN))
+            self.houses(side, edge)
+            self.pavement(side, kerb, edge)
+        self.road()
+        pace = self.uniform(2.5, 6.5)
+        self.traffic(pace)
+        for x in np.arange(-230, 230, 18.0).tolist():  # what closes the view
+            what = ("house", BUILDING, GREY) if self.chance(0.5) else ("tree", VEGETATION, LEAVES[0])
+            self.add(*what, x, END, (10.0, self.uniform(14, 24), self.uniform(4, 20)))
+        camera = self.rng.uniform((0.4, 0.38, 0.78, 1.25, -0.4), (0.6, 0.5, 1.12, 2.1, 0.4))
+        camera[4] += self.lane * (self.lanes - 0.5)
+        clouds = 0.6 * smooth_noise(self.rng, 6, 128) + 0.4 * smooth_noise(self.rng, 20, 128)
+        grain = 0.5 * smooth_noise(self.rng, 24, 256) + 0.5 * smooth_noise(self.rng, 160, 256)
+        bend = self.uniform(-0.0022, 0.0022) * self.chance(0.45)
+        return Street(self.strips, self.pieces, self.light(), camera.tolist(), pace, bend, clouds, grain)
 
-def chance(dice: float, one: int, other: int = 0) -> float:
-    """A number from 0 to 1 that looks like chance and depends on nothing but these numbers."""
-    return _TABLE[(int(dice * 4_000_037) + 73 * one + 331 * other) % 1021]
+    def road(self) -> None:
+        """The road, the one that crosses, their lines, and people on the zebra crossing."""
+        half, (near, far), grey = self.half, self.junction, self.uniform(78, 124)
+        asphalt, white = (grey, grey + 1, grey + 3), (0.25 * grey + 170,) * 3
+        self.strips.append((-half, half, *AHEAD, asphalt, ROAD))
+        lines = [(x * half, 3) for x in (-0.5, 0, 0.5) if self.lanes > 1 or not x]
+        lines += [(x, 9) for x in (0.3 - half, half - 0.3) if grey > 100]
+        for (x, length), z in itertools.product(lines, np.arange(0, END - 9, 9).tolist()):
+            if z + length < near - 5 or z > far:
+                self.strips.append((x - 0.07, x + 0.07, z, z + length, white, None))
+        if near == END:
+            return
+        self.strips += [(-90, 90, near, far, asphalt, ROAD), (0.15, half, near - 0.9, near - 0.5, white, None)]
+        for x in np.arange(0.3 - half, half - 0.5).tolist() if self.chance(0.6) else ():
+            self.strips.append((x, x + 0.5, near - 4.6, near - 1.5, white, None))
+            if self.chance(0.2):
+                self.person(x, near - self.uniform(2, 4.4), (math.copysign(1, x), 0.0))
+
+    def houses(self, side: int, edge: float) -> None:
+        """Houses at the pavement or behind gardens, from the near to the far end of a side."""
+        z, (near, far) = START - self.uniform(0, 6), self.junction
+        while z < END - 5:
+            if near - 3 < z < far:
+                z = far + 2  # beyond the pavement of the street that crosses
+            length = min(self.uniform(9, 20), near - 2 - z if z < near else END)
+            setback = 0.0 if self.is_city and self.chance(0.84) else self.uniform(2, 6) if self.chance(0.6) else 14.0
+            if setback < 14 and length > 4:
+                tall = STOREY * int(self.rng.integers(1, 4) + 2 * (not setback)) + 0.8
+                x, size = side * (edge + setback + 5), (length - min(setback, 2), 10.0, tall)
+                self.add("house", BUILDING, self.pick(PLASTER), x, z + length / 2, size)
+            if setback:
+                self.garden(side, edge, z, length, setback)
+            z += length
+
+    def garden(self, side: int, edge: float, z: float, length: float, depth: float) -> None:
+        """A border and, behind it, bushes and trees."""
+        class_id, thick, heights, colours = BORDERS[self.rng.integers(len(BORDERS))]
+        if self.chance(0.75):
+            size, x = (length, thick, self.uniform(*heights)), side * (edge + thick / 2)
+            self.add("border", class_id, self.pick(colours), x, z + length / 2, size)
+        for _ in range(self.rng.poisson(length * (0.25 if depth > 6 else 0.1))):
+            tall, wide = (self.uniform(4.5, 12), 0.6) if self.chance(0.65) else (self.uniform(1.2, 2.8), 1.1)
+            x, size = side * (edge + 1 + self.uniform(0, depth - 1)), (tall * wide, tall * wide, tall)
+            self.add("tree", VEGETATION, self.pick(LEAVES), x, z + self.uniform(0, length), size)
+
+    def pavement(self, side: int, kerb: float, edge: float) -> None:
+        """What stands at the kerb, people, and bicycles that stand at the houses."""
+        x, (near, far), leaves = side * (kerb + 0.45), self.junction, self.pick(LEAVES)
+        size = self.rng.uniform((2.4, 2.4, 4.5), (4.8, 4.8, 8.5)).tolist()
+        for z in self.places(START, END, self.uniform(9, 18), 5) if self.chance(0.5) else ():
+            self.add("tree", VEGETATION, leaves, x + 0.3 * side, z, size)
+        for kind, class_id, gap, last, thick, heights, colours in FURNITURE:
+            for z in self.places(4, last, gap):
+                self.add(kind, class_id, self.pick(colours), x, z, (thick, thick, self.uniform(*heights)))
+        for z in (near - 1.6, far + 1.4) if near % 1 < 0.7 else ():
+            self.add("signal", LIGHT, list(LAMPS.values())[int(near) % 3], x, z, (0.5, 0.5, 3.3))
+        for z in self.places(5, 70, 30 if self.is_city else 60):
+            self.person(side * self.uniform(kerb + 0.4, edge - 0.4), z, (0.0, 1.0 if self.chance(0.5) else -1.0))
+        for z in self.places(6, 30, 8) if self.chance(0.2) else ():
+            angle = self.uniform(0, math.pi)
+            heading = (math.cos(angle), math.sin(angle))
+            self.add("bicycle", BICYCLE, self.pick(PAINTS), side * (edge - 0.9), z, (1.75, 0.5, 1.0), heading)
+
+    def person(self, x: float, z: float, heading: tuple[float, float]) -> None:
+        size = (0.5, 0.6, self.uniform(1.5, 1.88))
+        self.add("person", PERSON, self.pick(CLOTHES), x, z, size, heading, self.uniform(0.2, 0.8))
+
+    def vehicle(self, x: float, z: float, heading: tuple[float, float], speed: float) -> None:
+        kind = str(self.rng.choice(list(VEHICLES), p=[share for _, share, *_ in VEHICLES.values()]))
+        class_id, _, *limits = VEHICLES[kind]
+        self.add(kind, class_id, self.pick(PAINTS), x, z, [self.uniform(*pair) for pair in limits], heading, speed)
+
+    def traffic(self, pace: float) -> None:
+        """Vehicles at the kerb, in the lanes and across, and cyclists."""
+        for side in (-1.0, 1.0):
+            for z in self.places(START, 120, 9, 7) if self.has_parking else ():
+                self.vehicle(side * (self.half - 1.05), z, (0.0, side), 0.0)
+            if self.chance(0.2):
+                x, z = side * (self.half - 2.1 * self.has_parking - 0.55), self.uniform(7, 30)
+                self.add("cyclist", RIDER, self.pick(CLOTHES), x, z, (1.75, 0.6, 1.78), (0.0, side), 2.0)
+        for k in range(self.lanes):
+            x = self.lane * (k + 0.5)
+            for z in self.places(14 if k == self.lanes - 1 else 4, 120, 44, 0):  # the camera's own lane begins empty
+                self.vehicle(x, z, (0.0, 1.0), pace * self.uniform(0.9, 1.1))
+            for z in self.places(6, 140, 40, 0):
+                self.vehicle(-x, z, (0.0, -1.0), self.uniform(2.5, 6))
+        if self.junction[0] < END and self.chance(0.35):
+            way = 1.0 if self.chance(0.5) else -1.0
+            self.vehicle(self.uniform(-9, 9), sum(self.junction) / 2 - 1.7 * way, (way, 0.0), self.uniform(0.5, 2))
+
+    def light(self) -> Light:
+        """From a blue sky to fog."""
+        cover, bright = self.uniform(0, 1.2), self.uniform(0.8, 1)
+        visibility = self.uniform(45, 100) if cover > 1.1 else self.uniform(200, 1000 - 500 * cover)
+        grey, clear = np.array([[188, 192, 198], [212, 214, 216]]), np.array([[110, 158, 214], [206, 222, 238]])
+        zenith, haze = (bright * (grey + max(0, 1 - cover) * (clear - grey))).tolist()
+        angle, exposure, warm = self.uniform(0, 2 * math.pi), self.uniform(0.88, 1.25), self.uniform(-0.05, 0.08)
+        gain, sun = (exposure * (1 + warm), exposure, exposure * (1 - warm)), (math.cos(angle), math.sin(angle))
+        sensor = self.rng.uniform((0.85, 0.25, 0.8), (1.15, 0.6, 3.5)).tolist()  # contrast, blur and noise
+        return Light(zenith, haze, visibility, min(1.0, cover), max(0.0, 1 - 1.3 * cover), sun, gain, *sensor)

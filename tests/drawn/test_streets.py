@@ -16,7 +16,7 @@ SEED, WIDTH, HEIGHT = 3, 96, 48
 VIEW = View(middle=450, horizon=150, focal=900, height=1.5, x=0.0, z=0.0)
 NOON = Light(
     zenith=(100, 150, 220), haze=(210, 220, 235), visibility=1e9, cover=0.0, strength=0.0, sun=(0.0, -1.0),
-    gain=(1.0, 1.0, 1.0), contrast=1.0, blur=0.0, noise=0.0,
+    gain=(1.0, 1.0, 1.0), noise=0.0,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from PIL import Image, ImageDraw
 
@@ -27,8 +27,6 @@ class Light:
     strength: float  # of the sun, 0 under clouds to 1
     sun: tuple[float, float]  # direction to it, right and along the street, a unit vector
     gain: Colour  # factors of red, green and blue
-    contrast: float  # around middle grey; 1 leaves it
-    blur: float  # radius in pixels
     noise: float  # standard deviation in grey levels
 
     def facing(self, right: float, along: float) -> float:
@@ -101,9 +99,7 @@ class Canvas:
         if value is not None:
             self._mark.line(spots, fill=value, width=wide, joint=joint)
 
-    def shapes(
-        self, shapes: Sequence[Shape], at: At, scale: float, paints: Mapping[str, tuple[int, ...]], value: int
-    ) -> None:
+    def shapes(self, shapes: Sequence[Shape], at: At, scale: float, paints: dict[str, tuple], value: int) -> None:
         """Shapes of a plane, one on the other; its unit is `scale` pixels."""
         for paint, width, points in shapes:
             spots = [at(*point) for point in points]

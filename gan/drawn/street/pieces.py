@@ -32,10 +32,6 @@ UPPER = (
 )  # fmt: skip
 SHAPES = {
     "person": (("legs", 0.075, ((-0.03, 0.5), (-0.05, 0))), ("legs", 0.075, ((0.03, 0.5), (0.05, 0.02))), *UPPER),
-    "rider": (
-        ("legs", 0.08, ((-0.05, 0.54), (-0.07, 0.36), (-0.06, 0.14))),
-        ("legs", 0.08, ((0.05, 0.54), (0.07, 0.36), (0.06, 0.2))), *UPPER,
-    ),
     "bicycle": (
         *(("air", 0, wheel) for wheel in WHEELS), *(("rubber", 0.07, wheel) for wheel in WHEELS),
         ("body", 0.05, ((-0.52, 0.34), (-0.06, 0.3), (0.36, 0.86), (-0.2, 0.78), (-0.52, 0.34))),
@@ -47,11 +43,8 @@ SHAPES = {
     "case": (("case", 0, ((-0.07, 0.72), (0.07, 0.72), (0.07, 1.04), (-0.07, 1.04))),
              *((lamp, 0.08, ((0, 0.98 - k / 10),)) for k, lamp in enumerate(LAMPS))),
 }  # fmt: skip
-# What a flat piece consists of, with the class of what is not of its own.
-LAYERS = {
-    "person": {"person": None}, "bicycle": {"bicycle": None}, "cyclist": {"bicycle": BICYCLE, "rider": None},
-    "lamp": {"lamp": None}, "sign": {"post": POLE}, "signal": {"post": POLE, "case": None},
-}  # fmt: skip
+LAYERS = {kind: (kind,) for kind in ("person", "bicycle", "lamp")}
+LAYERS |= {"cyclist": ("bicycle", "person"), "sign": ("post",), "signal": ("post", "case")}
 
 # Faces of a solid: where their lower corners are, rear (0) or front (1) and left (-1) or right (1), from the left to
 # the right of who looks at them; and where their normals point, ahead and to the right.
@@ -98,24 +91,17 @@ def solid(canvas: Canvas, piece: Piece, parts: Sequence[tuple] = ((0, 1, 0, 1, 0
     (dx, dz), light, (_, _, near, far) = piece.heading, canvas.light, piece.bounds
     z, paints = (max(near, canvas.view.z) + far) / 2, PAINTS | {"body": piece.colour} | paints
 
-    def at(u: float, v: float, y: float) -> Spot:
-        """The spot of a part of the length from the rear, of half the width to the right, of the height."""
-        u, v = (u - 0.5) * piece.length, v * piece.width / 2
+    def spot(part: tuple, corners: list[int], s: float, t: float) -> Spot:
+        """The spot of a part of the width and of the height of a face."""
+        (start, end, low, high, shorter, narrower, _), (u0, v0, u1, v1) = part, corners
+        u, v = 0.5 + (u0 + s * (u1 - u0) - 0.5) * (1 - t * shorter), (v0 + s * (v1 - v0)) * (1 - t * narrower)
+        u, v, y = (start + (end - start) * u - 0.5) * piece.length, v * piece.width / 2, low + (high - low) * t
         return canvas.view.spot(piece.x + dx * u + dz * v, y * piece.height, piece.z + dz * u - dx * v)
-
-    def face(part: tuple, u0: int, v0: int, u1: int, v1: int) -> At:
-        start, end, low, high, shorter, narrower, _ = part
-
-        def spot(s: float, t: float) -> Spot:
-            u, v = 0.5 + (u0 + s * (u1 - u0) - 0.5) * (1 - t * shorter), (v0 + s * (v1 - v0)) * (1 - t * narrower)
-            return at(start + (end - start) * u, v, low + (high - low) * t)
-
-        return spot
 
     for part in sorted(parts, key=lambda part: -dz * round(part[0])):  # the far end first
         top = []
         for name, (*corners, ahead, right) in FACES.items():
-            side = face(part, *corners)
+            side = functools.partial(spot, part, corners)
             spots = quad(side, 0, 1, 0, 1)
             top.append(spots[1])
             if is_clockwise(spots):
@@ -132,11 +118,9 @@ def vehicle(canvas: Canvas, piece: Piece) -> None:
     """A car, van, truck or bus with its wheels."""
     view, (dx, dz), radius = canvas.view, piece.heading, 0.32 if piece.height < 2.5 else 0.46
     rubber, rings = canvas.tone(PAINTS["rubber"], piece.z), []
-    for side, u in itertools.product((-0.5, 0.5), (-0.31 * piece.length, 0.31 * piece.length)):
-        x, z = piece.x + side * piece.width * dz, piece.z - side * piece.width * dx
-        at = view.plane(x, z, piece.heading)
-        tread = [view.spot(0.8 * x + 0.2 * piece.x + u * dx, y, z + u * dz) for y in (0, radius)]
-        canvas.line(tread, 0.25 * view.scale(z + u * dz), rubber, piece.value)
+    for side, u in itertools.product((-0.45, 0.45), (-0.31 * piece.length, 0.31 * piece.length)):
+        at = view.plane(piece.x + side * piece.width * dz, piece.z - side * piece.width * dx, piece.heading)
+        canvas.line([at(u, 0), at(u, radius)], 0.2 * view.scale(piece.z + u * dz), rubber, piece.value)
         rings.append([at(u + radius * a, radius + radius * b) for a, b in RING])
     solid(canvas, piece, SOLIDS[piece.kind], glass=mixed(PAINTS["glass"], canvas.light.haze, 0.2))
     for k, ring in enumerate(rings):
@@ -147,11 +131,7 @@ def vehicle(canvas: Canvas, piece: Piece) -> None:
 def house(canvas: Canvas, piece: Piece) -> None:
     """A house with windows, below a flat or a sloping roof."""
     roll, tall = random.Random(piece.seed), piece.height
-    bays, wide, roof = (
-        max(1, round(piece.length / roll.uniform(2.6, 3.8))),
-        roll.uniform(0.2, 0.32),
-        roll.choice(ROOFS),
-    )
+    bays, wide = max(1, round(piece.length / roll.uniform(2.6, 3.8))), roll.uniform(0.2, 0.32)
     trim = mixed(piece.colour, roll.choice(TRIMS), roll.uniform(0, 0.9))
     panes = []
     for bay, floor in itertools.product(range(bays), range(int(tall / STOREY))):
@@ -162,7 +142,7 @@ def house(canvas: Canvas, piece: Piece) -> None:
     details = {} if is_far else dict.fromkeys(("left", "right"), panes)
     solid(canvas, piece, [(0, 1, 0, 1, 0, 0, details)], trim=trim, sky=mixed(PAINTS["glass"], canvas.light.haze, 0.4))
     if roll.random() < (0.6 if tall < 11 else 0.3):
-        solid(canvas, piece, [(0, 1, 1, 1 + 0.35 * piece.width / tall, 0, 1, {})], body=roof)
+        solid(canvas, piece, [(0, 1, 1, 1 + 0.35 * piece.width / tall, 0, 1, {})], body=roll.choice(ROOFS))
 
 
 def tree(canvas: Canvas, piece: Piece) -> None:
@@ -174,7 +154,7 @@ def tree(canvas: Canvas, piece: Piece) -> None:
     if not is_bush:
         bark = canvas.tone((74, 62, 52), piece.z, canvas.light.facing(-math.copysign(1, piece.x), 0))
         canvas.line([(x, foot), (x, centre)], (0.12 + 0.02 * piece.height) * scale, bark, piece.value)
-    count = 36 if radius > 20 * FINE else 16 if radius > 4 * FINE else 5
+    count = 30 if radius > 20 * FINE else 14 if radius > 5 * FINE else 5
     for (shade, size), k in itertools.product(((0.62, 0.46), (0.85, 0.34), (1.12, 0.24)), range(count)):
         away, angle = 0.75 * math.sqrt((k + 0.5) / count), 2.39996 * k + 10 * size
         across, up = away * math.cos(angle), away * math.sin(angle) + 0.25 * (shade - 0.62)
@@ -186,26 +166,23 @@ def tree(canvas: Canvas, piece: Piece) -> None:
 
 def flat(canvas: Canvas, piece: Piece) -> None:
     """What is flat and upright; a cyclist's bicycle has the cyclist's number."""
-    view, z, roll, (dx, dz) = canvas.view, piece.z, random.Random(piece.seed), piece.heading
+    view, z, roll, heading = canvas.view, piece.z, random.Random(piece.seed), piece.heading
     legs, skin, hair, scale = roll.choice(TROUSERS), roll.choice(SKINS), roll.choice(HAIR), view.scale(z)
-    paints = PAINTS | {"body": piece.colour, "legs": legs, "face": hair if dz > 0.5 else skin, "hair": hair}
+    paints = PAINTS | {"body": piece.colour, "legs": legs, "face": hair if heading[1] > 0.5 else skin, "hair": hair}
     paints["sleeves"] = mixed(piece.colour, PAINTS["dark"], 0.3)
     paints |= {name: mixed(lamp, PAINTS["case"], 0.8) for name, lamp in LAMPS.items() if lamp != piece.colour}
     lit = canvas.light.facing(-math.copysign(0.6, piece.x), -0.6)
     tones = {name: canvas.tone(colour, z, lit) for name, colour in paints.items()}
-    for name, class_id in LAYERS[piece.kind].items():
-        unit, heading = (1, (dx, dz)) if name == "bicycle" else (piece.height, (-math.copysign(1, piece.x), 0))
-        value = class_id if class_id else piece.value
-        if class_id == BICYCLE:
-            value = THING * BICYCLE + piece.value % THING
-        canvas.shapes(SHAPES[name], view.plane(piece.x, z, heading, unit), unit * scale, tones, value)
+    values = {"post": POLE, "bicycle": THING * BICYCLE + piece.value % THING}
+    for name in LAYERS[piece.kind]:
+        unit, way = (1, heading) if name == "bicycle" else (piece.height, (-math.copysign(1, piece.x), 0))
+        at = view.plane(piece.x, z, way, unit)
+        canvas.shapes(SHAPES[name], at, unit * scale, tones, values.get(name, piece.value))
     if piece.kind == "sign":
         size, (x, y) = max(2 * FINE, round(piece.width * scale)), view.spot(piece.x, piece.height, z)
         picture = sign_picture(SIGNS[piece.seed % len(SIGNS)]).resize((size, size), Image.Resampling.BOX)
-        mask, where = (
-            picture.getchannel("A").point(lambda alpha: 255 * (alpha > 127)),
-            (round(x - size / 2), round(y)),
-        )
+        mask = picture.getchannel("A").point(lambda alpha: 255 * (alpha > 127))  # nothing is half transparent
+        where = round(x - size / 2), round(y)
         canvas.photo.paste(picture.convert("RGB").point(lambda level: int(level * lit)), where, mask)
         canvas.values.paste(piece.value, where, mask)
 

@@ -90,8 +90,7 @@ class Street:
     camera: list[float]  # vanishing point and focal length in parts of the photo, x and height in metres
     pace: float  # metres that the camera goes on from frame to frame
     bend: float  # see `View`
-    clouds: np.ndarray  # float32 (128, 128), 0-1
-    grain: np.ndarray  # float32 (256, 256), 0-1, the texture of the ground
+    noise: np.ndarray  # float32 (256, 256), 0-1: clouds and the texture of the ground
 
 
 @functools.lru_cache(maxsize=16)
@@ -108,8 +107,8 @@ class _Planner:
         self.strips: list[Strip] = []
         self.pieces: list[Piece] = []
         self.is_city, self.has_verge, self.has_parking = self.chance(0.5), self.chance(0.3), self.chance(0.6)
-        self.lanes, self.lane = 1 + self.chance(0.25), self.uniform(2.9, 3.5)
-        self.half = self.lanes * self.lane + 2.1 * self.has_parking  # of the road's width
+        self.lane = self.uniform(2.9, 4.2)
+        self.half = self.lane + 2.1 * self.has_parking  # of the road's width
         start = self.uniform(13, 65)
         self.junction = (start, start + self.uniform(6, 11)) if self.chance(0.5) else (END, END)
 
@@ -152,19 +151,17 @@ class _Planner:
             what = ("house", BUILDING, GREY) if self.chance(0.5) else ("tree", VEGETATION, LEAVES[0])
             self.add(*what, x, END, (10.0, self.uniform(14, 24), self.uniform(4, 20)))
         camera = self.rng.uniform((0.4, 0.38, 0.78, 1.25, -0.4), (0.6, 0.5, 1.12, 2.1, 0.4))
-        camera[4] += self.lane * (self.lanes - 0.5)
-        clouds = 0.6 * smooth_noise(self.rng, 6, 128) + 0.4 * smooth_noise(self.rng, 20, 128)
-        grain = 0.5 * smooth_noise(self.rng, 24, 256) + 0.5 * smooth_noise(self.rng, 160, 256)
+        camera[4] += self.lane / 2
         bend = self.uniform(-0.0022, 0.0022) * self.chance(0.45)
-        return Street(self.strips, self.pieces, self.light(), camera.tolist(), pace, bend, clouds, grain)
+        noise = 0.6 * smooth_noise(self.rng, 24, 256) + 0.4 * smooth_noise(self.rng, 160, 256)
+        return Street(self.strips, self.pieces, self.light(), camera.tolist(), pace, bend, noise)
 
     def road(self) -> None:
         """The road, the one that crosses, their lines, and people on the zebra crossing."""
         half, (near, far), grey = self.half, self.junction, self.uniform(78, 124)
         asphalt, white = (grey, grey + 1, grey + 3), (0.25 * grey + 170,) * 3
         self.strips.append((-half, half, *AHEAD, asphalt, ROAD))
-        lines = [(x * half, 3) for x in (-0.5, 0, 0.5) if self.lanes > 1 or not x]
-        lines += [(x, 9) for x in (0.3 - half, half - 0.3) if grey > 100]
+        lines = [(0.0, 3), (0.3 - half, 9), (half - 0.3, 9)] if grey > 100 else [(0.0, 3)]
         for (x, length), z in itertools.product(lines, np.arange(0, END - 9, 9).tolist()):
             if z + length < near - 5 or z > far:
                 self.strips.append((x - 0.07, x + 0.07, z, z + length, white, None))
@@ -212,7 +209,7 @@ class _Planner:
         for kind, class_id, gap, last, thick, heights, colours in FURNITURE:
             for z in self.places(4, last, gap):
                 self.add(kind, class_id, self.pick(colours), x, z, (thick, thick, self.uniform(*heights)))
-        for z in (near - 1.6, far + 1.4) if near % 1 < 0.7 else ():
+        for z in (near - 1.6, far + 1.4) if near < END and near % 1 < 0.7 else ():
             self.add("signal", LIGHT, list(LAMPS.values())[int(near) % 3], x, z, (0.5, 0.5, 3.3))
         for z in self.places(5, 70, 30 if self.is_city else 60):
             self.person(side * self.uniform(kerb + 0.4, edge - 0.4), z, (0.0, 1.0 if self.chance(0.5) else -1.0))
@@ -238,15 +235,13 @@ class _Planner:
             if self.chance(0.2):
                 x, z = side * (self.half - 2.1 * self.has_parking - 0.55), self.uniform(7, 30)
                 self.add("cyclist", RIDER, self.pick(CLOTHES), x, z, (1.75, 0.6, 1.78), (0.0, side), 2.0)
-        for k in range(self.lanes):
-            x = self.lane * (k + 0.5)
-            for z in self.places(14 if k == self.lanes - 1 else 4, 120, 44, 0):  # the camera's own lane begins empty
-                self.vehicle(x, z, (0.0, 1.0), pace * self.uniform(0.9, 1.1))
-            for z in self.places(6, 140, 40, 0):
-                self.vehicle(-x, z, (0.0, -1.0), self.uniform(2.5, 6))
-        if self.junction[0] < END and self.chance(0.35):
-            way = 1.0 if self.chance(0.5) else -1.0
-            self.vehicle(self.uniform(-9, 9), sum(self.junction) / 2 - 1.7 * way, (way, 0.0), self.uniform(0.5, 2))
+        for z in self.places(14, 120, 44, 0):
+            self.vehicle(self.lane / 2, z, (0.0, 1.0), pace * self.uniform(0.9, 1.1))
+        for z in self.places(6, 140, 40, 0):
+            self.vehicle(-self.lane / 2, z, (0.0, -1.0), self.uniform(2.5, 6))
+        (near, far), way = self.junction, 1.0 if self.chance(0.5) else -1.0
+        if near < END and self.chance(0.35):
+            self.vehicle(self.uniform(-9, 9), (near + far) / 2 - 1.7 * way, (way, 0.0), self.uniform(0.5, 2))
 
     def light(self) -> Light:
         """From a blue sky to fog."""
@@ -256,5 +251,5 @@ class _Planner:
         zenith, haze = (bright * (grey + max(0, 1 - cover) * (clear - grey))).tolist()
         angle, exposure, warm = self.uniform(0, 2 * math.pi), self.uniform(0.88, 1.25), self.uniform(-0.05, 0.08)
         gain, sun = (exposure * (1 + warm), exposure, exposure * (1 - warm)), (math.cos(angle), math.sin(angle))
-        sensor = self.rng.uniform((0.85, 0.25, 0.8), (1.15, 0.6, 3.5)).tolist()  # contrast, blur and noise
-        return Light(zenith, haze, visibility, min(1.0, cover), max(0.0, 1 - 1.3 * cover), sun, gain, *sensor)
+        strength, noise = max(0.0, 1 - 1.3 * cover), self.uniform(0.8, 3.5)
+        return Light(zenith, haze, visibility, min(1.0, cover), strength, sun, gain, noise)

@@ -4,7 +4,7 @@ Every drawing works on a square of 100 by 100 units, x to the right and y down, 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
@@ -86,21 +86,15 @@ def _car_from_behind(pen: Pen, x: float, y: float, width: float, colour: Colour,
         part([(left, 0.2), (left + 0.22, 0.2), (left + 0.22, 0.4), (left, 0.4)], colour)
 
 
-def _truck_from_behind(pen: Pen, x: float, y: float, colour: Colour) -> None:
-    """A truck around (x, y), seen from behind: a high box on two wheels."""
-    pen.box(x - 14, y - 22, x + 14, y + 8, colour)
-    pen.box(x - 10, y + 8, x + 10, y + 11, colour)
-    pen.box(x - 13, y + 8, x - 6, y + 15, colour)
-    pen.box(x + 6, y + 8, x + 13, y + 15, colour)
-
-
 def _two_cars(pen: Pen, left: Colour, right: Colour) -> None:
     _car_from_behind(pen, 33, 51, 29, left)
     _car_from_behind(pen, 67, 51, 29, right)
 
 
 def _truck_and_car(pen: Pen, left: Colour, right: Colour) -> None:
-    _truck_from_behind(pen, 35, 52, left)
+    """A truck, seen from behind as a high box on two wheels, and a car."""
+    for box in ((21, 30, 49, 60), (25, 60, 45, 63), (22, 60, 29, 67), (41, 60, 48, 67)):
+        pen.box(*box, left)
     _car_from_behind(pen, 67, 56, 26, right)
 
 
@@ -119,189 +113,7 @@ def _walker(pen: Pen, x: float, y: float, scale: float) -> None:
     pen.stroke(at((1, -32), (8, -25), (11, -17)), 3.4 * scale, BLACK)
 
 
-# The signs themselves. Of two classes that mirror each other only one is drawn here.
-
-
-def _end_of_speed_limit(pen: Pen) -> None:
-    _grey_ring(pen)
-    _digits(pen, "80", DARK_GREY)
-    _end_bars(pen)
-
-
-def _no_passing(pen: Pen) -> None:
-    _red_ring(pen)
-    _two_cars(pen, RED, BLACK)
-
-
-def _no_passing_for_trucks(pen: Pen) -> None:
-    _red_ring(pen)
-    _truck_and_car(pen, RED, BLACK)
-
-
-def _right_of_way(pen: Pen) -> None:
-    _triangle(pen)
-    pen.polygon([(42, 85), (58, 85), (56, 50), (44, 50)], BLACK)
-    pen.polygon([(50, 33), (62, 53), (38, 53)], BLACK)
-    pen.polygon([(50, 57), (70, 61), (70, 66), (50, 71), (30, 66), (30, 61)], BLACK)
-
-
-def _priority_road(pen: Pen) -> None:
-    for reach, radius, colour in ((46, 3, GREY), (45.5, 2.5, WHITE), (30, 1, YELLOW)):
-        pen.rounded([(50, 50 - reach), (50 + reach, 50), (50, 50 + reach), (50 - reach, 50)], radius, colour)
-
-
-def _give_way(pen: Pen) -> None:
-    _triangle(pen, points_down=True)
-
-
-def _stop(pen: Pen) -> None:
-    for radius, colour in ((52, WHITE), (49, RED)):
-        corners = [math.radians(22.5 + 45 * k) for k in range(8)]
-        pen.polygon([(50 + radius * math.cos(a), 50 + radius * math.sin(a)) for a in corners], colour)
-    pen.text("STOP", (11, 34, 89, 66), 0.03, WHITE)
-
-
-def _no_trucks(pen: Pen) -> None:
-    _red_ring(pen)
-    pen.box(41, 36, 75, 58, BLACK)
-    pen.polygon([(25, 58), (25, 51), (29, 42), (39, 42), (39, 58)], BLACK)
-    pen.polygon([(28, 50), (31, 45), (36, 45), (36, 50)], WHITE)
-    pen.box(25, 57, 75, 60, BLACK)
-    for x in (33, 56, 68):
-        pen.disc(x, 61, 5, BLACK)
-
-
-def _no_entry(pen: Pen) -> None:
-    pen.disc(50, 50, 49.5, WHITE)
-    pen.disc(50, 50, 48.5, RED)
-    pen.box(14, 41.5, 86, 58.5, WHITE)
-
-
-def _danger(pen: Pen) -> None:
-    _triangle(pen)
-    pen.rounded([(45.5, 39), (54.5, 39), (51.5, 62), (48.5, 62)], 2, BLACK)
-    pen.disc(50, 77.5, 5.6, BLACK)
-
-
-def _curve_left(pen: Pen) -> None:
-    _triangle(pen)
-    pen.arrow([(61, 84), *bend((61, 72), (61, 61), (50, 61)), (30, 61)], 9, 22, BLACK)
-
-
-def _double_curve(pen: Pen) -> None:
-    _triangle(pen)
-    pen.arrow([(59, 84), (59, 70), (43, 61), (43, 38)], 10, 19, BLACK)
-
-
-def _bumps(pen: Pen) -> None:
-    _triangle(pen)
-    pen.box(25, 77, 75, 82, BLACK)
-    for x in (37, 63):
-        pen.polygon(bend((x - 12, 78), (x, 54), (x + 12, 78)), BLACK)
-
-
-def _slippery_road(pen: Pen) -> None:
-    _triangle(pen)
-    _car_from_behind(pen, 49, 57, 31, BLACK, degrees=-13)
-    for x in (41, 59):
-        track = [*bend((x, 69), (x - 9, 73), (x - 1, 76)), *bend((x - 1, 76), (x + 6, 80), (x - 5, 85))]
-        pen.stroke(track, 3.4, BLACK)
-
-
-def _narrows_on_the_right(pen: Pen) -> None:
-    _triangle(pen)
-    pen.stroke([(40, 84), (40, 46)], 6, BLACK, round_ends=False)
-    pen.stroke([(66, 84), (66, 74), (55, 58), (55, 40)], 6, BLACK, round_ends=False)
-
-
-def _road_works(pen: Pen) -> None:
-    _triangle(pen)
-    pen.disc(47, 42, 5, BLACK)
-    pen.stroke([(44, 51), (38, 63)], 8.5, BLACK)
-    pen.stroke([(37, 64), (36, 72), (28, 83)], 5, BLACK)
-    pen.stroke([(39, 64), (45, 72), (45, 83)], 5, BLACK)
-    pen.stroke([(45, 50), (53, 58), (48, 64)], 4, BLACK)
-    pen.stroke([(38, 58), (66, 78)], 3, BLACK)
-    pen.polygon([(52, 84), *bend((58, 76), (66, 62), (70, 74)), (78, 84)], BLACK)
-
-
-def _traffic_lights(pen: Pen) -> None:
-    _triangle(pen)
-    for y, colour in ((45, RED), (61, YELLOW), (77, GREEN)):
-        pen.disc(50, y, 7.6, BLACK)
-        pen.disc(50, y, 6.4, colour)
-
-
-def _pedestrians(pen: Pen) -> None:
-    _triangle(pen)
-    _walker(pen, 50, 82, 1.0)
-
-
-def _children(pen: Pen) -> None:
-    _triangle(pen)
-    _walker(pen, 61, 82, 0.9)
-    _walker(pen, 36, 83, 0.68)
-
-
-def _bicycle(pen: Pen) -> None:
-    _triangle(pen)
-    for x in (35.5, 64.5):
-        pen.ring(x, 72, 10, 3.4, BLACK)
-    hub, seat, bars = (48, 72), (44, 57), (58, 55)
-    for line in ((35.5, 72), seat, hub, bars, seat), ((35.5, 72), hub), (bars, (64.5, 72)):
-        pen.stroke(line, 3, BLACK)
-    pen.stroke([(40, 55), (48, 55)], 3.4, BLACK)
-    pen.stroke([bars, (57, 50), (63, 50)], 3, BLACK)
-
-
-def _snowflake(pen: Pen) -> None:
-    _triangle(pen)
-    for degrees in range(0, 360, 60):
-        pen.stroke(turn([(50, 62), (50, 41)], degrees, (50, 62)), 4, BLACK, round_ends=False)
-        pen.stroke(turn([(43.5, 45), (50, 51), (56.5, 45)], degrees, (50, 62)), 3.2, BLACK)
-
-
-def _deer(pen: Pen) -> None:
-    _triangle(pen)
-    # Leaping to the left: trunk, neck and head, antlers, two legs tucked up in front and two stretched back.
-    pen.polygon([(38, 56), (48, 60), (62, 64), (70, 68), (66, 75), (58, 72), (44, 69)], BLACK)
-    pen.polygon([(38, 62), (37, 53), (30, 55), (29, 52), (36, 46), (42, 47), (48, 61), (44, 67)], BLACK)
-    for antler in ((40, 47), (41, 40), (46, 36)), ((41, 44), (48, 42)):
-        pen.stroke(antler, 2.6, BLACK)
-    for leg in ((43, 66), (32, 66), (29, 71)), ((46, 68), (37, 73), (35, 79)):
-        pen.stroke(leg, 3, BLACK)
-    for leg in ((68, 70), (70, 78), (78, 84)), ((64, 73), (63, 78), (70, 84)):
-        pen.stroke(leg, 3.2, BLACK)
-
-
-def _end_of_all_limits(pen: Pen) -> None:
-    _grey_ring(pen)
-    _end_bars(pen)
-
-
-def _turn_right(pen: Pen) -> None:
-    _blue_disc(pen)
-    pen.arrow([(34, 80), *bend((34, 58), (34, 42), (50, 42)), (82, 42)], 12, 34, WHITE)
-
-
-def _straight_on(pen: Pen) -> None:
-    _blue_disc(pen)
-    pen.arrow([(50, 86), (50, 13)], 13, 38, WHITE)
-
-
-def _straight_on_or_right(pen: Pen) -> None:
-    _blue_disc(pen)
-    pen.arrow([(39, 86), (39, 14)], 11, 32, WHITE)
-    pen.arrow([(39, 62), (83, 62)], 11, 30, WHITE)
-
-
-def _keep_right(pen: Pen) -> None:
-    _blue_disc(pen)
-    pen.arrow([(23, 29), (76, 74)], 13, 38, WHITE)
-
-
 def _roundabout(pen: Pen) -> None:
-    _blue_disc(pen)
     for start in (100, 220, 340):
         angles = [math.radians(start - 7 * k) for k in range(11)]
         path = [(50 + 28 * math.cos(a), 50 + 28 * math.sin(a)) for a in angles]
@@ -311,36 +123,130 @@ def _roundabout(pen: Pen) -> None:
         pen.arrow(path, 9, 25, WHITE)
 
 
-def _end_of_no_passing(pen: Pen) -> None:
-    _grey_ring(pen)
-    _two_cars(pen, DARK_GREY, DARK_GREY)
-    _end_bars(pen)
+def _skid(x: float) -> list[Point]:
+    return [*bend((x, 69), (x - 9, 73), (x - 1, 76)), *bend((x - 1, 76), (x + 6, 80), (x - 5, 85))]
 
 
-def _end_of_no_passing_for_trucks(pen: Pen) -> None:
-    _grey_ring(pen)
-    _truck_and_car(pen, DARK_GREY, DARK_GREY)
-    _end_bars(pen)
+def _octagon(radius: float) -> list[Point]:
+    corners = [math.radians(22.5 + 45 * k) for k in range(8)]
+    return [(50 + radius * math.cos(a), 50 + radius * math.sin(a)) for a in corners]
 
 
-def _speed_limit(text: str) -> Callable[[Pen], None]:
-    def draw(pen: Pen) -> None:
-        _red_ring(pen)
-        _digits(pen, text)
-
-    return draw
+def _diamond(reach: float) -> list[Point]:
+    return [(50, 50 - reach), (50 + reach, 50), (50, 50 + reach), (50 - reach, 50)]
 
 
-DRAWINGS: dict[int, Callable[[Pen], None]] = {
-    **{k: _speed_limit(text) for k, text in enumerate(("20", "30", "50", "60", "70", "80"))},
-    6: _end_of_speed_limit, 7: _speed_limit("100"), 8: _speed_limit("120"), 9: _no_passing,
-    10: _no_passing_for_trucks, 11: _right_of_way, 12: _priority_road, 13: _give_way, 14: _stop,
-    15: _red_ring, 16: _no_trucks, 17: _no_entry, 18: _danger, 19: _curve_left, 21: _double_curve,
-    22: _bumps, 23: _slippery_road, 24: _narrows_on_the_right, 25: _road_works, 26: _traffic_lights,
-    27: _pedestrians, 28: _children, 29: _bicycle, 30: _snowflake, 31: _deer, 32: _end_of_all_limits,
-    33: _turn_right, 35: _straight_on, 36: _straight_on_or_right, 38: _keep_right, 40: _roundabout,
-    41: _end_of_no_passing, 42: _end_of_no_passing_for_trucks,
-}  # fmt: skip
+# The signs themselves: what is drawn, one on the other. Of two classes that mirror each other only one is here.
+SIGNS: dict[int, list[tuple]] = {
+    **{k: [(_red_ring,), (_digits, limit)] for k, limit in enumerate(("20", "30", "50", "60", "70", "80"))},
+    6: [(_grey_ring,), (_digits, "80", DARK_GREY), (_end_bars,)],
+    7: [(_red_ring,), (_digits, "100")],
+    8: [(_red_ring,), (_digits, "120")],
+    9: [(_red_ring,), (_two_cars, RED, BLACK)],
+    10: [(_red_ring,), (_truck_and_car, RED, BLACK)],
+    11: [
+        (_triangle,),
+        (Pen.polygon, [(42, 85), (58, 85), (56, 50), (44, 50)], BLACK),
+        (Pen.polygon, [(50, 33), (62, 53), (38, 53)], BLACK),
+        (Pen.polygon, [(50, 57), (70, 61), (70, 66), (50, 71), (30, 66), (30, 61)], BLACK),
+    ],
+    12: [(Pen.rounded, _diamond(r), edge, c) for r, edge, c in ((46, 3, GREY), (45.5, 2.5, WHITE), (30, 1, YELLOW))],
+    13: [(_triangle, True)],
+    14: [
+        (Pen.polygon, _octagon(52), WHITE),
+        (Pen.polygon, _octagon(49), RED),
+        (Pen.text, "STOP", (11, 34, 89, 66), 0.03, WHITE),
+    ],
+    15: [(_red_ring,)],
+    16: [  # No vehicles over 3.5 tons
+        (_red_ring,),
+        (Pen.box, 41, 36, 75, 58, BLACK),
+        (Pen.polygon, [(25, 58), (25, 51), (29, 42), (39, 42), (39, 58)], BLACK),
+        (Pen.polygon, [(28, 50), (31, 45), (36, 45), (36, 50)], WHITE),
+        (Pen.box, 25, 57, 75, 60, BLACK),
+        *((Pen.disc, x, 61, 5, BLACK) for x in (33, 56, 68)),
+    ],
+    17: [(Pen.disc, 50, 50, 49.5, WHITE), (Pen.disc, 50, 50, 48.5, RED), (Pen.box, 14, 41.5, 86, 58.5, WHITE)],
+    18: [
+        (_triangle,),
+        (Pen.rounded, [(45.5, 39), (54.5, 39), (51.5, 62), (48.5, 62)], 2, BLACK),
+        (Pen.disc, 50, 77.5, 5.6, BLACK),
+    ],
+    19: [(_triangle,), (Pen.arrow, [(61, 84), *bend((61, 72), (61, 61), (50, 61)), (30, 61)], 9, 22, BLACK)],
+    21: [(_triangle,), (Pen.arrow, [(59, 84), (59, 70), (43, 61), (43, 38)], 10, 19, BLACK)],
+    22: [
+        (_triangle,),
+        (Pen.box, 25, 77, 75, 82, BLACK),
+        *((Pen.polygon, bend((x - 12, 78), (x, 54), (x + 12, 78)), BLACK) for x in (37, 63)),
+    ],
+    23: [  # Slippery road
+        (_triangle,),
+        (_car_from_behind, 49, 57, 31, BLACK, -13),
+        *((Pen.stroke, _skid(x), 3.4, BLACK) for x in (41, 59)),
+    ],
+    24: [
+        (_triangle,),
+        (Pen.stroke, [(40, 84), (40, 46)], 6, BLACK, False),
+        (Pen.stroke, [(66, 84), (66, 74), (55, 58), (55, 40)], 6, BLACK, False),
+    ],
+    25: [  # Road work
+        (_triangle,),
+        (Pen.disc, 47, 42, 5, BLACK),
+        (Pen.stroke, [(44, 51), (38, 63)], 8.5, BLACK),
+        (Pen.stroke, [(37, 64), (36, 72), (28, 83)], 5, BLACK),
+        (Pen.stroke, [(39, 64), (45, 72), (45, 83)], 5, BLACK),
+        (Pen.stroke, [(45, 50), (53, 58), (48, 64)], 4, BLACK),
+        (Pen.stroke, [(38, 58), (66, 78)], 3, BLACK),
+        (Pen.polygon, [(52, 84), *bend((58, 76), (66, 62), (70, 74)), (78, 84)], BLACK),
+    ],
+    26: [
+        (_triangle,),
+        *((Pen.disc, 50, y, 7.6, BLACK) for y in (45, 61, 77)),
+        *((Pen.disc, 50, y, 6.4, lamp) for y, lamp in ((45, RED), (61, YELLOW), (77, GREEN))),
+    ],
+    27: [(_triangle,), (_walker, 50, 82, 1.0)],
+    28: [(_triangle,), (_walker, 61, 82, 0.9), (_walker, 36, 83, 0.68)],
+    29: [  # Bicycles crossing
+        (_triangle,),
+        *((Pen.ring, x, 72, 10, 3.4, BLACK) for x in (35.5, 64.5)),
+        (Pen.stroke, [(35.5, 72), (44, 57), (48, 72), (58, 55), (44, 57)], 3, BLACK),
+        (Pen.stroke, [(35.5, 72), (48, 72)], 3, BLACK),
+        (Pen.stroke, [(58, 55), (64.5, 72)], 3, BLACK),
+        (Pen.stroke, [(40, 55), (48, 55)], 3.4, BLACK),
+        (Pen.stroke, [(58, 55), (57, 50), (63, 50)], 3, BLACK),
+    ],
+    30: [  # Ice or snow
+        (_triangle,),
+        *(
+            (Pen.stroke, turn(points, degrees, (50, 62)), width, BLACK, has_round_ends)
+            for degrees in range(0, 360, 60)
+            for points, width, has_round_ends in (
+                ([(50, 62), (50, 41)], 4, False),
+                ([(43.5, 45), (50, 51), (56.5, 45)], 3.2, True),
+            )
+        ),
+    ],
+    31: [  # A deer that leaps to the left: trunk, neck and head, antlers, legs
+        (_triangle,),
+        (Pen.polygon, [(38, 56), (48, 60), (62, 64), (70, 68), (66, 75), (58, 72), (44, 69)], BLACK),
+        (Pen.polygon, [(38, 62), (37, 53), (30, 55), (29, 52), (36, 46), (42, 47), (48, 61), (44, 67)], BLACK),
+        *((Pen.stroke, antler, 2.6, BLACK) for antler in ([(40, 47), (41, 40), (46, 36)], [(41, 44), (48, 42)])),
+        *((Pen.stroke, leg, 3, BLACK) for leg in ([(43, 66), (32, 66), (29, 71)], [(46, 68), (37, 73), (35, 79)])),
+        *((Pen.stroke, leg, 3.2, BLACK) for leg in ([(68, 70), (70, 78), (78, 84)], [(64, 73), (63, 78), (70, 84)])),
+    ],
+    32: [(_grey_ring,), (_end_bars,)],
+    33: [(_blue_disc,), (Pen.arrow, [(34, 80), *bend((34, 58), (34, 42), (50, 42)), (82, 42)], 12, 34, WHITE)],
+    35: [(_blue_disc,), (Pen.arrow, [(50, 86), (50, 13)], 13, 38, WHITE)],
+    36: [
+        (_blue_disc,),
+        (Pen.arrow, [(39, 86), (39, 14)], 11, 32, WHITE),
+        (Pen.arrow, [(39, 62), (83, 62)], 11, 30, WHITE),
+    ],
+    38: [(_blue_disc,), (Pen.arrow, [(23, 29), (76, 74)], 13, 38, WHITE)],
+    40: [(_blue_disc,), (_roundabout,)],
+    41: [(_grey_ring,), (_two_cars, DARK_GREY, DARK_GREY), (_end_bars,)],
+    42: [(_grey_ring,), (_truck_and_car, DARK_GREY, DARK_GREY), (_end_bars,)],
+}
 
 
 def pictogram(class_id: int, size: int = 256) -> Image.Image:
@@ -364,10 +270,11 @@ def pictogram(class_id: int, size: int = 256) -> Image.Image:
     if size < 1:
         raise ValueError(f"size must be positive, not {size}")
     mirror = MIRROR.get(class_id)
-    if class_id not in DRAWINGS:
+    if class_id not in SIGNS:
         return ImageOps.mirror(pictogram(mirror, size))
     pen = Pen(size * SUPERSAMPLING)
-    DRAWINGS[class_id](pen)
+    for draw, *arguments in SIGNS[class_id]:
+        draw(pen, *arguments)
     image = pen.image.resize((size, size), Image.Resampling.BOX)
     if mirror == class_id:  # Pillow rounds left and right edges differently: the right half repeats the left
         left = image.crop((0, 0, size // 2, size))

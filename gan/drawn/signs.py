@@ -21,11 +21,8 @@ TRACK_FRAMES = 30  # most frames of a track, as in GTSRB
 TRACKS_AT_LEAST = 7  # tracks of a class, as of the rarest in GTSRB; in a small set they are shorter
 MARGIN = 0.1  # free border around the sign on each side, in parts of the image's width
 
-TRAIN, TEST, MORE = (
-    0,
-    1,
-    2,
-)  # parts, MORE and above of them; their random draws, and so their signs, are all different
+# Parts, MORE and above of them; their random draws, and so their signs, are all different.
+TRAIN, TEST, MORE = 0, 1, 2
 MORE_AT_ONCE = 300
 
 # Everything is drawn larger than it is kept.
@@ -36,38 +33,22 @@ BACKDROP = 144  # pixels of a track's surroundings; a frame shows a part
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
-    """What the frames of one track have in common.
+class Track:
+    """What the frames of one physical sign have in common."""
 
-    Attributes:
-        sprite: RGBa (premultiplied) picture of SPRITE by SPRITE: the sign, lit, with its post.
-        outline: float64 (N, 2), points on the edge of the sign, x and y, -1 to 1.
-        street: RGB picture of BACKDROP by BACKDROP, lit.
-        exposure: what the sensor multiplies sprite and street with.
-        rotation: radians, clockwise.
-        squeeze: width of the sign by its height, as it is seen from the side.
-        tilt: perspective along x and y: how much smaller the far edge is.
-        distances: width of the sign's crop in the first and the last frame, in original pixels.
-        blur: radii of the lens blur along x and y in pixels of the kept image, for a sign 32 pixels wide.
-        fringe: shift between the red and the blue picture in pixels of the canvas, for a sign 32 pixels wide.
-        noise: standard deviation of the sensor's noise for a sign 32 pixels wide, in grey levels.
-        cast: float32 (3,), factors of red, green and blue.
-        haze: grey levels added to everything.
-    """
-
-    sprite: Image.Image
-    outline: np.ndarray
-    street: Image.Image
-    exposure: float
-    rotation: float
-    squeeze: float
-    tilt: tuple[float, float]
-    distances: tuple[float, float]
-    blur: tuple[float, float]
-    fringe: float
-    noise: float
-    cast: np.ndarray
-    haze: float
+    sprite: Image.Image  # RGBa (premultiplied), SPRITE by SPRITE: the sign, lit, with its post
+    outline: np.ndarray  # float64 (N, 2), points on the edge of the sign, x and y, -1 to 1
+    street: Image.Image  # RGB, BACKDROP by BACKDROP, lit
+    exposure: float  # what the sensor multiplies sprite and street with
+    rotation: float  # radians, clockwise
+    squeeze: float  # width of the sign by its height, as it is seen from the side
+    tilt: tuple[float, float]  # perspective along x and y: how much smaller the far edge is
+    distances: tuple[float, float]  # width of the sign's crop in the first and the last frame, in original pixels
+    blur: tuple[float, float]  # radii along x and y in kept pixels, for a sign 32 pixels wide
+    fringe: float  # shift between the red and the blue picture in pixels of the canvas, for a sign 32 pixels wide
+    noise: float  # standard deviation of the sensor's noise in grey levels, for a sign 32 pixels wide
+    cast: np.ndarray  # float32 (3,), factors of red, green and blue
+    haze: float  # grey levels added to everything
 
 
 def draw_signs(
@@ -116,10 +97,8 @@ def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
         uint8 (count, 32, 32, 3). Image number n depends on the class, the seed and n alone; every `MORE_AT_ONCE`
         images show tracks of their own, in random order.
     """
-    counts, chunks = (
-        np.bincount([class_id], minlength=CLASSES) * MORE_AT_ONCE,
-        [np.empty((0, SIZE, SIZE, 3), np.uint8)],
-    )
+    counts = np.bincount([class_id], minlength=CLASSES) * MORE_AT_ONCE
+    chunks = [np.empty((0, SIZE, SIZE, 3), np.uint8)]
     for chunk in range(math.ceil(count / MORE_AT_ONCE)):
         images = _draw_part(MORE + chunk, counts, seed, {class_id: pictogram(class_id, SIGN)}).images
         chunks.append(images[np.random.default_rng([seed, MORE + chunk, class_id]).permutation(MORE_AT_ONCE)])
@@ -156,10 +135,8 @@ def with_drawings(photos: Signs, drawn: int, seed: int) -> tuple[np.ndarray, np.
     if not drawn:
         return photos.images, labels
     drawings = drawn_signs(np.full(CLASSES, drawn), seed)
-    return (
-        np.concatenate([photos.images, drawings.images]),
-        np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)]),
-    )
+    labels = np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)])
+    return np.concatenate([photos.images, drawings.images]), labels
 
 
 def class_counts(examples: int) -> np.ndarray:
@@ -188,20 +165,20 @@ def _draw_part(part: int, counts: np.ndarray, seed: int, pictograms: dict[int, I
     first_track = np.cumsum([0, *(len(track_lengths(count)) for count in counts)])
     fields = {field.name: [] for field in dataclasses.fields(Signs)}
     for label, picture in pictograms.items():
-        for track, frames in enumerate(track_lengths(counts[label])):
+        for number, frames in enumerate(track_lengths(counts[label])):
             # Seeds are five numbers; frame 0 stands for what all frames share.
-            scene = _scene(np.random.default_rng([seed, part, label, track, 0]), picture)
-            generators = [np.random.default_rng([seed, part, label, track, 1 + f]) for f in range(frames)]
-            images, sizes, coords = _film(scene, generators)
+            track = _track(np.random.default_rng([seed, part, label, number, 0]), picture)
+            generators = [np.random.default_rng([seed, part, label, number, 1 + f]) for f in range(frames)]
+            images, sizes, coords = _film(track, generators)
             fields["images"].append(images)
             fields["labels"].append(np.full(frames, label, np.uint8))
-            fields["tracks"].append(np.full(frames, first_track[label] + track, np.int32))
+            fields["tracks"].append(np.full(frames, first_track[label] + number, np.int32))
             fields["sizes"].append(sizes)
             fields["coords"].append(coords)
     return Signs(**{name: np.concatenate(arrays) for name, arrays in fields.items()})
 
 
-def _scene(rng: np.random.Generator, picture: Image.Image) -> Scene:
+def _track(rng: np.random.Generator, picture: Image.Image) -> Track:
     """Choose all that the frames of a track share."""
     # Where the light comes from decides what stands out: white of the sign and of the street, in grey levels.
     light = rng.choice(["behind", "front", "even", "dusk"], p=[0.25, 0.33, 0.3, 0.12])
@@ -224,7 +201,7 @@ def _scene(rng: np.random.Generator, picture: Image.Image) -> Scene:
     street = backdrop(rng, kind, BACKDROP)
     warmth = rng.normal(0, 0.06) + (0.03 if light == "front" else -0.03)
     far = rng.uniform(26, 42)
-    return Scene(
+    return Track(
         sprite=_sprite(rng, picture, on_sign / brightest),
         outline=outline,
         street=street.point(lambda level: level * on_street / brightest),
@@ -275,51 +252,49 @@ def _sprite(rng: np.random.Generator, picture: Image.Image, light: float) -> Ima
     return sprite.convert("RGBa")
 
 
-def _film(scene: Scene, generators: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _film(track: Track, generators: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The frames of a track from far to near, one generator each.
 
     Returns:
         images uint8 (frames, 32, 32, 3), sizes uint8 (frames, 2), coords uint8 (frames, 4).
     """
-    images, sizes, coords = [], [], []
-    last = len(generators) - 1
+    images, sizes, coords, last = [], [], [], len(generators) - 1
     for frame, rng in enumerate(generators):
         nearness = frame / last if last else 0.5
-        far, near = scene.distances
+        far, near = track.distances
         width = far * (near / far) ** nearness * rng.uniform(0.98, 1.02)
         size = np.clip(np.rint([width, width * rng.uniform(0.98, 1.02)]), 15, 250)
         detail = min(1.0, SIZE / width)  # how large a pixel of the original is on the kept image, at most 1
-        matrix, box = _place(scene, rng, MARGIN + 2 / width)
+        matrix, box = _place(track, rng, MARGIN + 2 / width)
 
         window = BACKDROP - (BACKDROP - CANVAS) * (0.5 * nearness + rng.uniform(0, 0.1))
-        x, y = (BACKDROP - window) * (0.5 + 0.3 * nearness * np.array(scene.tilt) / 0.1).clip(0, 1)
-        canvas = scene.street.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR, (x, y, x + window, y + window))
-        warped = scene.sprite.transform(
-            (CANVAS, CANVAS), Image.Transform.PERSPECTIVE, matrix, Image.Resampling.BILINEAR
-        )
+        x, y = (BACKDROP - window) * (0.5 + 0.3 * nearness * np.array(track.tilt) / 0.1).clip(0, 1)
+        canvas = track.street.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR, (x, y, x + window, y + window))
+        warp = Image.Transform.PERSPECTIVE
+        warped = track.sprite.transform((CANVAS, CANVAS), warp, matrix, Image.Resampling.BILINEAR)
         sign = np.asarray(warped, dtype=np.uint16)
         behind = np.asarray(canvas, dtype=np.uint16) * (255 - sign[..., 3:]) // 255
         photo = Image.fromarray((sign[..., :3] + behind).clip(0, 255).astype(np.uint8))
-        radii = [CANVAS / SIZE * radius * detail * rng.uniform(0.9, 1.1) for radius in scene.blur]
+        radii = [CANVAS / SIZE * radius * detail * rng.uniform(0.9, 1.1) for radius in track.blur]
         photo = photo.filter(ImageFilter.GaussianBlur(radii))
-        images.append(_expose(scene, rng, photo, detail))
+        images.append(_expose(track, rng, photo, detail))
         sizes.append(size)
         coords.append(np.clip(np.rint(box / CANVAS * np.tile(size, 2)), 0, np.tile(size, 2) - 1))
     return np.stack(images), np.array(sizes, np.uint8), np.array(coords, np.uint8)
 
 
-def _place(scene: Scene, rng: np.random.Generator, margin: float) -> tuple[tuple[float, ...], np.ndarray]:
+def _place(track: Track, rng: np.random.Generator, margin: float) -> tuple[tuple[float, ...], np.ndarray]:
     """Where the sign is in a frame.
 
     Returns:
         The eight coefficients by which Pillow finds the sprite's pixel for a pixel of the canvas, and the box
         of the sign on the canvas, float64 (4,): left, top, right, bottom.
     """
-    angle = scene.rotation + rng.normal(0, 0.01)
+    angle = track.rotation + rng.normal(0, 0.01)
     cos, sin = math.cos(angle), math.sin(angle)
     turned = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    pose = turned @ np.array([[scene.squeeze, 0, 0], [0, 1, 0], [*scene.tilt, 1]])
-    corners = np.column_stack([scene.outline, np.ones(len(scene.outline))]) @ pose.T
+    pose = turned @ np.array([[track.squeeze, 0, 0], [0, 1, 0], [*track.tilt, 1]])
+    corners = np.column_stack([track.outline, np.ones(len(track.outline))]) @ pose.T
     corners = corners[:, :2] / corners[:, 2:]
     low, high = corners.min(0), corners.max(0)
     # Like those who marked GTSRB's signs: the box of the sign with its margin fills the image.
@@ -331,14 +306,14 @@ def _place(scene: Scene, rng: np.random.Generator, margin: float) -> tuple[tuple
     return tuple(matrix[:8] / matrix[8]), np.concatenate([scale * low + shift, scale * high + shift])
 
 
-def _expose(scene: Scene, rng: np.random.Generator, photo: Image.Image, detail: float) -> np.ndarray:
+def _expose(track: Track, rng: np.random.Generator, photo: Image.Image, detail: float) -> np.ndarray:
     """uint8 (32, 32, 3): what the sensor makes of the picture that the lens throws on it."""
     pixels = np.asarray(photo)
-    fringe = round(scene.fringe * detail)
+    fringe = round(track.fringe * detail)
     if fringe:
         pixels = np.stack([np.roll(pixels[..., band], (band - 1) * fringe, axis=1) for band in range(3)], axis=2)
     step = CANVAS // SIZE
     kept = pixels.reshape(SIZE, step, SIZE, step, 3).mean((1, 3), dtype=np.float32)
-    noise = rng.standard_normal((SIZE, SIZE, 3), dtype=np.float32) * np.float32(scene.noise * detail)
-    gain = scene.exposure * rng.uniform(0.97, 1.03) * scene.cast
-    return np.clip(np.rint(kept * gain + scene.haze + noise), 0, 255).astype(np.uint8)
+    noise = rng.standard_normal((SIZE, SIZE, 3), dtype=np.float32) * np.float32(track.noise * detail)
+    gain = track.exposure * rng.uniform(0.97, 1.03) * track.cast
+    return np.clip(np.rint(kept * gain + track.haze + noise), 0, 255).astype(np.uint8)

@@ -185,11 +185,12 @@ def own_archive(trained, monkeypatch):
             client.delete_run(run.info.run_id)
 
 
-def start_script(script: str, *options: str, cwd: Path) -> subprocess.Popen:
-    """A script of the project in a process of its own, as a user starts it."""
+def start_script(*command: str, cwd: Path) -> subprocess.Popen:
+    """A module of the project in a process of its own, as a user starts it in another folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment["PYTHONPATH"] = str(ROOT)
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / script), *options],
+        [sys.executable, *command],
         cwd=cwd,
         env=environment,
         stdout=subprocess.PIPE,

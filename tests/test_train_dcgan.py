@@ -335,7 +335,7 @@ def test_sigterm_leaves_a_checkpoint_and_the_command_that_goes_on(workplace, sma
 def test_two_runs_at_once_in_a_new_folder_of_which_one_is_interrupted_and_one_killed(workplace):
     options = [*WITHOUT_JUDGE, "--iterations", "5000", "--batch_size", "4", "--sample_interval", "2"]
     options += ["--checkpoint_interval", "2", "--keep_checkpoints", "1"]
-    both = [start_script("train_dcgan.py", *options, "--seed", str(seed), cwd=workplace) for seed in (1, 2)]
+    both = [start_script("-m", "tests.narrow_dcgan", *options, "--seed", str(seed), cwd=workplace) for seed in (1, 2)]
 
     def both_have_a_checkpoint():
         kept = workplace.glob("mlruns/**/checkpoint-*.npz")

@@ -9,14 +9,13 @@ from gan.commands import tour_scenes
 from gan.commands.tour_scenes import TourConfig
 from gan.data.scenes import open_scenes
 from tests import conftest
+from tests.made_up_scene_run import narrow
 
 
 @pytest.mark.slow
-def test_the_tour_ends_with_pairs_that_open_as_data(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    monkeypatch.setattr(tour_scenes, "SEGMENTER", 12)
+def test_the_tour_ends_with_pairs_that_open_as_data(workplace, monkeypatch):
+    narrow(monkeypatch)
+    monkeypatch.setattr(tour_scenes, "SEGMENTER", 2)
     assert tour_scenes.main(TourConfig("drawn:8", iterations=6, width=64, height=32, count=3)) == 0
     (folder,) = Path("images/augment_scenes").iterdir()
     made = open_scenes(str(folder))

@@ -16,6 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 REAL_GTSRB = ROOT.parent / "shared" / "data" / "gtsrb"
 DATA = "drawn:400"  # the fewest drawn signs that have two tracks of every class, and some more
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of two processes is quicker than two on two cores
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
+
+TRAINING_FIXTURES = {"trained", "small_networks"}
 # Parameters of a run that takes seconds. Without the judge its checkpoints are not ranked: the last one counts.
 QUICK = {
     "data": DATA,
@@ -25,6 +30,15 @@ QUICK = {
     "batch_size": 8,
     "judge_iterations": 0,
 }
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what trains as slow, and begin with the files that hold slow tests: both processes end together then."""
+    for item in items:
+        if TRAINING_FIXTURES & set(item.fixturenames):
+            item.add_marker("slow")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -67,10 +67,10 @@ def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(pro
 
 def test_a_scripts_name_is_an_entry_point_and_options_pass(project):
     options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", f"data={DATA}", "-P", "iterations=2"]
-    done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=2")
+    done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=0")
     assert done.returncode == 0, done.stderr
     run = next(run for run in runs(project) if run.data.tags["gan.kind"] == "dcgan")
-    assert run.info.run_id in opened(project)  # not the judge, although it was trained before
+    assert run.info.run_id in opened(project)
     assert run.data.tags["class_val"] == "3" and run.data.params["batch_size"] == "4"
 
 

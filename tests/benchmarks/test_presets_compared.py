@@ -33,6 +33,7 @@ def in_process(script, options, output=None):
     return types.SimpleNamespace(wait=lambda: 0)
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_checkpoint_by_checkpoint(workplace, monkeypatch, capsys) -> None:
     narrow(monkeypatch)
     monkeypatch.setattr(presets, "start", in_process)  # TensorFlow is there already

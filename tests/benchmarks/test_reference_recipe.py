@@ -166,6 +166,7 @@ def test_generated_images_depend_on_seed_and_are_uint8():
     assert not np.array_equal(images, recipe.generate(3, 6))
 
 
+@pytest.mark.slow
 def test_saved_training_goes_on_bit_for_bit(tmp_path: Path):
     path = tmp_path / "reference.npz"
     whole = ReferenceRecipe(noise(), 3, BATCH)

@@ -59,6 +59,7 @@ def refused_at_last(capsys, **changed):
 # --- sources
 
 
+@pytest.mark.slow
 def test_sources(place, quick, tmp_path):
     signs = some_signs()
     opened = balance_files.open_source("signs/train.p")

@@ -80,6 +80,7 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_whole_command(folder: Path) -> None:
     done = command("--source", "zips")
     assert done.returncode == 0, done.stderr

@@ -55,6 +55,7 @@ def learned() -> tuple[ClassifierTrainer, list[dict[str, float]]]:
     return trainer, [metrics for _, metrics in run_blocks(trainer, 0, LEARNED, [])]
 
 
+@pytest.mark.slow
 def test_it_learns_what_is_easy(learned: tuple[ClassifierTrainer, list[dict[str, float]]]) -> None:
     trainer, metrics = learned
     images, labels = toys(60, seed=2)
@@ -85,6 +86,7 @@ def test_features_have_about_unit_variance_after_training(
     assert features.var(axis=0).mean() == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
     states = []
     for disturbance in (1, 2):

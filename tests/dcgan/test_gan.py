@@ -420,6 +420,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
     assert_same(*states)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_trains_after_a_trial_of_its_rate_as_without_one(precision: str) -> None:
     tried, untried = build(precision=precision), build(precision=precision)

@@ -214,6 +214,7 @@ assert not any(name == "gan" or name.startswith("gan.") for name in sys.modules)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [1, 3])
 def test_a_saved_generator_makes_the_same_images_in_plain_keras(tmp_path: Path, classes: int) -> None:
     generator = build_generator(classes, WIDTH)

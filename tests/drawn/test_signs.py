@@ -127,6 +127,7 @@ def test_training_and_test_set_show_different_signs(drawn):
         assert distances(train, test).min() > 8, NAMES[label]
 
 
+@pytest.mark.slow
 def test_a_machine_learns_to_tell_the_classes(drawn):
     train, test = drawn
     model = SVC(kernel="linear").fit(normalised(cut_out(train)), train.labels)

@@ -68,6 +68,7 @@ def assert_same(one, other):
         assert not any(changed(one[part], other[part])), part
 
 
+@pytest.mark.slow
 def test_the_generator_learns_what_the_discriminator_finds_in_real_pictures():
     apart = []
     learned, other = (build("spatial", lr=(3e-3, 0.0), l1_weight=0.0, matching=weight) for weight in (100.0, 1e-9))
@@ -84,6 +85,7 @@ def test_light_changes_what_the_discriminator_sees_and_not_what_is_wanted():
     assert with_light["discriminator_loss"] != without["discriminator_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("preset", "direction"), DESIGNS)
 def test_an_update_moves_every_weight_of_everything(preset, direction):
     trained = build(preset, direction)
@@ -101,6 +103,7 @@ def test_an_update_moves_every_weight_of_everything(preset, direction):
         assert {name for name in still if not name.endswith("learning_rate")} == set(), part
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "spatial"])
 def test_each_network_learns_at_its_own_rate_and_lowers_its_own_loss(preset):
     for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
@@ -112,6 +115,7 @@ def test_each_network_learns_at_its_own_rate_and_lowers_its_own_loss(preset):
         assert not any(changed(before, getattr(trained, still).trainable_variables))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", [PHOTOS, LABELS])
 def test_with_much_weight_the_generator_comes_near_the_real_picture(direction):
     trained = build("spatial", direction, lr=(3e-3, 1e-3), l1_weight=100.0)
@@ -127,6 +131,7 @@ def test_the_generator_learns_through_the_discriminator_of_this_iteration():
     assert any(changed(slow.parts()["averaged"], quick.parts()["averaged"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("preset", "precision"), [("paper", "float32"), ("spatial", "bfloat16")])
 def test_after_a_trial_of_its_rate_and_restored_it_goes_on_bit_for_bit(preset, precision):
     trained, other = build(preset, precision=precision), build(preset, precision=precision)

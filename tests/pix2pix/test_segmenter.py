@@ -57,6 +57,7 @@ def batches(trainer: SegmenterTrainer, count: int) -> tuple[np.ndarray, np.ndarr
 # --- learning
 
 
+@pytest.mark.slow
 def test_it_learns_what_is_easy() -> None:
     trainer = SegmenterTrainer(*toys(40, seed=1), 3, LEARNED, 0)
     metrics = [each for _, each in run_blocks(trainer, 0, LEARNED, [])]
@@ -68,6 +69,7 @@ def test_it_learns_what_is_easy() -> None:
     assert metrics[0]["images_per_second"] > 0 and trainer.batch_size == segmenter.BATCH
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
     states = []
     for disturbance in (1, 2):

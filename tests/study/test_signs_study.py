@@ -233,6 +233,7 @@ def test_a_pool_gives_the_first_images_of_each_class(tmp_path) -> None:
     assert made[:, 0, 0, 0].tolist() == [0, 3, 4, 5] and of.tolist() == [0, 2, 2, 2]
 
 
+@pytest.mark.slow
 def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(drawn, "MORE_AT_ONCE", 20)
     changed = dataclasses.replace(config, arms="real,drawn:30,generated-drawn:40", regimes="full", quality=0.0)

@@ -70,6 +70,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.drawn.signs import with_drawings
     from gan.files import require_writable
     from gan.invocation import start
+    from gan.progress import say
 
     class_id = parse_class(config.class_val)
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
@@ -86,7 +87,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.dcgan.judge import judge_of
     from gan.dcgan.scores import RANKED_BY, checkpoint_scores
     from gan.training import devices
-    from gan.training.run import TrainingRun, restored_gan, say
+    from gan.training.run import TrainingRun, restored_gan
 
     devices.make_deterministic()
     network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)

@@ -72,6 +72,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.data.scenes import load, open_scenes
     from gan.data.spread import spread_over
     from gan.files import require_writable
+    from gan.progress import say
 
     goodrun = archive.resolve(config.goodrun_ref, "pix2pix", "")
     if goodrun:
@@ -86,7 +87,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
     from gan.pix2pix.sheets import SHOWN
     from gan.training import devices
-    from gan.training.run import TrainingRun, restored_gan, say
+    from gan.training.run import TrainingRun, restored_gan
 
     devices.make_deterministic()
     size = config.width, config.height

@@ -93,13 +93,12 @@ def checked(field: dataclasses.Field, config_class: type, value: Any) -> Any:
 @functools.cache
 def _adapter(config_class: type, name: str) -> pydantic.TypeAdapter:
     field = next(field for field in dataclasses.fields(config_class) if field.name == name)
-    hint = typing.get_type_hints(config_class)[name]
+    inner = kind_of(config_class, name)
     limits = field.metadata["limits"]
-    inner = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
     if inner is float:
         limits = {"allow_inf_nan": False, **limits}
     kind: Any = Annotated[inner, pydantic.Field(**limits)] if limits else inner
-    return pydantic.TypeAdapter(kind | None if hint is not inner else kind)
+    return pydantic.TypeAdapter(kind if typing.get_type_hints(config_class)[name] is inner else kind | None)
 
 
 def _range_words(field: dataclasses.Field) -> str:

@@ -35,6 +35,7 @@ from gan.archive.store import (
     prepare,
 )  # fmt: skip
 from gan.checkpoints import About
+from gan.config import as_text
 from gan.errors import UserError
 from gan.invocation import code_version, is_here, shown, start
 
@@ -213,7 +214,7 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
         missing = {key: value for key, value in values.items() if key not in active.data.params}
-        mlflow.log_params({k: str(v).lower() if isinstance(v, bool) else v for k, v in missing.items()})
+        mlflow.log_params({name: as_text(value) for name, value in missing.items()})
         mlflow.log_dict(values, "config.json")
         mlflow.set_tags(
             {"mlflow.runName": name, KIND: kind, "code_version": code_version()} | {CLASS: values.get(CLASS, "")}

@@ -99,7 +99,7 @@ def main(config: StudyConfig) -> int:
     try:
         study(config, folder)
     except (KeyboardInterrupt, Stopped) as stop:
-        from gan.training.run import say
+        from gan.progress import say
 
         say(f"finished experiments are kept in {folder}; go on with\n  {again(config)}")
         return stop.status if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
@@ -123,10 +123,10 @@ def settled(config: StudyConfig) -> StudyConfig:
 def study(config: StudyConfig, folder: Path) -> None:
     """Run what is missing of a study and tell its results."""
     from gan import archive
+    from gan.progress import say
     from gan.study import report as study_report
     from gan.study.grid import Store, conduct, plain
     from gan.study.results import Results
-    from gan.training.run import say
 
     config = settled(config)
     studied, build = importlib.import_module(TASKS[config.task]).prepare(config, folder, train_generator, say)

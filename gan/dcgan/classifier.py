@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan.dcgan.classifier_network import build_classifier
-from gan.training import sampling as draws
+from gan.training import sampling
 from gan.training.augment import augment
 from gan.training.devices import PRECISIONS
 from gan.training.loop import Trainable
@@ -33,7 +33,7 @@ class ClassifierTrainer(Trainable):
 
     def __init__(
         self,
-        sampler: draws.Sampler,
+        sampler: sampling.Sampler,
         iterations: int,
         seed: int,
         precision: str = "float32",
@@ -52,11 +52,11 @@ class ClassifierTrainer(Trainable):
 
     def iterate(self, iteration):
         """One update; float32 (2,): loss and accuracy of the batch before it."""
-        drawn_with, classes = draws.key(self.seed, iteration, "classifier images"), self._sampler.classes
+        drawn_with, classes = sampling.key(self.seed, iteration, "classifier images"), self._sampler.classes
         labels, shown = self._sampler.batch(self.batch_size, drawn_with, iteration)
         if self._augmented:
-            shown = augment(shown, draws.key(self.seed, iteration, "classifier augment"))
-        draws.set_dropout(self.model, draws.key(self.seed, iteration, "classifier dropout"))
+            shown = augment(shown, sampling.key(self.seed, iteration, "classifier augment"))
+        sampling.set_dropout(self.model, sampling.key(self.seed, iteration, "classifier dropout"))
         wanted = tf.one_hot(labels, classes) * (1 - SMOOTHING) + SMOOTHING / classes
         with tf.GradientTape() as tape:
             _, logits = self.model(shown, training=True)

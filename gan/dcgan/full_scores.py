@@ -11,10 +11,9 @@ from gan.dcgan.evaluation_report import Evaluation
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import judge_of, train_judge
 from gan.dcgan.scores import SignScorer, pixel_scores, some_of_each
-from gan.progress import progress
+from gan.progress import progress, say
 from gan.scoring.classification import agreement
 from gan.scoring.fidelity import frechet_distance
-from gan.training.run import say
 
 TAUGHT = 500  # images of a class that the classifier of GAN-train learns from
 

@@ -151,7 +151,7 @@ class GANOverSampler(BaseOverSampler):
         """Train a generator of all classes; a function (label, count, bar) to uint8 (count, 32, 32, 3)."""
         from gan.checkpoints import finite
         from gan.dcgan.gan import Network, SignGan
-        from gan.training.loop import run_blocks
+        from gan.training.loop import train_quietly
 
         if len(self.classes_) > MOST_CLASSES:
             raise ValueError(f"y has {len(self.classes_)} classes, and one generator knows {MOST_CLASSES} at most.")
@@ -161,10 +161,7 @@ class GANOverSampler(BaseOverSampler):
                 Network(len(self.classes_)), images, labels, self.batch_size, (RATE, RATE), seed, "float32"
             )
             with self._progress(self.iterations, "training", "iteration") as bar:
-                done = 0
-                for now, _ in run_blocks(trained, 0, self.iterations, []):
-                    bar.update(now - done)
-                    done = now
+                train_quietly(trained, self.iterations, bar.update)
         if not finite(trained.parts()):
             raise ValueError("the training broke down (weights are no numbers any more); try another random_state.")
         self.generator_ = trained.averaged

@@ -7,7 +7,7 @@ import numpy as np
 
 from gan.data.signs import CLASSES, Signs
 from gan.data.spread import spread_over
-from gan.scoring import nearest as neighbours
+from gan.scoring import nearest
 from gan.scoring.classification import Agreement, agreement
 from gan.scoring.fidelity import frechet_distance, kernel_distance, manifold_scores
 from gan.scoring.two_sample import closest_pairs, copying_statistic
@@ -167,8 +167,8 @@ class SignScorer:
         Returns:
             uint8 (K, 32, 32, 3) generated, uint8 (K, 32, 32, 3) the training image of each, float (K,) distances.
         """
-        points = neighbours.normalised(generated.images)
-        references = neighbours.normalised(self.training.images)
+        points = nearest.normalised(generated.images)
+        references = nearest.normalised(self.training.images)
         cells = generated.labels, self.training.labels
         made, real, apart = closest_pairs(points, references, len(generated), cells)
         if len(self.class_ids) > 1:
@@ -232,9 +232,7 @@ class SignScorer:
         features_of = features, self._features("training"), self._features("held_out")
         spaces = {
             "c_t": [points[chosen] for points, chosen in zip(features_of, rows, strict=True)],
-            "c_t_pixels": [
-                neighbours.normalised(part.images[chosen]) for part, chosen in zip(parts, rows, strict=True)
-            ],
+            "c_t_pixels": [nearest.normalised(part.images[chosen]) for part, chosen in zip(parts, rows, strict=True)],
         }
         tracks = self.held_out.tracks[rows[2]]
         return {name + suffix: copying_statistic(*points, tuple(labels), tracks) for name, points in spaces.items()}
@@ -246,7 +244,7 @@ def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Sco
     for k in class_ids:
         made = generated.images[generated.labels == k]
         real = training.take(training.labels == k)
-        classes[k] = neighbours.compare(made, real.images, real.tracks)
+        classes[k] = nearest.compare(made, real.images, real.tracks)
     names = sorted({name for scores in classes.values() for name in scores})
     means = {name: float(np.mean([s[name] for s in classes.values() if name in s])) for name in names}
     return Scores(means, classes)
@@ -276,7 +274,7 @@ def checkpoint_scores(
 
     def score() -> dict[str, float]:
         made = images(labels if class_id is None else labels * 0)
-        return neighbours.compare(made, real, tracks) | (scorer.quick(made) if scorer else {})
+        return nearest.compare(made, real, tracks) | (scorer.quick(made) if scorer else {})
 
     return score
 

@@ -87,8 +87,8 @@ class Streets:
         from gan.pix2pix.gan import pictures
         from gan.pix2pix.judge import segmenter_of
         from gan.pix2pix.scores import SceneScorer
+        from gan.progress import say
         from gan.training.averaged_gan import weights
-        from gan.training.run import say
 
         network, size = self.network, (self.network.width, self.network.height)
         model = network.build_generator()

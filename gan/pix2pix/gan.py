@@ -56,7 +56,11 @@ class SceneGan(AveragedGan):
         if network.by_pixels:
             self._adversary = PixelAdversary(class_weights(feed.sample(WEIGHED).labels, network.palette))
         self._inner = _inner_answers(self.discriminator) if preset.matching else None
-        self.sheet = sample_sheet(network, sampled)  # type: ignore[method-assign]
+        self._sheet = sample_sheet(network, sampled)
+
+    def sheet(self, samples: np.ndarray) -> np.ndarray:
+        """A line for each scene of the samples: what it starts from, the real picture, the generated one."""
+        return self._sheet(samples)
 
     def real_sheet(self) -> np.ndarray:
         """The scenes of the samples: photos and their label maps."""
@@ -139,7 +143,7 @@ class SceneGan(AveragedGan):
             total = generator_loss + self._l1_weight * l1 + sum(self.network.preset.matching * each for each in more)
         gradients = tape.gradient(total, self.generator.trainable_variables)
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
-        if self.network.preset.half_life:
+        if self.half_life:
             self.average(iteration)
         return tf.stack([generator_loss, discriminator_loss, l1, *ask.accuracies(*answers), *more])
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan.pix2pix.segmenter_network import build_segmenter
-from gan.training import sampling as draws
+from gan.training import sampling
 from gan.training.devices import PRECISIONS
 from gan.training.loop import Trainable
 
@@ -85,12 +85,12 @@ class SegmenterTrainer(Trainable):
 
     def _batch(self, iteration):
         """The scenes of an iteration: float32 photos in about [-1, 1] and int32 label maps."""
-        share = tf.random.stateless_uniform((BATCH,), draws.key(self.seed, iteration, "segmenter scenes"))
+        share = tf.random.stateless_uniform((BATCH,), sampling.key(self.seed, iteration, "segmenter scenes"))
         rows = tf.searchsorted(self._bounds, share, side="right")
         photos = tf.cast(tf.gather(self._photos, rows), tf.float32) / 127.5 - 1
         labels = tf.cast(tf.gather(self._labels, rows), tf.int32)
         if self._augmented:
-            photos, labels = augment_pairs(photos, labels, draws.key(self.seed, iteration, "segmenter augment"))
+            photos, labels = augment_pairs(photos, labels, sampling.key(self.seed, iteration, "segmenter augment"))
         return photos, labels
 
 

@@ -87,6 +87,7 @@ class TrainingRun:
         self.gan, self.info, self.parameters, self.goodrun = gan, info, parameters, goodrun
         self.score, self.ranked_by = score, ranked_by
         self.start = info.iteration
+        self.real_sheet = gan.real_sheet()
         self.saved: int | None = None  # iteration of the last checkpoint
         self.health = Watch()
         self.findings: list[tuple[int, Finding]] = []
@@ -123,8 +124,8 @@ class TrainingRun:
         gan, end = self.gan, self.parameters.iterations
         intervals = [self.parameters.sample_interval, self.parameters.checkpoint_interval]
         self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(gan.real_sheet()).save(self.folder / "real.png")
-        self.run.image("samples/real", gan.real_sheet(), self.start)
+        Image.fromarray(self.real_sheet).save(self.folder / "real.png")
+        self.run.image("samples/real", self.real_sheet, self.start)
         done = self.start
         with StopRequested(config.stops[0] if config.stops else None) as stop:
             try:
@@ -221,7 +222,7 @@ class TrainingRun:
         report.heading("Generated, from fixed noise")
         report.picture(Image.fromarray(self.gan.sheet(self.gan.sample())), "generated images")
         report.heading("Real")
-        report.picture(Image.fromarray(self.gan.real_sheet()), "real images")
+        report.picture(Image.fromarray(self.real_sheet), "real images")
         self._report_losses(report)
         if self.scores:
             report.heading("Scores at the checkpoints")

@@ -73,7 +73,7 @@ def main(config: EvaluateConfig) -> None:
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))
         with archive.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
-            run.data(goodrun.about.data["name"], goodrun.about.data["digest"], "evaluation")
+            run.data(goodrun.info.data["name"], goodrun.info.data["digest"], "evaluation")
             run.metrics(evaluation.scores(), goodrun.iteration)
             run.image("samples/contact-sheet", evaluation.sheet(), goodrun.iteration)
             run.folder(part)
@@ -85,7 +85,7 @@ def main(config: EvaluateConfig) -> None:
 
 def subject_of(goodrun, config: EvaluateConfig):
     """What to generate, and beside what: of signs or of street scenes, as the run says."""
-    if goodrun.about.kind == "pix2pix":
+    if goodrun.info.kind == "pix2pix":
         from gan.pix2pix.evaluation import Streets
 
         return Streets.of(goodrun, config)

@@ -64,7 +64,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
-    from gan.checkpoints import About
+    from gan.checkpoints import CheckpointInfo
     from gan.data.sets import open_signs, select
     from gan.data.split import cut
     from gan.drawn.signs import with_drawings
@@ -75,7 +75,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     class_id = parse_class(config.class_val)
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
-        known = goodrun.about.config.get("drawn", 0)
+        known = goodrun.info.config.get("drawn", 0)
         if (known > 0) != (config.drawn > 0):
             raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
         goodrun.require_more(config.iterations)
@@ -97,13 +97,13 @@ def train(config: TrainConfig) -> tuple[str, int]:
     precision, gan = restored_gan(
         config, goodrun, lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried)
     )
-    data = About.of_data(signs.name, learned.digest(), len(learned), goodrun and goodrun.about)
-    about = About.of_run("dcgan", config, precision, dataclasses.asdict(network), data, goodrun)
+    data = CheckpointInfo.of_data(signs.name, learned.digest(), len(learned), goodrun and goodrun.info)
+    info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), data, goodrun)
     judge = judge_of(signs, config.judge_iterations, say) if config.judge_iterations else None
     score = checkpoint_scores(
         judge, *cut(signs.train), learned, class_id, lambda wanted: gan.images(wanted, "scores")
     )
-    run = TrainingRun(gan, about, config, goodrun, score, RANKED_BY)
+    run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY)
     name = f"dcgan class {config.class_val} {signs.name}"
     run_id, status = run.train(name, f"{len(learned)} images", f"class-{config.class_val}-{{}}")
     if status == 0:

@@ -68,7 +68,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
-    from gan.checkpoints import About
+    from gan.checkpoints import CheckpointInfo
     from gan.data.scenes import load, open_scenes
     from gan.data.spread import spread_over
     from gan.files import require_writable
@@ -96,7 +96,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         config.direction == presets.PHOTOS and scenes.training.has_instances,
     )  # fmt: skip
     if goodrun:
-        network = network.going_on_from(goodrun.about.network, config.goodrun_ref)
+        network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
     chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
     config = dataclasses.replace(config, **chosen)
     feed = Pairs(scenes.training, *size, config.batch_size, config.seed, network.edges)
@@ -106,8 +106,10 @@ def train(config: TrainConfig) -> tuple[str, int]:
         config, goodrun,
         lambda tried: SceneGan(network, feed, rates, config.l1_weight, config.seed, tried, sampled), trial=4,
     )  # fmt: skip
-    data = About.of_data(scenes.name, scenes.training.digest(), len(scenes.training), goodrun and goodrun.about)
-    about = About.of_run("pix2pix", config, precision, network.describe(), data, goodrun)
+    data = CheckpointInfo.of_data(
+        scenes.name, scenes.training.digest(), len(scenes.training), goodrun and goodrun.info
+    )
+    info = CheckpointInfo.of_run("pix2pix", config, precision, network.describe(), data, goodrun)
     segmenter = segmenter_of(scenes, *size, config.segmenter_iterations, say) if config.segmenter_iterations else None
     scorer = CheckpointScorer(segmenter, scenes.validation, *size)
 
@@ -115,7 +117,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         generated = gan.pictures(scorer.loaded, "scores")
         return scorer.real | (scorer.photos if network.to_photos else scorer.label_maps)(generated)
 
-    run = TrainingRun(gan, about, config, goodrun, score, RANKED_BY if segmenter else "l1")
+    run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY if segmenter else "l1")
     name = f"pix2pix {config.preset} {config.direction} {config.width}x{config.height} {scenes.name}"
     kept = "in memory" if feed.in_memory else "read ahead from their files"
     return run.train(name, f"{len(scenes.training)} scenes {kept}", "pix2pix-{}")

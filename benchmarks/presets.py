@@ -124,7 +124,7 @@ def measured(config: PresetsConfig, run_id: str, iteration: int) -> dict:
     from gan import archive
 
     goodrun = archive.resolve(f"{run_id}/{iteration}", "pix2pix", "")
-    about = goodrun.about
+    about = goodrun.info
     _, rates = archive.history(run_id, ["images_per_second"])["images_per_second"]
     seconds = iteration * about.config["batch_size"] / statistics.median(rates)
     with tempfile.TemporaryDirectory() as folder:

@@ -24,10 +24,12 @@ FORMAT = 1
 WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is handed on may hold it alone
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
 REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
+# Parameters that are read from a checkpoint when something is generated or gone on from it, with their types.
+READ_AGAIN = {"drawn": int, "batch_size": int, "use_test": bool, "use_held_out": bool, "precision": str}
 
 
 @dataclasses.dataclass(frozen=True)
-class About:
+class CheckpointInfo:
     """What a checkpoint says of itself.
 
     Attributes:
@@ -53,14 +55,14 @@ class About:
         return self.data.get("digest") == digest and not self.data.get("learned_before")
 
     @staticmethod
-    def of_data(name: str, digest: str, images: int, before: "About | None") -> dict[str, Any]:
+    def of_data(name: str, digest: str, images: int, before: "CheckpointInfo | None") -> dict[str, Any]:
         """The field `data`: what is learned now, and the digests of all other data that the weights knew before."""
         data: dict[str, Any] = {"name": name, "digest": digest, "images": images}
         earlier = {*before.data.get("learned_before", []), before.data["digest"]} - {digest} if before else set()
         return data | ({"learned_before": sorted(earlier)} if earlier else {})
 
     @classmethod
-    def of_run(cls, kind: str, parameters, precision: str, network: dict, data: dict, goodrun) -> "About":
+    def of_run(cls, kind: str, parameters, precision: str, network: dict, data: dict, goodrun) -> "CheckpointInfo":
         """What the checkpoints of a run say, before it has an id; its iteration is that of the good run, or 0.
 
         Args:
@@ -76,7 +78,7 @@ class About:
         class_val = values.get("class_val", "")
         return cls(kind, class_val, start, network, values | {"precision": precision}, data, "")
 
-    def differences(self, before: "About") -> list[str]:
+    def differences(self, before: "CheckpointInfo") -> list[str]:
         """What matters for the weights to come and is not as it was, in words."""
         pairs = {
             "data (digest)": (before.data.get("digest"), self.data.get("digest")),
@@ -90,18 +92,18 @@ def file_name(iteration: int) -> str:
     return f"checkpoint-{iteration:08d}.npz"
 
 
-def save(path: Path, about: About, parts: dict[str, list]) -> None:
+def save(path: Path, info: CheckpointInfo, parts: dict[str, list]) -> None:
     """Write a checkpoint; the file is there whole or not at all.
 
     Args:
         path: the file to make or replace.
-        about: what it says of itself.
+        info: what it says of itself.
         parts: lists of variables or arrays by name.
 
     Raises:
         OSError: it can't be written; what was there before is unchanged.
     """
-    arrays = {"about": np.array(json.dumps({"format": FORMAT} | dataclasses.asdict(about)))}
+    arrays = {"about": np.array(json.dumps({"format": FORMAT} | dataclasses.asdict(info)))}
     for part, variables in parts.items():
         for number, variable in enumerate(variables):
             arrays[f"{part}/{number:04d}"] = np.asarray(variable)
@@ -109,17 +111,17 @@ def save(path: Path, about: About, parts: dict[str, list]) -> None:
         np.savez(file, **arrays)
 
 
-def read_about(path: Path) -> About:
+def read_info(path: Path) -> CheckpointInfo:
     """What a checkpoint says of itself.
 
     Raises:
         UserError: the file is not a whole checkpoint of this project.
     """
     with _opened(path) as archive:
-        return _about(path, archive)
+        return _info(path, archive)
 
 
-def load(path: Path, parts: dict[str, list]) -> About:
+def load(path: Path, parts: dict[str, list]) -> CheckpointInfo:
     """Put a checkpoint's values into the variables of some or all of its parts.
 
     Args:
@@ -130,7 +132,7 @@ def load(path: Path, parts: dict[str, list]) -> About:
         UserError: the file is damaged, or its networks are other ones; no variable is changed then.
     """
     with _opened(path) as archive:
-        about = _about(path, archive)
+        info = _info(path, archive)
         found: dict[str, list[np.ndarray]] = {part: [] for part in parts}
         for part, variables in parts.items():
             stored = [name for name in archive.files if name.startswith(f"{part}/")]
@@ -146,7 +148,7 @@ def load(path: Path, parts: dict[str, list]) -> About:
     for part, variables in parts.items():
         for variable, array in zip(variables, found[part], strict=True):
             variable.assign(array)
-    return about
+    return info
 
 
 def require_trainable(path: Path) -> None:
@@ -185,7 +187,7 @@ def whole(path: Path) -> bool:
     """Whether a file is a complete checkpoint: all of its contents agree with their check sums."""
     try:
         with _opened(path) as archive:
-            _about(path, archive)
+            _info(path, archive)
             return archive.zip.testzip() is None
     except Exception:  # see _opened
         return False
@@ -265,33 +267,34 @@ def _fits(stored: np.dtype, wanted: np.dtype) -> bool:
     return stored == wanted or (wanted == np.float32 and stored == np.float16)
 
 
-def _about(path: Path, archive) -> About:
+def _info(path: Path, archive) -> CheckpointInfo:
     text = str(_array(path, archive, "about"))
     try:
         values = json.loads(text)
         version = values.pop("format")
-        about = About(**values)
+        info = CheckpointInfo(**values)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(f"{path} is no checkpoint of this project.") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this version reads format {FORMAT}.")
-    if not _plausible(about):
+    if not _plausible(info):
         raise UserError(f"{path} is no checkpoint of this project.")
-    return about
+    return info
 
 
-def _plausible(about: About) -> bool:
+def _plausible(info: CheckpointInfo) -> bool:
     """Whether the fields are of their kinds and ranges; folders are named and data is opened by some of them."""
     return (
-        all(isinstance(value, dict) for value in (about.network, about.config, about.data))
-        and all(isinstance(value, str) for value in (about.kind, about.class_val, about.run_id))
-        and re.fullmatch(r"[0-9a-f]{32}", about.run_id) is not None
-        and type(about.iteration) is int
-        and 0 <= about.iteration <= MOST_ITERATIONS
-        and all(isinstance(about.data.get(name), str) for name in ("name", "digest"))
-        and type(about.data.get("images")) is int
-        and isinstance(about.data.get("learned_before", []), list)
-        and all(isinstance(digest, str) for digest in about.data.get("learned_before", []))
+        all(isinstance(value, dict) for value in (info.network, info.config, info.data))
+        and all(isinstance(value, str) for value in (info.kind, info.class_val, info.run_id))
+        and re.fullmatch(r"[0-9a-f]{32}", info.run_id) is not None
+        and type(info.iteration) is int
+        and 0 <= info.iteration <= MOST_ITERATIONS
+        and all(isinstance(info.data.get(name), str) for name in ("name", "digest"))
+        and type(info.data.get("images")) is int
+        and isinstance(info.data.get("learned_before", []), list)
+        and all(isinstance(digest, str) for digest in info.data.get("learned_before", []))
+        and all(type(info.config[name]) is kind for name, kind in READ_AGAIN.items() if name in info.config)
     )
 
 

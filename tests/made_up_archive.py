@@ -8,7 +8,7 @@ import mlflow
 import numpy as np
 
 from gan import archive, checkpoints
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 
 Config = dataclasses.make_dataclass("Config", [("class_val", str)])
 
@@ -21,8 +21,8 @@ def resolve(reference, class_val="17"):
 def keep(run, iteration, class_val="17"):
     """Put a tiny checkpoint into a run."""
     data = {"name": "drawn", "digest": "0" * 16, "images": 5}
-    about = About("dcgan", class_val, iteration, {"classes": 1}, {}, data, run.id)
-    run.checkpoint(about, {"averaged": [np.full(3, iteration, np.float32)]})
+    info = CheckpointInfo("dcgan", class_val, iteration, {"classes": 1}, {}, data, run.id)
+    run.checkpoint(info, {"averaged": [np.full(3, iteration, np.float32)]})
 
 
 def stored(run_id, iteration):

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from gan import checkpoints
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.data.signs import CLASSES
 
 RUN_ID = "0123456789abcdef" * 2
@@ -21,6 +21,6 @@ def write_goodrun(folder: Path, class_val: str = "all", data: dict | None = None
     network = Network(CLASSES if class_val == "all" else 1, 8, 8)
     config = {"use_test": False, "use_held_out": False} | (config or {})
     data = {"name": "made up", "digest": "0" * 16, "images": 5} | (data or {})
-    about = About("dcgan", class_val, 7, dataclasses.asdict(network), config, data, RUN_ID)
-    checkpoints.save(folder / checkpoints.file_name(7), about, {"averaged": network.build_generator().variables})
+    info = CheckpointInfo("dcgan", class_val, 7, dataclasses.asdict(network), config, data, RUN_ID)
+    checkpoints.save(folder / checkpoints.file_name(7), info, {"averaged": network.build_generator().variables})
     return str(folder)

@@ -32,11 +32,11 @@ def good_run(folder: Path, digest: str = "", **changed) -> str:
     folder.mkdir(exist_ok=True)
     chosen = network(**changed)
     data = {"name": DATA, "digest": digest or open_scenes(DATA).training.digest(), "images": 8}
-    about = checkpoints.About(KIND, "", 40, chosen.describe(), {}, data, "b" * 32)
+    info = checkpoints.CheckpointInfo(KIND, "", 40, chosen.describe(), {}, data, "b" * 32)
     path = folder / checkpoints.file_name(40)
     # Fresh weights are so small that noise would be lost in rounding.
     large = [8 * np.asarray(variable) for variable in weights(chosen.build_generator())]
-    checkpoints.save(path, about, {checkpoints.WEIGHTS: large})
+    checkpoints.save(path, info, {checkpoints.WEIGHTS: large})
     return str(folder)
 
 

@@ -66,7 +66,7 @@ def weights_of(run):
     """What iteration 4 says of itself, and the arrays that generate."""
     goodrun = archive.resolve(f"{run.run_id}/4", "dcgan", "all")
     with np.load(goodrun.checkpoint) as stored:
-        return goodrun.about, [stored[name] for name in sorted(stored.files) if name.startswith("averaged/")]
+        return goodrun.info, [stored[name] for name in sorted(stored.files) if name.startswith("averaged/")]
 
 
 def test_checkpoints_are_scored_and_ranked(run):
@@ -149,11 +149,11 @@ def test_the_inception_score_comes_beside_the_others(run, tmp_path, monkeypatch)
 
 
 def test_the_weights_that_come_with_the_project_generate_all_classes_and_one(run, tmp_path, monkeypatch, capsys):
-    about, weights = weights_of(run)
+    info, weights = weights_of(run)
     folder = tmp_path / "project" / "gan" / "pretrained"
     folder.mkdir(parents=True)
     half = [array.astype(np.float16) for array in weights]
-    checkpoints.save(folder / checkpoints.file_name(4), about, {"averaged": half})
+    checkpoints.save(folder / checkpoints.file_name(4), info, {"averaged": half})
     monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
     monkeypatch.chdir(tmp_path)  # where there is no archive yet
     for class_val in ("all", "17"):

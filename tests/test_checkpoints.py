@@ -12,11 +12,23 @@ import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.checkpoints import NAME, About, file_name, finite, load, newest_in, read_about, save, size, thin_out, whole
+from gan.checkpoints import (
+    NAME,
+    CheckpointInfo,
+    file_name,
+    finite,
+    load,
+    newest_in,
+    read_info,
+    save,
+    size,
+    thin_out,
+    whole,
+)
 from gan.errors import UserError
 from tests.conftest import full_disk
 
-ABOUT = About(
+INFO = CheckpointInfo(
     kind="dcgan",
     class_val="17",
     iteration=300,
@@ -45,14 +57,14 @@ def values() -> dict[str, list]:
 def path(tmp_path: Path) -> Path:
     """A good checkpoint."""
     path = tmp_path / file_name(300)
-    save(path, ABOUT, values())
+    save(path, INFO, values())
     return path
 
 
 def members(**arrays: np.ndarray | bytes) -> dict[str, bytes]:
     """The files of a good checkpoint's zip, some of them exchanged for an array or for mere bytes."""
-    about = json.dumps({"format": checkpoints.FORMAT} | dataclasses.asdict(ABOUT))
-    all_arrays = {"about": np.array(about), "generator/0000": WEIGHTS, "generator/0001": np.float32(-2)}
+    info = json.dumps({"format": checkpoints.FORMAT} | dataclasses.asdict(INFO))
+    all_arrays = {"about": np.array(info), "generator/0000": WEIGHTS, "generator/0001": np.float32(-2)}
     all_arrays |= {"optimizer/0000": np.int64(1)} | arrays
     return {f"{name}.npy": npy(value) for name, value in all_arrays.items()}
 
@@ -89,7 +101,7 @@ def assert_refused(path: Path, match: str = ".") -> None:
 
 def test_what_was_saved_comes_back_bit_for_bit(path: Path) -> None:
     into = variables()
-    assert load(path, into) == ABOUT
+    assert load(path, into) == INFO
     generator, optimizer = into["generator"], into["optimizer"]
     assert np.asarray(generator[0]).tobytes() == WEIGHTS.tobytes()
     assert np.asarray(generator[1]) == np.float32(-2)
@@ -99,7 +111,7 @@ def test_what_was_saved_comes_back_bit_for_bit(path: Path) -> None:
 def test_variables_are_saved_like_arrays(tmp_path: Path) -> None:
     kept, into = variables(), variables()
     kept["generator"][0].assign(WEIGHTS)
-    save(tmp_path / "a.npz", ABOUT, kept)
+    save(tmp_path / "a.npz", INFO, kept)
     load(tmp_path / "a.npz", into)
     np.testing.assert_array_equal(into["generator"][0], WEIGHTS)
 
@@ -112,7 +124,7 @@ def test_some_of_the_parts_can_be_loaded_alone(path: Path) -> None:
 
 
 def test_about_is_read_without_the_rest(path: Path) -> None:
-    assert read_about(path) == ABOUT
+    assert read_info(path) == INFO
 
 
 def test_the_name_is_read_back() -> None:
@@ -122,8 +134,8 @@ def test_the_name_is_read_back() -> None:
 
 
 def test_saving_replaces_and_leaves_nothing_else(path: Path) -> None:
-    save(path, dataclasses.replace(ABOUT, iteration=400), values())
-    assert read_about(path).iteration == 400
+    save(path, dataclasses.replace(INFO, iteration=400), values())
+    assert read_info(path).iteration == 400
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -131,7 +143,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(path: Path) -> None:
     before = path.read_bytes()
     large = {"generator": [np.zeros(100_000, np.float32)]}
     with full_disk(20_000), pytest.raises(OSError) as error:
-        save(path, ABOUT, large)
+        save(path, INFO, large)
     assert error.value.errno in (errno.EFBIG, errno.ENOSPC)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
@@ -148,7 +160,7 @@ def test_a_failure_at_the_very_end_leaves_the_old_checkpoint(
 
     monkeypatch.setattr(place, name, broken)
     with pytest.raises(OSError, match="input/output"):
-        save(path, dataclasses.replace(ABOUT, iteration=400), values())
+        save(path, dataclasses.replace(INFO, iteration=400), values())
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -160,7 +172,7 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
     assert not whole(path)
     assert_refused(path, "not a whole checkpoint")
     with pytest.raises(UserError, match="not a whole checkpoint"):
-        read_about(path)
+        read_info(path)
 
 
 @pytest.mark.parametrize("content", [b"x" * 2000, npy(WEIGHTS), pickle.dumps({"about": 1})])
@@ -212,7 +224,7 @@ def test_the_newest_whole_checkpoint_of_a_folder_is_found(tmp_path: Path) -> Non
         newest_in(tmp_path)
     assert str(tmp_path) in str(error.value)
     for iteration in (200, 1000, 300):
-        save(tmp_path / file_name(iteration), ABOUT, values())
+        save(tmp_path / file_name(iteration), INFO, values())
     assert newest_in(tmp_path).name == file_name(1000)
     (tmp_path / file_name(1000)).write_bytes(b"")
     assert newest_in(tmp_path).name == file_name(300)
@@ -236,24 +248,26 @@ def test_an_archive_without_about_is_refused(tmp_path: Path) -> None:
     "text",
     [
         "", "[]", "5", '"text"', "{}", '{"format": 1}', "{" * 50, "[" * 50_000,
-        json.dumps(dataclasses.asdict(ABOUT)),
-        json.dumps({"format": 1, "extra": 1} | dataclasses.asdict(ABOUT)),
-        json.dumps({"format": 1} | dataclasses.asdict(ABOUT) | {"iteration": "many"}),
-        json.dumps({"format": 1} | dataclasses.asdict(ABOUT) | {"network": [1]}),
-        json.dumps({"format": 1} | dataclasses.asdict(ABOUT) | {"config": None}),
-        json.dumps({"format": 1} | dataclasses.asdict(ABOUT) | {"data": "drawn"}),
+        json.dumps(dataclasses.asdict(INFO)),
+        json.dumps({"format": 1, "extra": 1} | dataclasses.asdict(INFO)),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"iteration": "many"}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"network": [1]}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": None}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"data": "drawn"}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"drawn": "many"}}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"use_test": 1}}),
     ],
-    ids=range(14),
+    ids=range(16),
 )  # fmt: skip
-def test_another_about_is_refused(tmp_path: Path, text: str) -> None:
+def test_another_info_is_refused(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "a.npz", members(about=np.array(text)))
     assert_refused(path)
     assert not whole(path)
 
 
 def test_another_format_is_refused_with_both_numbers(tmp_path: Path) -> None:
-    about = np.array(json.dumps({"format": 2} | dataclasses.asdict(ABOUT)))
-    assert_refused(write(tmp_path / "a.npz", members(about=about)), "format 2; this version reads format 1")
+    info = np.array(json.dumps({"format": 2} | dataclasses.asdict(INFO)))
+    assert_refused(write(tmp_path / "a.npz", members(about=info)), "format 2; this version reads format 1")
 
 
 def test_a_compressed_archive_is_refused_unread(tmp_path: Path) -> None:
@@ -342,8 +356,8 @@ HALF = np.array([[1.5, -0.0, 2048], [2.0**-24, -65504, 0.25]], np.float16)
 
 def test_weights_may_be_stored_in_half_precision(tmp_path: Path) -> None:
     path, into = tmp_path / "a.npz", variables()
-    save(path, ABOUT, {"generator": [HALF, np.float16(-2)], "optimizer": [np.int64(5)]})
-    assert whole(path) and load(path, into) == ABOUT
+    save(path, INFO, {"generator": [HALF, np.float16(-2)], "optimizer": [np.int64(5)]})
+    assert whole(path) and load(path, into) == INFO
     weights = np.asarray(into["generator"][0])
     assert weights.dtype == np.float32 and weights.tobytes() == HALF.astype(np.float32).tobytes()
     assert np.asarray(into["generator"][1]) == -2 and np.asarray(into["optimizer"][0]) == 5
@@ -352,20 +366,20 @@ def test_weights_may_be_stored_in_half_precision(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "int16", "int32", ">f2", ">f4", "uint8"])
 def test_weights_in_any_other_precision_are_refused(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "a.npz"
-    save(path, ABOUT, {"generator": [np.ones((2, 3), dtype), np.float32(1)], "optimizer": [np.int64(1)]})
+    save(path, INFO, {"generator": [np.ones((2, 3), dtype), np.float32(1)], "optimizer": [np.int64(1)]})
     assert_refused(path, "another network .generator")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
 def test_only_weights_may_be_stored_in_another_precision(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "a.npz"
-    save(path, ABOUT, {"generator": [WEIGHTS, np.float32(1)], "optimizer": [np.ones((), dtype)]})
+    save(path, INFO, {"generator": [WEIGHTS, np.float32(1)], "optimizer": [np.ones((), dtype)]})
     assert_refused(path, "another network .optimizer")
 
 
 def test_what_only_generates_is_loaded_to_generate_and_refused_to_train_on(tmp_path: Path) -> None:
     path, into = tmp_path / "a.npz", variables()
-    save(path, ABOUT, {"averaged": [HALF, np.float16(1)]})
+    save(path, INFO, {"averaged": [HALF, np.float16(1)]})
     assert whole(path)
     load(path, {"averaged": into["generator"]})
     np.testing.assert_array_equal(into["generator"][0], HALF)
@@ -409,7 +423,7 @@ def test_another_network_is_refused_and_changes_nothing(
     tmp_path: Path, parts: dict[str, list[np.ndarray]], part: str
 ) -> None:
     path = tmp_path / "a.npz"
-    save(path, ABOUT, parts)
+    save(path, INFO, parts)
     assert_refused(path, f"another network .{part}")
 
 
@@ -424,20 +438,20 @@ def test_one_number_that_is_none_makes_a_state_unfit(bad: float) -> None:
 def test_the_size_is_that_of_the_numbers(path: Path) -> None:
     assert size(values()) == 6 * 4 + 4 + 8
     large = {"generator": [np.zeros(100_000, np.float32)]}
-    save(path, ABOUT, large)
+    save(path, INFO, large)
     assert 0 <= path.stat().st_size - size(large) < 5000
 
 
 def test_differences_name_what_changes_the_weights_to_come() -> None:
-    assert ABOUT.differences(ABOUT) == []
+    assert INFO.differences(INFO) == []
     other = dataclasses.replace(
-        ABOUT,
+        INFO,
         iteration=500,
         run_id="b" * 32,
-        config=ABOUT.config | {"batch_size": 64, "iterations": 9000},
-        data=ABOUT.data | {"digest": "f" * 16, "name": "elsewhere"},
+        config=INFO.config | {"batch_size": 64, "iterations": 9000},
+        data=INFO.data | {"digest": "f" * 16, "name": "elsewhere"},
     )
-    found = other.differences(ABOUT)
+    found = other.differences(INFO)
     assert len(found) == 2
     assert any(
         "digest" in words and "0123456789abcdef before" in words and "f" * 16 + " now" in words for words in found
@@ -447,8 +461,8 @@ def test_differences_name_what_changes_the_weights_to_come() -> None:
 
 @pytest.mark.parametrize("name", ["generator_lr", "discriminator_lr", "seed", "precision"])
 def test_each_parameter_of_the_weights_is_compared(name: str) -> None:
-    other = dataclasses.replace(ABOUT, config=ABOUT.config | {name: "other"})
-    (words,) = other.differences(ABOUT)
+    other = dataclasses.replace(INFO, config=INFO.config | {name: "other"})
+    (words,) = other.differences(INFO)
     assert words.startswith(f"{name}: ")
 
 
@@ -486,19 +500,19 @@ def test_nothing_goes_while_there_is_room_and_order_does_not_matter() -> None:
 
 
 def test_the_data_that_was_learned_before_goes_along() -> None:
-    first = dataclasses.replace(ABOUT, data=About.of_data("a", "a" * 16, 5, None))
+    first = dataclasses.replace(INFO, data=CheckpointInfo.of_data("a", "a" * 16, 5, None))
     assert "learned_before" not in first.data and first.learned_only("a" * 16)
-    same = dataclasses.replace(ABOUT, data=About.of_data("a", "a" * 16, 5, first))
+    same = dataclasses.replace(INFO, data=CheckpointInfo.of_data("a", "a" * 16, 5, first))
     assert same.data == first.data
-    other = dataclasses.replace(ABOUT, data=About.of_data("b", "b" * 16, 5, first))
+    other = dataclasses.replace(INFO, data=CheckpointInfo.of_data("b", "b" * 16, 5, first))
     assert other.data["learned_before"] == ["a" * 16] and not other.learned_only("b" * 16)
-    back = About.of_data("a", "a" * 16, 5, other)
+    back = CheckpointInfo.of_data("a", "a" * 16, 5, other)
     assert back["learned_before"] == ["b" * 16]
 
 
 @pytest.mark.parametrize("before", [5, "a" * 16, [5]])
 def test_a_history_that_is_none_is_refused(tmp_path, before) -> None:
     path = tmp_path / checkpoints.file_name(7)
-    checkpoints.save(path, dataclasses.replace(ABOUT, data=ABOUT.data | {"learned_before": before}), {})
+    checkpoints.save(path, dataclasses.replace(INFO, data=INFO.data | {"learned_before": before}), {})
     with pytest.raises(UserError, match="is no checkpoint of this project"):
-        checkpoints.read_about(path)
+        checkpoints.read_info(path)

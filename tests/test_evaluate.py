@@ -45,9 +45,9 @@ def a_copy(own_archive, folder, weights=None, **changed):
     """A folder with a checkpoint of the trained run that can only generate and says other things of itself."""
     goodrun = archive.resolve(own_archive.run_id, "dcgan", "17")
     folder.mkdir(exist_ok=True)
-    about = dataclasses.replace(goodrun.about, **changed)
+    info = dataclasses.replace(goodrun.info, **changed)
     path = folder / checkpoints.file_name(60)
-    checkpoints.save(path, about, {"averaged": state_of(goodrun) if weights is None else weights})
+    checkpoints.save(path, info, {"averaged": state_of(goodrun) if weights is None else weights})
     return str(folder)
 
 
@@ -106,7 +106,7 @@ def test_full_scores_again_train_no_judge_and_change_nothing(own_archive, small_
 def test_images_are_those_of_the_averaged_generator(own_archive, tmp_path):
     run(f"{own_archive.run_id}/40", str(tmp_path / "out"), seed=3)
     path = archive.resolve(f"{own_archive.run_id}/40", "dcgan", "17").checkpoint
-    network = Network(**checkpoints.read_about(path).network)
+    network = Network(**checkpoints.read_info(path).network)
     model = network.build_generator()
     checkpoints.load(path, {"averaged": model.variables})
     latents = np.random.default_rng([3, 0]).standard_normal((64, 100), np.float32)
@@ -318,8 +318,8 @@ def test_a_checkpoint_whose_network_knows_other_classes_than_it_says(own_archive
 
 
 def test_hostile_words_of_a_checkpoint_name_no_folders(own_archive, tmp_path, capsys):
-    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
-    changes = [{"run_id": "/../../../x"}, {"data": {}}, {"data": about.data | {"name": 5}}]
+    info = archive.resolve(own_archive.run_id, "dcgan", "17").info
+    changes = [{"run_id": "/../../../x"}, {"data": {}}, {"data": info.data | {"name": 5}}]
     for change in [*changes, {"iteration": -7}, {"iteration": 10**30}]:
         reference = a_copy(own_archive, tmp_path / "run", **change)
         assert "no checkpoint of this project" in refused(capsys, goodrun_ref=reference)
@@ -333,8 +333,8 @@ def test_hostile_words_of_a_checkpoint_name_no_folders(own_archive, tmp_path, ca
     ],
 )
 def test_without_the_training_data_it_goes_without_real_images_and_scores(own_archive, tmp_path, capsys, data, words):
-    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
-    run(a_copy(own_archive, tmp_path / "run", data=about.data | data), str(tmp_path / "out"), scores="full")
+    info = archive.resolve(own_archive.run_id, "dcgan", "17").info
+    run(a_copy(own_archive, tmp_path / "run", data=info.data | data), str(tmp_path / "out"), scores="full")
     said = capsys.readouterr().out
     assert "without real images beside and scores: " in said and words in said and "nearest_real" not in said
     assert "contact-sheet.png" in contents(tmp_path / "out") and "scores.json" not in contents(tmp_path / "out")
@@ -347,16 +347,16 @@ def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, c
     config = {"use_test": learned == "use_test"} | ({} if learned == "of old" else {"use_held_out": False})
     config |= {learned: True}
     signs = select(open_signs(DATA, 17), 17, learned == "use_test", learned != "use_test")
-    about = about_of(signs, config)
-    assert set(evaluated_signs.real_images(about, "", every_class=False).train.labels) == {17}
+    info = about_of(signs, config)
+    assert set(evaluated_signs.real_images(info, "", every_class=False).train.labels) == {17}
     assert "scores beside them mean little" in capsys.readouterr().out
 
 
 def test_data_that_has_moved_is_named(own_archive, tmp_path, capsys):
-    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
-    gone = dataclasses.replace(about, data=about.data | {"name": "gone"})
+    info = archive.resolve(own_archive.run_id, "dcgan", "17").info
+    gone = dataclasses.replace(info, data=info.data | {"name": "gone"})
     assert evaluated_signs.real_images(gone, "", every_class=False) is None
-    assert evaluated_signs.real_images(gone, about.data["name"], every_class=False) is not None
+    assert evaluated_signs.real_images(gone, info.data["name"], every_class=False) is not None
 
 
 @pytest.mark.parametrize("use_test", [True, False])
@@ -365,11 +365,11 @@ def test_the_training_data_is_known_again_with_and_without_the_other_classes(wor
 
     # As `train_dcgan` opens it without a judge; with one all classes are there.
     learned = select(open_signs(DATA, 17), 17, use_test, False)
-    about = about_of(learned, {"use_test": use_test, "use_held_out": False})
-    assert len(set(evaluated_signs.real_images(about, "", every_class=True).train.labels)) == 43
+    info = about_of(learned, {"use_test": use_test, "use_held_out": False})
+    assert len(set(evaluated_signs.real_images(info, "", every_class=True).train.labels)) == 43
     assert ("mean little" in capsys.readouterr().out) == use_test
 
 
 def about_of(learned, config):
     data = {"name": DATA, "digest": learned.digest(), "images": len(learned)}
-    return checkpoints.About("dcgan", "17", 60, {}, config, data, "a" * 32)
+    return checkpoints.CheckpointInfo("dcgan", "17", 60, {}, config, data, "a" * 32)

@@ -282,10 +282,10 @@ def test_another_learning_rate_on_resume_is_said(own_archive, small_networks, ca
 def test_what_was_learned_before_is_known_of_the_weights_that_go_on(own_archive, small_networks, capsys):
     run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=own_archive.run_id, use_held_out=True))
     assert "going on with another data (digest)" in capsys.readouterr().out
-    before = archive.resolve(own_archive.run_id, "dcgan", "17").about
-    about = archive.resolve(run_id, "dcgan", "17").about
-    assert about.data["learned_before"] == [before.data["digest"]]
-    assert not about.learned_only(about.data["digest"]) and before.learned_only(before.data["digest"])
+    before = archive.resolve(own_archive.run_id, "dcgan", "17").info
+    info = archive.resolve(run_id, "dcgan", "17").info
+    assert info.data["learned_before"] == [before.data["digest"]]
+    assert not info.learned_only(info.data["digest"]) and before.learned_only(before.data["digest"])
 
 
 def test_a_kept_number_of_checkpoints_besides_the_latest(workplace, small_networks):
@@ -357,7 +357,7 @@ def test_two_runs_at_once_in_a_new_folder_of_which_one_is_interrupted_and_one_ki
     for seed, run in runs.items():
         goodrun = archive.resolve(run.info.run_id, "dcgan", "17")
         assert goodrun.iteration >= 2 and checkpoints.whole(goodrun.checkpoint)
-        assert goodrun.about.run_id == run.info.run_id and str(goodrun.about.config["seed"]) == seed
+        assert goodrun.info.run_id == run.info.run_id and str(goodrun.info.config["seed"]) == seed
         assert list((workplace / f"images/train/class-17-{run.info.run_id[:8]}").glob("generated-*.png"))
 
 
@@ -388,10 +388,10 @@ def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(workplace
 def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_networks, monkeypatch, capsys):
     save = checkpoints.save
 
-    def full(path, about, parts):
-        if about.iteration >= 4:
+    def full(path, info, parts):
+        if info.iteration >= 4:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        save(path, about, parts)
+        save(path, info, parts)
 
     monkeypatch.setattr(checkpoints, "save", full)
     with pytest.raises(SystemExit) as stopped:
@@ -510,12 +510,12 @@ def test_a_good_run_that_knows_drawings_and_one_that_does_not(workplace, capsys)
 
 
 def test_weights_that_only_generate_are_not_gone_on_from(own_archive, small_networks, tmp_path, monkeypatch, capsys):
-    about = archive.resolve(own_archive.run_id, "dcgan", "17").about
+    info = archive.resolve(own_archive.run_id, "dcgan", "17").info
     state = state_of(own_archive.run_id, 60)
     weights = [state[name].astype(np.float16) for name in sorted(state) if name.startswith("averaged/")]
     folder = tmp_path / "gan" / "pretrained"
     folder.mkdir(parents=True)
-    checkpoints.save(folder / checkpoints.file_name(60), about, {"averaged": weights})
+    checkpoints.save(folder / checkpoints.file_name(60), info, {"averaged": weights})
     monkeypatch.setattr(goodruns, "ROOT", tmp_path)
     runs = len(mlflow.search_runs(output_format="list"))
     for reference in (str(folder), "pretrained"):

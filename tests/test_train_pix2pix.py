@@ -102,7 +102,7 @@ def test_the_logged_generator_loads_in_plain_keras_and_makes_the_photos_of_the_r
     from gan.training.averaged_gan import weights
 
     goodrun = archive.resolve(own_archive.run_id, "pix2pix", "")
-    network = SceneNetwork.restored(goodrun.about.network)
+    network = SceneNetwork.restored(goodrun.info.network)
     model = network.build_generator()
     checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
     (logged,) = (
@@ -121,9 +121,9 @@ def test_the_spatial_preset_and_the_other_direction_run(workplace, small_network
         quick(preset="spatial", direction="photo_to_labels", iterations=2, batch_size=2)
     )
     assert status == 0
-    about = archive.resolve(run_id, "pix2pix", "").about
-    assert about.network["direction"] == "photo_to_labels" and not about.network["edges"]
-    assert about.config["batch_size"] == 2 and about.config["l1_weight"] == 10.0
+    info = archive.resolve(run_id, "pix2pix", "").info
+    assert info.network["direction"] == "photo_to_labels" and not info.network["edges"]
+    assert info.config["batch_size"] == 2 and info.config["l1_weight"] == 10.0
 
 
 def test_a_segmenter_ranks_the_checkpoints(workplace, small_networks, capsys):
@@ -162,15 +162,15 @@ def test_a_good_run_is_gone_on_from(own_archive, small_networks, capsys):
 
 
 def test_what_a_good_run_had_learned_is_known_ever_after(own_archive, small_networks, capsys):
-    first = archive.resolve(own_archive.run_id, "pix2pix", "").about
+    first = archive.resolve(own_archive.run_id, "pix2pix", "").info
     digest = first.data["digest"]
     assert first.learned_only(digest) and not first.learned_only("0" * 16)
     other, _ = train_pix2pix.train(quick(iterations=22, goodrun_ref=own_archive.run_id, data="drawn:9"))
-    about = archive.resolve(other, "pix2pix", "").about
+    info = archive.resolve(other, "pix2pix", "").info
     assert "going on with another data" in capsys.readouterr().out
-    assert about.data["learned_before"] == [digest] and not about.learned_only(about.data["digest"])
+    assert info.data["learned_before"] == [digest] and not info.learned_only(info.data["digest"])
     back, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref=other))
-    assert archive.resolve(back, "pix2pix", "").about.data["learned_before"] == [about.data["digest"]]
+    assert archive.resolve(back, "pix2pix", "").info.data["learned_before"] == [info.data["digest"]]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from gan.archive.store import (
     runs_of,
     search,
 )  # fmt: skip
-from gan.checkpoints import About, newest_in, read_about, require_trainable, whole
+from gan.checkpoints import CheckpointInfo, newest_in, read_info, require_trainable, whole
 from gan.errors import UserError
 from gan.files import is_folder
 from gan.invocation import ROOT, shown
@@ -37,13 +37,13 @@ class GoodRun:
         run_id: the run that made it.
         iteration: updates made.
         checkpoint: its file on this machine.
-        about: what the checkpoint says of itself.
+        info: what the checkpoint says of itself.
     """
 
     run_id: str
     iteration: int
     checkpoint: Path
-    about: About
+    info: CheckpointInfo
 
     def require_more(self, iterations: int) -> None:
         """Make sure that a training up to some iteration can go on from here.
@@ -94,18 +94,18 @@ def resolve_any(reference: str, wanted: dict[str, str], one_of_all: bool = False
             path = _from_newest_run(int(reference), wanted)
         else:
             path = _from_alias(reference)
-    about = read_about(path)
-    if about.kind not in wanted:
+    info = read_info(path)
+    if info.kind not in wanted:
         raise UserError(
-            f"goodrun_ref {reference} was made by {about.kind} and can't be used by {' or '.join(wanted)}."
+            f"goodrun_ref {reference} was made by {info.kind} and can't be used by {' or '.join(wanted)}."
         )
-    class_val = wanted[about.kind]
-    if about.class_val != class_val and not (one_of_all and about.class_val == "all"):
+    class_val = wanted[info.kind]
+    if info.class_val != class_val and not (one_of_all and info.class_val == "all"):
         raise UserError(
-            f"goodrun_ref {reference} was trained on class_val {about.class_val}, not {class_val}; "
-            f"give class_val={about.class_val}, or a good run of class_val {class_val}."
+            f"goodrun_ref {reference} was trained on class_val {info.class_val}, not {class_val}; "
+            f"give class_val={info.class_val}, or a good run of class_val {class_val}."
         )
-    return GoodRun(about.run_id, about.iteration, path, about)
+    return GoodRun(info.run_id, info.iteration, path, info)
 
 
 def newest_run(kind: str, class_val: str) -> str | None:
@@ -115,7 +115,7 @@ def newest_run(kind: str, class_val: str) -> str | None:
 
 
 def newest_of(
-    kind: str, traits: dict[str, str], suits: Callable[[About], bool] = lambda about: True
+    kind: str, traits: dict[str, str], suits: Callable[[CheckpointInfo], bool] = lambda info: True
 ) -> GoodRun | None:
     """The last whole checkpoint of the newest run of a kind that is what is looked for, or None.
 
@@ -130,9 +130,9 @@ def newest_of(
         if all(known.get(name, NOT_GIVEN.get(name)) == value for name, value in traits.items()):
             with contextlib.suppress(UserError):  # it has none, or damaged ones: the next run may be whole
                 path = _from_run(run.info.run_id, None)
-                about = read_about(path)
-                if suits(about):
-                    return GoodRun(about.run_id, about.iteration, path, about)
+                info = read_info(path)
+                if suits(info):
+                    return GoodRun(info.run_id, info.iteration, path, info)
     return None
 
 

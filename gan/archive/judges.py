@@ -17,7 +17,7 @@ import numpy as np
 from gan import checkpoints
 from gan.archive.goodruns import GoodRun, newest_of
 from gan.archive.runs import Run, archived_run
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.errors import UserError
 
 
@@ -113,8 +113,8 @@ def train_judge(
         data = {"name": config.data, "digest": key.digest, "images": images}
         class_val = "all" if key.kind == "classifier" else ""
         settings = dataclasses.asdict(config)
-        about = About(key.kind, class_val, config.iterations, judge.quality, settings, data, run.id)
-        run.checkpoint(about, {key.kind: judge.model.variables})
+        info = CheckpointInfo(key.kind, class_val, config.iterations, judge.quality, settings, data, run.id)
+        run.checkpoint(info, {key.kind: judge.model.variables})
         run.model(judge.model, np.zeros((1, *judge.model.input_shape[1:]), np.float32), config.iterations)
         run.report(judge.report)
         for line in judge.lines:

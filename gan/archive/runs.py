@@ -34,7 +34,7 @@ from gan.archive.store import (
     opened_set_aside,
     prepare,
 )  # fmt: skip
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.config import as_text
 from gan.errors import UserError
 from gan.invocation import code_version, is_here, shown, start
@@ -99,17 +99,17 @@ class Run:
             report.write(path)
             self.file(path)
 
-    def checkpoint(self, about: About, parts: dict[str, list], folder: Path | None = None) -> None:
+    def checkpoint(self, info: CheckpointInfo, parts: dict[str, list], folder: Path | None = None) -> None:
         """Put a checkpoint into the archive.
 
         Args:
-            about: what it says of itself; its iteration names it.
+            info: what it says of itself; its iteration names it.
             parts: lists of variables by name.
             folder: where the file lies until it is in the archive, on a disk with room for it.
         """
         with tempfile.TemporaryDirectory(dir=folder, prefix=".checkpoint-") as place:
-            path = Path(place) / checkpoints.file_name(about.iteration)
-            checkpoints.save(path, about, parts)
+            path = Path(place) / checkpoints.file_name(info.iteration)
+            checkpoints.save(path, info, parts)
             mlflow.log_artifact(str(path), CHECKPOINTS)
 
     def delete(self, iterations: Iterable[int]) -> None:
@@ -152,13 +152,13 @@ class Run:
         known = {name: value for name, value in (scores or {}).items() if math.isfinite(value)}
         ranked = {RANKED_BY: ranked_by} if ranked_by in known else {}
         logged = mlflow.initialize_logged_model(model.name, self.id, params={ITERATION: str(iteration)}, tags=ranked)
-        about = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
+        description = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
         answer = model(example)
         with tempfile.TemporaryDirectory() as folder:
             mlflow.keras.save_model(
                 model,
                 folder,
-                mlflow_model=about,
+                mlflow_model=description,
                 # Of several outputs the last is described: the schema of MLflow knows names or one array.
                 signature=mlflow.models.infer_signature(
                     example, np.asarray(answer[-1] if isinstance(answer, list | tuple) else answer)

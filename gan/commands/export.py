@@ -47,7 +47,7 @@ def main(config: ExportConfig) -> None:
 
     from gan.dcgan.gan import Network
 
-    generator = Network.restored(goodrun.about.network).build_generator()
+    generator = Network.restored(goodrun.info.network).build_generator()
     checkpoints.load(goodrun.checkpoint, {"averaged": generator.variables})
     with np.errstate(over="ignore"):  # looked for below
         weights = [np.asarray(variable).astype(np.float16) for variable in generator.variables]
@@ -55,7 +55,7 @@ def main(config: ExportConfig) -> None:
         raise UserError("the weights do not fit into half precision; keep the run as it is.")
     output.mkdir(parents=True, exist_ok=True)
     path = output / checkpoints.file_name(goodrun.iteration)
-    checkpoints.save(path, goodrun.about, {"averaged": weights})
+    checkpoints.save(path, goodrun.info, {"averaged": weights})
     with replacing(output / CARD) as file:
         file.write(card(goodrun, scores, config.data_licence).encode())
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n{output / CARD}")
@@ -63,10 +63,10 @@ def main(config: ExportConfig) -> None:
 
 def exported_before(path: Path, run_id: str) -> bool:
     """Whether a file is what this program writes of a run."""
-    from gan.checkpoints import generates_only, read_about
+    from gan.checkpoints import generates_only, read_info
 
     try:
-        return generates_only(path) and read_about(path).run_id == run_id
+        return generates_only(path) and read_info(path).run_id == run_id
     except UserError:
         return False
 
@@ -93,20 +93,20 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
     """The model card, in Markdown."""
     from gan.dcgan.scores import MEANINGS
 
-    about = goodrun.about
-    settings = " ".join(f"--{name} {value}" for name, value in about.config.items() if value != "")
-    drawn = about.config.get("drawn", 0)
+    info = goodrun.info
+    settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
+    drawn = info.config.get("drawn", 0)
     besides = f"; and {drawn} drawn signs of each class, as another look" if drawn else ""
     lines = [
         "# Model card: generator of traffic signs",
         "",
-        f"- What it is: the averaged generator of a class-conditional GAN, class_val {about.class_val}, "
-        f"after {about.iteration} iterations of {about.config.get('batch_size')} real images each; "
+        f"- What it is: the averaged generator of a class-conditional GAN, class_val {info.class_val}, "
+        f"after {info.iteration} iterations of {info.config.get('batch_size')} real images each; "
         "weights in half precision.",
         "- What it is for: more 32x32 images of traffic signs to train classifiers with. It is not for showing "
         "what a sign looks like: some images are wrong.",
-        f"- Data: {about.data['images']} images (mirror images that are signs among them), digest "
-        f"{about.data['digest']}{besides}.",
+        f"- Data: {info.data['images']} images (mirror images that are signs among them), digest "
+        f"{info.data['digest']}{besides}.",
         f"- Licence of the data: {licence}",
         f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
         "",

@@ -43,7 +43,7 @@ class Signs:
     @classmethod
     def of(cls, goodrun: GoodRun, config) -> "Signs":
         """What a configuration of evaluate asks for."""
-        real = real_images(goodrun.about, config.data, every_class=config.scores == "full")
+        real = real_images(goodrun.info, config.data, every_class=config.scores == "full")
         names = ("class_val", "count", "seed", "scores", "judge_iterations", "inception")
         return cls(goodrun, *(getattr(config, name) for name in names), real)
 
@@ -114,21 +114,21 @@ def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.n
     return np.concatenate(kept)
 
 
-def real_images(about, data: str, every_class: bool) -> SignSet | None:
+def real_images(info, data: str, every_class: bool) -> SignSet | None:
     """The data set that the good run was trained on, or None where it is not there any more.
 
     Args:
-        about: what the good run says of itself.
+        info: what the good run says of itself.
         data: where it is now; "" for where it was.
         every_class: the classes that it was not trained on are needed too, for the classifier that gives scores.
     """
     try:
-        class_id = parse_class(about.class_val)
-        signs = open_signs(data or about.data["name"], None if every_class else class_id)
+        class_id = parse_class(info.class_val)
+        signs = open_signs(data or info.data["name"], None if every_class else class_id)
         # Runs of the time before there were held-out tracks have learned them all.
-        parts = about.config.get("use_test") is True, about.config.get("use_held_out", True) is True
-        if select(signs, class_id, *parts).digest() == about.data["digest"]:
-            if any(parts) or about.data.get("learned_before"):
+        parts = info.config.get("use_test") is True, info.config.get("use_held_out", True) is True
+        if select(signs, class_id, *parts).digest() == info.data["digest"]:
+            if any(parts) or info.data.get("learned_before"):
                 print("the run has learned signs that it should be compared with: scores beside them mean little.")
             return signs
         reason = f"{signs.name} holds other images than the run was trained on."

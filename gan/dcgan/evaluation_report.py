@@ -94,12 +94,12 @@ class Evaluation:
         """
         sheet = Image.fromarray(self.sheet())
         sheet.save(folder / "contact-sheet.png")
-        about = self._goodrun.about
+        info = self._goodrun.info
         title = "all" if self._several else str(self._made[0][0])
         report = Report(f"Generated traffic signs, class_val {title}")
         report.text(
-            f"From iteration {about.iteration} of run {self._goodrun.run_id}, trained on {about.data['name']} "
-            f"({about.data['images']} images, digest {about.data['digest']})."
+            f"From iteration {info.iteration} of run {self._goodrun.run_id}, trained on {info.data['name']} "
+            f"({info.data['images']} images, digest {info.data['digest']})."
         )
         report.heading("Generated beside real images of the class" if self._several else
                        "Generated beside the nearest real images")  # fmt: skip

@@ -25,8 +25,8 @@ class Generator:
     """
 
     def __init__(self, goodrun: GoodRun):
-        self.network = Network.restored(goodrun.about.network)
-        if self.network.classes != (CLASSES if goodrun.about.class_val == "all" else 1):
+        self.network = Network.restored(goodrun.info.network)
+        if self.network.classes != (CLASSES if goodrun.info.class_val == "all" else 1):
             raise UserError(f"{goodrun.checkpoint} is no checkpoint of this project: its classes do not fit.")
         self._model = self.network.build_generator()
         checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: self._model.variables})

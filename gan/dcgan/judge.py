@@ -108,7 +108,7 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
     key = judges.JudgeKey(KIND, config, fit_part.digest(), judges.recipe(model, classifier, augment))
     found = judges.find_judge(key, model)
     if found is not None:
-        return Judge(model, found.about.network.get("accuracy", float("nan")), found.run_id)
+        return Judge(model, found.info.network.get("accuracy", float("nan")), found.run_id)
     say("training the classifier that judges generated signs (once for each data set)")
     trained = Judge(model)
 

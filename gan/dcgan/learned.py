@@ -3,7 +3,7 @@
 import numpy as np
 
 from gan.archive import GoodRun
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.data.sets import SignSet, select
 from gan.data.signs import parse_class
 from gan.data.spread import spread_over
@@ -18,21 +18,21 @@ COMPARED = 16
 ENOUGH = 0.15
 
 
-def learned(about: About, source: SignSet, use_held_out: bool | None = None) -> bool:
+def learned(info: CheckpointInfo, source: SignSet, use_held_out: bool | None = None) -> bool:
     """Whether a run was trained on this very data set, and on no other before.
 
     Args:
-        about: what its checkpoint says of itself.
+        info: what its checkpoint says of itself.
         source: the data set.
         use_held_out: whether with the tracks that are held out; None for what the run says.
     """
     # Runs of the time before there were held-out tracks have learned them all.
-    used = about.config.get("use_held_out", True) is not False
+    used = info.config.get("use_held_out", True) is not False
     if use_held_out not in (None, used):
         return False
     try:
-        return about.learned_only(
-            select(source, parse_class(about.class_val), about.config.get("use_test") is True, used).digest()
+        return info.learned_only(
+            select(source, parse_class(info.class_val), info.config.get("use_test") is True, used).digest()
         )
     except UserError:  # the data set has no such class or part
         return False
@@ -47,10 +47,10 @@ def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> 
     Raises:
         UserError: it has not.
     """
-    if learned(goodrun.about, source):
+    if learned(goodrun.info, source):
         return
-    name = f"the good run (trained on {goodrun.about.data['name']})"
-    if goodrun.about.class_val != "all":
+    name = f"the good run (trained on {goodrun.info.data['name']})"
+    if goodrun.info.class_val != "all":
         raise UserError(
             f"{name} has learned one class of other data than {source.name}; give a run that was trained on "
             "this data, or one of all classes."

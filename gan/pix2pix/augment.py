@@ -115,13 +115,13 @@ def restore(reference: str, data: str, asked_by: str = "augment_scenes") -> Rest
             newest = archive.newest_run(KIND, "")
         hint = f"the newest is {newest}" if newest else "train one with train_pix2pix.py"
         raise UserError(f"{asked_by} needs goodrun_ref, the run to generate from; {hint}.")
-    network = SceneNetwork.restored(goodrun.about.network)
+    network = SceneNetwork.restored(goodrun.info.network)
     if not network.to_photos:
         raise UserError(
             f"goodrun_ref {reference} makes label maps of photos; give a run trained with --direction {PHOTOS}."
         )
-    scenes = open_scenes(data or goodrun.about.data["name"])
-    if not data and scenes.training.digest() != goodrun.about.data["digest"]:
+    scenes = open_scenes(data or goodrun.info.data["name"])
+    if not data and scenes.training.digest() != goodrun.info.data["digest"]:
         raise UserError(
             f"{scenes.name} holds other scenes than the run was trained on; name what to use with --data (it may be "
             "this one)."

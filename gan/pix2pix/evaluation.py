@@ -50,10 +50,10 @@ class Streets:
 
         if config.inception:
             raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")
-        network = SceneNetwork.restored(goodrun.about.network)
-        scenes = open_scenes(config.data or goodrun.about.data["name"])
+        network = SceneNetwork.restored(goodrun.info.network)
+        scenes = open_scenes(config.data or goodrun.info.data["name"])
         network.require_fit(scenes)
-        unseen = goodrun.about.learned_only(scenes.training.digest())
+        unseen = goodrun.info.learned_only(scenes.training.digest())
         if not unseen:
             print(
                 f"{scenes.name} holds other scenes than the run was trained on: it may have learned those it shows."

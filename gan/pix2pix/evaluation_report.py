@@ -91,11 +91,11 @@ class SceneEvaluation:
         """
         sheet = Image.fromarray(self.sheet())
         sheet.save(folder / "contact-sheet.png")
-        about, palette = self._goodrun.about, self._part.palette
+        info, palette = self._goodrun.info, self._part.palette
         report = Report(f"Generated street scenes, {self._direction.replace('_', ' ')}")
         report.text(
-            f"From iteration {about.iteration} of run {self._goodrun.run_id}, trained on {about.data['name']} "
-            f"({about.data['images']} scenes, digest {about.data['digest']}); {len(self._made)} scenes"
+            f"From iteration {info.iteration} of run {self._goodrun.run_id}, trained on {info.data['name']} "
+            f"({info.data['images']} scenes, digest {info.data['digest']}); {len(self._made)} scenes"
             f"{' that it did not learn' * self._unseen}."
         )
         report.heading(", ".join(HEADS[self._direction]))

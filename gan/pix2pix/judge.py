@@ -144,7 +144,7 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
     key = judges.JudgeKey(KIND, config, scenes.training.digest(), judges.recipe(model, segmenter))
     found = judges.find_judge(key, model)
     if found is not None:
-        return Segmenter(model, found.about.network.get("mean_iou", float("nan")), found.run_id)
+        return Segmenter(model, found.info.network.get("mean_iou", float("nan")), found.run_id)
     loaded = load(affordable(scenes.training, width, height), width, height, edges=False)
     if (scored(scenes.palette)[loaded.labels] == IGNORED).all():
         say(f"no scores by a segmenter: no pixel of the training scenes of {scenes.name} is of a scored class.")

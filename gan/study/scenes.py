@@ -229,14 +229,14 @@ def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], 
         UserError: the data or the good run is not what the study needs.
     """
     good = restore(config.goodrun_ref, config.data, "the study of scenes")
-    about = good.goodrun.about
-    if not about.learned_only(good.scenes.training.digest()):
+    info = good.goodrun.info
+    if not info.learned_only(good.scenes.training.digest()):
         raise UserError(
-            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({about.data.get('name')}, or before "
+            f"goodrun_ref {config.goodrun_ref} was trained on other scenes ({info.data.get('name')}, or before "
             f"that) than the training part of {config.data}, and may know scenes that the study tests on; give a run "
             f"of this data, or train one with train_pix2pix.py --data {config.data}."
         )
-    study = SceneStudy(config, Source(about.run_id, good.goodrun.iteration, good.size), good.scenes)
+    study = SceneStudy(config, Source(info.run_id, good.goodrun.iteration, good.size), good.scenes)
     if study.design.generated:
         study.source = generated(folder, good, config.count, say)
     return study, functools.partial(SceneStudy, config, study.source)

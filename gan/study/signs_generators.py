@@ -177,7 +177,7 @@ class Generators:
         traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
         traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
         traits |= {"drawn": str(self._drawn), "precision": self._precision}
-        found = archive.newest_of("dcgan", traits, lambda about: about.learned_only(learned))
+        found = archive.newest_of("dcgan", traits, lambda info: info.learned_only(learned))
         key = f"{regime}-{draw}-{learned}-{self._iterations}" + (f"-drawn{self._drawn}" if self._drawn else "")
         if found is None or found.iteration < self._iterations:
             before = f"{found.run_id}/{found.iteration}" if found else ""
@@ -195,21 +195,21 @@ class Generators:
     def _checked(self, reference: str) -> GoodRun:
         """A good run that has seen nothing of the test parts."""
         goodrun = resolved(reference)
-        about = goodrun.about
+        info = goodrun.info
         # Runs of the time before there were held-out tracks have learned them all.
         for name, absent in (("use_held_out", True), ("use_test", False)):
-            if about.config.get(name, absent) is not False:
+            if info.config.get(name, absent) is not False:
                 raise UserError(
                     f"goodrun_ref {reference} was trained with {name}=true: it has learned signs that the study "
                     f"tests on; give a run with {name}=false, or none to have one trained."
                 )
-        if not about.learned_only(select(self._signs, None, False, False).digest()):
+        if not info.learned_only(select(self._signs, None, False, False).digest()):
             raise UserError(
-                f"goodrun_ref {reference} was trained on other images ({about.data.get('name')}, or before that) "
+                f"goodrun_ref {reference} was trained on other images ({info.data.get('name')}, or before that) "
                 f"than the training part of {self._signs.name}, and may know signs that the study tests on; give a "
                 "run of this data, or none to have one trained."
             )
-        drawn = about.config.get("drawn", 0)
+        drawn = info.config.get("drawn", 0)
         if drawn != self._drawn:
             raise UserError(
                 f"goodrun_ref {reference} has learned {drawn} drawn signs of each class, and the generators of the "

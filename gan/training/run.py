@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gan import archive, checkpoints, config, pictures
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.files import require_writable
 from gan.invocation import command
 from gan.progress import say
@@ -42,7 +42,7 @@ def restored_gan(
     Raises:
         UserError: the checkpoint does not fit, the disk has no room, or the feed met damaged data.
     """
-    before = goodrun.about.config.get("precision") if goodrun else None
+    before = goodrun.info.config.get("precision") if goodrun else None
     precision, gan = build_in_precision(parameters.precision, build, before, trial)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, gan.parts())
@@ -78,7 +78,7 @@ class TrainingRun:
     def __init__(
         self,
         gan: AveragedGan,
-        info: About,
+        info: CheckpointInfo,
         parameters,
         goodrun: archive.GoodRun | None,
         score: Callable[[], dict[str, float]],
@@ -113,7 +113,7 @@ class TrainingRun:
             run.tags({"device": devices.describe(), "precision_used": precision})
             if self.goodrun:
                 run.tags({"goodrun": f"{self.goodrun.run_id}/{self.goodrun.iteration}"})
-                for difference in self.info.differences(self.goodrun.about):
+                for difference in self.info.differences(self.goodrun.info):
                     say(f"going on with another {difference}")
             say(f"{name}: {facts}, {devices.describe()}, {precision}; run {run.id}")
             status = self._train()

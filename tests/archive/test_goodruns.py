@@ -22,7 +22,7 @@ def test_none(own_archive):
 def test_forms_of_a_reference(own_archive, reference, iteration):
     found = resolve(reference.format(run=own_archive.run_id))
     assert (found.run_id, found.iteration) == (own_archive.run_id, iteration)
-    assert found.about.iteration == iteration and checkpoints.whole(found.checkpoint)
+    assert found.info.iteration == iteration and checkpoints.whole(found.checkpoint)
 
 
 def test_a_folder_that_holds_checkpoints(own_archive, tmp_path):
@@ -59,8 +59,8 @@ def test_the_newest_run_with_traits_whose_checkpoint_suits(workplace):
     with archive.archived_run("dcgan", "another class", Config("3")) as third:
         keep(third, 60, "3")
     assert archive.newest_of("dcgan", traits).run_id == newer.id
-    assert archive.newest_of("dcgan", traits, lambda about: about.iteration < 30).run_id == older.id
-    assert archive.newest_of("dcgan", traits, lambda about: about.iteration > 50) is None
+    assert archive.newest_of("dcgan", traits, lambda info: info.iteration < 30).run_id == older.id
+    assert archive.newest_of("dcgan", traits, lambda info: info.iteration > 50) is None
     assert archive.newest_of("pix2pix", traits) is None
 
 
@@ -150,7 +150,7 @@ def test_a_run_of_all_classes_is_one_of_each_where_that_is_asked_for(workplace):
     with archive.archived_run("dcgan", "all", Config("all")) as run:
         keep(run, 10, "all")
     for class_val in ("all", "17", "3"):
-        assert archive.resolve(run.id, "dcgan", class_val, one_of_all=True).about.class_val == "all"
+        assert archive.resolve(run.id, "dcgan", class_val, one_of_all=True).info.class_val == "all"
     assert resolve(run.id, "all").iteration == 10
     with pytest.raises(UserError, match="trained on class_val all, not 17"):
         resolve(run.id, "17")
@@ -196,7 +196,7 @@ BEST = {"worse late": 20, "no number": 20, "infinite": 20, "no number late": 10,
 @pytest.mark.parametrize(("name", "iteration"), BEST.items())
 def test_a_run_id_is_its_best_checkpoint_and_else_its_last(best, name, iteration):
     found = resolve(best[name])
-    assert (found.run_id, found.iteration, found.about.iteration) == (best[name], iteration, iteration)
+    assert (found.run_id, found.iteration, found.info.iteration) == (best[name], iteration, iteration)
     assert resolve(f"{best[name]}/10").iteration == 10
 
 

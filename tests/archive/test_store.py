@@ -34,8 +34,8 @@ def test_a_checkpoint_that_the_run_lets_go_of_can_still_be_read(workplace):
         found = resolve(f"{run.id}/20")
         run.delete([20])
         keep(run, 40)
-        assert checkpoints.read_about(found.checkpoint).iteration == 20
-        assert checkpoints.read_about(resolve(run.id).checkpoint).iteration == 40
+        assert checkpoints.read_info(found.checkpoint).iteration == 20
+        assert checkpoints.read_info(resolve(run.id).checkpoint).iteration == 40
 
 
 def test_on_another_disk_the_file_of_the_store_is_read(own_archive, monkeypatch):

@@ -54,8 +54,8 @@ def test_card_holds_the_run_the_licence_and_the_scores(own_archive, tmp_path):
 def test_card_tells_of_the_drawings_that_were_learned(own_archive):
     goodrun = archive.resolve(f"{own_archive.run_id}/60", "dcgan", "17")
     assert "drawn signs" not in card(goodrun, None, "free")
-    about = dataclasses.replace(goodrun.about, config=goodrun.about.config | {"drawn": 300})
-    assert "300 drawn signs of each class" in card(dataclasses.replace(goodrun, about=about), None, "free")
+    info = dataclasses.replace(goodrun.info, config=goodrun.info.config | {"drawn": 300})
+    assert "300 drawn signs of each class" in card(dataclasses.replace(goodrun, info=info), None, "free")
 
 
 def test_card_without_an_evaluation_claims_no_scores(own_archive, tmp_path):
@@ -102,8 +102,8 @@ def test_what_another_run_left_is_not_replaced_and_neither_is_a_run_itself(own_a
     main(ExportConfig("17", f"{own_archive.run_id}/60", output=str(out)))  # its own is made again
     (out / CARD).write_text("edited")
     path = out / "checkpoint-00000060.npz"
-    about = checkpoints.read_about(path)
-    checkpoints.save(path, dataclasses.replace(about, run_id="e" * 32), {"averaged": [np.zeros(3, np.float16)]})
+    info = checkpoints.read_info(path)
+    checkpoints.save(path, dataclasses.replace(info, run_id="e" * 32), {"averaged": [np.zeros(3, np.float16)]})
     before = path.read_bytes()
     options = {"class_val": "17", "goodrun_ref": f"{own_archive.run_id}/60"}
     assert "holds another checkpoint already" in refused(capsys, **options, output=str(out))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.commands import study as command
 from gan.commands.study import StudyConfig, again, main, settled
 from gan.config import stops
@@ -96,9 +96,9 @@ def good_run(folder: Path, signs_folder: str, **config) -> str:
         "images": len(learned),
         "learned_before": config.pop("before", []),
     }
-    about = About("dcgan", config.pop("class_val", "all"), 5, {"classes": 43}, config, data, "f" * 32)
+    info = CheckpointInfo("dcgan", config.pop("class_val", "all"), 5, {"classes": 43}, config, data, "f" * 32)
     folder.mkdir()
-    checkpoints.save(folder / checkpoints.file_name(5), about, {"averaged": [np.zeros(3, np.float32)]})
+    checkpoints.save(folder / checkpoints.file_name(5), info, {"averaged": [np.zeros(3, np.float32)]})
     return str(folder)
 
 

@@ -77,12 +77,12 @@ def test_data_of_another_palette_or_without_instances_is_refused(tmp_path, monke
 def test_runs_of_another_kind_and_damaged_ones_are_refused(tmp_path):
     signs = tmp_path / "signs"
     signs.mkdir()
-    about = checkpoints.About("dcgan", "17", 40, {}, {}, {"name": "x", "digest": "0", "images": 1}, "b" * 32)
-    checkpoints.save(signs / checkpoints.file_name(40), about, {"averaged": []})
+    info = checkpoints.CheckpointInfo("dcgan", "17", 40, {}, {}, {"name": "x", "digest": "0", "images": 1}, "b" * 32)
+    checkpoints.save(signs / checkpoints.file_name(40), info, {"averaged": []})
     assert "was made by dcgan and can't be used by pix2pix" in refusal(str(signs), "")
     reference = good_run(tmp_path / "good")
     path = next(Path(reference).iterdir())
-    description = dataclasses.replace(checkpoints.read_about(path), network={"width": 64})
+    description = dataclasses.replace(checkpoints.read_info(path), network={"width": 64})
     checkpoints.save(path, description, {"averaged": []})
     assert "a network that can't be built" in refusal(reference, "")
     with pytest.raises(UserError, match="no run id"):

@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.data.scenes import load
 from gan.pix2pix.evaluation_report import HEADS, SHOWN, SceneEvaluation
 from gan.pix2pix.scores import MEANINGS, SceneScorer
 from tests.made_up_maps import PALETTE, WORKING, by_colour, toy_scenes, toy_set
 from tests.report_page import Page
 
-ABOUT = About("pix2pix", "", 1200, {}, {}, {"name": "toys", "digest": "d1ge5t", "images": 12}, "ab" * 16)
+ABOUT = CheckpointInfo("pix2pix", "", 1200, {}, {}, {"name": "toys", "digest": "d1ge5t", "images": 12}, "ab" * 16)
 GOODRUN = GoodRun("ab" * 16, 1200, Path("checkpoint"), ABOUT)
 CURVES = {
     "generator_loss": ([25, 50], [2.0, 1.0]), "mean_iou": ([50], [0.3]), "fid_held_out": ([50], [3.0]),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.checkpoints import About
+from gan.checkpoints import CheckpointInfo
 from gan.data.gtsrb import read_signs
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import CLASSES, Signs
@@ -43,11 +43,13 @@ def world(tmp_path, monkeypatch, signs_folder):
 
     def newest_of(kind, traits, suits):
         made.asked.append(traits)
-        return made.archive if made.archive and suits(made.archive.about) else None
+        return made.archive if made.archive and suits(made.archive.info) else None
 
     def good_run(iteration):
         data = {"name": "made up", "digest": made.learned, "images": 5}
-        return GoodRun("f" * 32, iteration, checkpoint, About("dcgan", "all", iteration, {}, {}, data, "f" * 32))
+        return GoodRun(
+            "f" * 32, iteration, checkpoint, CheckpointInfo("dcgan", "all", iteration, {}, {}, data, "f" * 32)
+        )
 
     monkeypatch.setattr(signs_generators.archive, "newest_of", newest_of)
     monkeypatch.setattr(signs_generators.archive, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
@@ -94,7 +96,7 @@ def test_a_trained_generator_is_found_again(world) -> None:
 
 def test_a_generator_that_went_on_from_other_data_is_not_taken(world) -> None:
     world.archive = world.good_run(5)
-    world.archive.about.data["learned_before"] = ["0" * 16]
+    world.archive.info.data["learned_before"] = ["0" * 16]
     world.generators.of("2", 0, world.cut)
     assert len(world.calls) == 1 and world.calls[0][-1] == ""
 

@@ -90,7 +90,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.training.run import TrainingRun, restored_gan
 
     devices.make_deterministic()
-    network = Network(CLASSES if class_id is None else 1, looks=2 if config.drawn else 1)
+    network = Network(CLASSES if class_id is None else 1, domains=2 if config.drawn else 1)
     images, labels = with_drawings(learned, config.drawn, config.seed)
     labels = labels if class_id is None else labels * 0
     rates = config.generator_lr, config.discriminator_lr

@@ -183,7 +183,7 @@ def test_training_of_one_class_does_not_go_on_from_all(run, signs_folder, capsys
 
 
 def test_drawn_signs_are_learned_as_another_look(run, signs_folder, tmp_path, monkeypatch):
-    """Two and two iterations are four; what is generated is the photographed look; the data is told with them."""
+    """Two and two iterations are four; what is generated is the photographed domain; the data is told with them."""
     from gan.dcgan import gan as dcgan
     from gan.drawn import signs as drawn
 
@@ -206,7 +206,7 @@ def test_drawn_signs_are_learned_as_another_look(run, signs_folder, tmp_path, mo
     assert all((value == stored[1][name]).all() for name, value in stored[0].items())
 
     network, images, labels = learned[0]
-    assert network.looks == 2 and labels.max() == 85 and (np.bincount(labels)[43:] == 5).all()
+    assert network.domains == 2 and labels.max() == 85 and (np.bincount(labels)[43:] == 5).all()
     np.testing.assert_array_equal(images[labels == 43 + 17], drawn.draw_more(17, 5, 0))
     evaluated(run, tmp_path / "out", class_val="17", count=2, goodrun_ref=f"{rest}/4", scores="none")
     assert len(images_in(tmp_path / "out")) == 2

@@ -96,7 +96,7 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
     info = goodrun.info
     settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
     drawn = info.config.get("drawn", 0)
-    besides = f"; and {drawn} drawn signs of each class, as another look" if drawn else ""
+    besides = f"; and {drawn} drawn signs of each class, as another domain" if drawn else ""
     lines = [
         "# Model card: generator of traffic signs",
         "",

@@ -40,10 +40,10 @@ class Network:
     generator_width: int = 64
     discriminator_width: int = 64
     dropout: float = 0.25
-    looks: int = 1  # 2 where drawn signs are learned beside photographed ones
+    domains: int = 1  # 2 where drawn signs are learned beside photographed ones
 
     def __post_init__(self):
-        sizes = self.classes, self.generator_width, self.discriminator_width, self.looks
+        sizes = self.classes, self.generator_width, self.discriminator_width, self.domains
         fits = all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
         if not fits or not 0 <= self.dropout < 1:
             raise ValueError(f"no network can be built of {self}")
@@ -56,18 +56,19 @@ class Network:
             UserError: the description makes no sense, as in a file that a stranger has changed.
         """
         try:
-            return cls(**fields)
+            # `domains` was called "looks" before version 0.1.
+            return cls(**{"domains" if name == "looks" else name: value for name, value in fields.items()})
         except (TypeError, ValueError):
             raise UserError(f"the checkpoint describes a network that can't be built: {fields}.") from None
 
     def build_generator(self, precision: str = "float32") -> keras.Model:
         """The generator, with fresh weights."""
-        return build_generator(self.classes, self.generator_width, PRECISIONS[precision], self.looks)
+        return build_generator(self.classes, self.generator_width, PRECISIONS[precision], self.domains)
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
         sizes = self.classes, self.discriminator_width, self.dropout
-        return build_discriminator(*sizes, PRECISIONS[precision], self.looks)
+        return build_discriminator(*sizes, PRECISIONS[precision], self.domains)
 
 
 class StepSize(keras.optimizers.schedules.LearningRateSchedule):
@@ -115,8 +116,10 @@ class SignGan(AveragedGan):
         super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
         self.batch_size = batch_size
         self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
-        self._drawn = sampling.Sampler(images, labels, network.classes * network.looks)
-        self._of_looks = _cumulated(np.bincount(labels, minlength=network.classes * network.looks), network.looks)
+        self._drawn = sampling.Sampler(images, labels, network.classes * network.domains)
+        self._domain_shares = _cumulated(
+            np.bincount(labels, minlength=network.classes * network.domains), network.domains
+        )
 
     def sample(self) -> np.ndarray:
         """Images of the averaged generator from noise that is the same at every call.
@@ -165,11 +168,11 @@ class SignGan(AveragedGan):
             return sampling.key(self.seed, iteration, purpose)
 
         labels = tf.random.stateless_uniform((self.batch_size,), key("labels"), 0, self.network.classes, tf.int32)
-        classes, looks = labels, self.network.looks
-        if looks > 1:
-            place = tf.random.stateless_uniform((self.batch_size, 1), key("looks"))
-            look = tf.reduce_sum(tf.cast(place >= tf.gather(self._of_looks, classes), tf.int32), axis=1)
-            labels = classes + self.network.classes * look
+        classes, domains = labels, self.network.domains
+        if domains > 1:
+            place = tf.random.stateless_uniform((self.batch_size, 1), key("domains"))
+            domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
+            labels = classes + self.network.classes * domain
         real = augment(self._drawn.of(labels, key("images")), key("augment real"))
         latents = sampling.latents(self.batch_size, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))
@@ -180,12 +183,14 @@ class SignGan(AveragedGan):
             shown = tf.concat([real, augment(generated, key("augment generated"))], axis=0)
             twice = tf.concat([labels, labels], axis=0)
             logits = self.discriminator(shown, training=True)
-            on_real, on_generated = tf.split(pick_logits(logits, twice, looks), 2)
+            on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)
             generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
             discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
             class_losses = []
             if self.network.classes > 1:
-                class_losses = [losses.class_loss(class_logits(each, looks), classes) for each in tf.split(logits, 2)]
+                class_losses = [
+                    losses.class_loss(class_logits(each, domains), classes) for each in tf.split(logits, 2)
+                ]
                 seen = tf.cast(iteration, tf.float32) * self.batch_size
                 fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
                 total_loss += CLASS_WEIGHT * fading * class_losses[0]
@@ -210,7 +215,7 @@ class SignGan(AveragedGan):
             with tf.GradientTape() as inner:
                 inner.watch(images)
                 logits = self.discriminator(images, training=True)
-                total = tf.reduce_sum(pick_logits(logits, labels, self.network.looks))
+                total = tf.reduce_sum(pick_logits(logits, labels, self.network.domains))
             # The mean over both halves is half of R1 + R2.
             penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
             loss = PENALTY / 2 * PENALTY_EVERY * penalty
@@ -222,12 +227,12 @@ class SignGan(AveragedGan):
         return [first, labels] if self.network.classes > 1 else first
 
 
-def _cumulated(counts: np.ndarray, looks: int):
-    """float32 (classes, looks - 1): shares of a class's images up to each of its looks but the last.
+def _cumulated(counts: np.ndarray, domains: int):
+    """float32 (classes, domains - 1): shares of a class's images up to each of its domains but the last.
 
     Args:
-        counts: integers (looks * classes,), images by look and class.
-        looks: how many there are.
+        counts: integers (domains * classes,), images by domain and class.
+        domains: how many there are.
     """
-    shares = counts.reshape(looks, -1) / np.maximum(counts.reshape(looks, -1).sum(axis=0), 1)
+    shares = counts.reshape(domains, -1) / np.maximum(counts.reshape(domains, -1).sum(axis=0), 1)
     return tf.constant(np.cumsum(shares, axis=0)[:-1].T, tf.float32)

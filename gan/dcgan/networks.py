@@ -18,15 +18,15 @@ EMBEDDING = 64  # dimensions of a class's embedding in the generator
 SLOPE = 0.2  # of LeakyReLU for negative inputs
 
 
-def build_generator(classes: int = 1, width: int = 64, precision: str = "float32", looks: int = 1) -> keras.Model:
+def build_generator(classes: int = 1, width: int = 64, precision: str = "float32", domains: int = 1) -> keras.Model:
     """A model from latents to images.
 
     Args:
         classes: number of classes; with more than one the model takes class ids as a second input.
         width: channels of the widest resolution; the others have up to four times as many.
         precision: Keras dtype policy of the inner layers; the images are float32 always.
-        looks: in how many looks every class comes, photographed or drawn; an id is class + classes * look. A look has
-            an embedding that is added to that of the class: what is learned of it holds for every class.
+        domains: 2 where classes come as photographs and as drawings; an id is class + classes * domain. The embedding
+            of a domain is added to that of the class: what is learned of a domain holds for every class.
 
     Returns:
         A model of inputs float32 (N, 100), drawn from the standard normal distribution, and with several classes
@@ -37,11 +37,11 @@ def build_generator(classes: int = 1, width: int = 64, precision: str = "float32
     if classes > 1:
         label = keras.Input((), dtype="int32", name="label")
         inputs = [latent, label]
-        own = label % classes if looks > 1 else label
+        own = label % classes if domains > 1 else label
         embedded = layers.Embedding(classes, EMBEDDING, dtype=precision, name="embedding")(own)
-        if looks > 1:
-            look = layers.Embedding(looks, EMBEDDING, dtype=precision, name="look")(label // classes)
-            embedded = layers.Add(dtype=precision, name="embeddings")([embedded, look])
+        if domains > 1:
+            domain = layers.Embedding(domains, EMBEDDING, dtype=precision, name="domain")(label // classes)
+            embedded = layers.Add(dtype=precision, name="embeddings")([embedded, domain])
         style = layers.Concatenate(dtype=precision, name="style")([latent, embedded])
     x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(style)
     x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
@@ -60,7 +60,7 @@ def build_generator(classes: int = 1, width: int = 64, precision: str = "float32
 
 
 def build_discriminator(
-    classes: int = 1, width: int = 64, dropout: float = 0.25, precision: str = "float32", looks: int = 1
+    classes: int = 1, width: int = 64, dropout: float = 0.25, precision: str = "float32", domains: int = 1
 ) -> keras.Model:
     """A model from images to logits, higher for real ones.
 
@@ -69,13 +69,13 @@ def build_discriminator(
         width: channels of the first convolution; the others have two and four times as many.
         dropout: share of the last feature map that is dropped while training, 0-1.
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
-        looks: in how many looks every class comes (see `build_generator`).
+        domains: in how many domains every class comes (see `build_generator`).
 
     Returns:
         A model of input float32 (N, 32, 32, 3) in [-1, 1]; output float32 (N, 1), or with several classes
         (N, 1 + 2 * classes): a logit for being real at all, for each class what is to be added to it for being
-        real as that class (see `pick_logits`), and the logits of a classifier. With several looks (N, 1 + 2 * classes
-        + looks): what is to be added for each of them comes last.
+        real as that class (see `pick_logits`), and the logits of a classifier. With several domains (N, 1 + 2 *
+        classes + domains): what is to be added for each of them comes last.
     """
     image = keras.Input((32, 32, 3), name="image")
     x = image
@@ -86,40 +86,40 @@ def build_discriminator(
     x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)
     x = layers.Dense(width * 4, dtype=precision, name="features")(x)
     x = layers.LeakyReLU(SLOPE, dtype="float32", name="leaky_features")(x)
-    outputs = 1 if classes == 1 else 1 + 2 * classes + (looks if looks > 1 else 0)
+    outputs = 1 if classes == 1 else 1 + 2 * classes + (domains if domains > 1 else 0)
     logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
     return keras.Model(image, logits, name="discriminator")
 
 
-def pick_logits(logits, labels, looks: int = 1):
-    """How real images are as the classes, in the looks, that they should be of.
+def pick_logits(logits, labels, domains: int = 1):
+    """How real images are, as images of their class and domain.
 
     A class's row of the last layer, multiplied with the features, is the projection of Miyato and Koyama 2018.
 
     Args:
         logits: float32, of the discriminator.
         labels: int32 (N,), ids from 0; not looked at where there is one class.
-        looks: see `build_generator`.
+        domains: see `build_generator`.
 
     Returns:
         float32 (N, 1).
     """
     if logits.shape[1] == 1:
         return logits
-    classes = _classes(logits, looks)
-    of_classes, of_looks = logits[:, 1 : 1 + classes], logits[:, 1 + 2 * classes :]
+    classes = _classes(logits, domains)
+    of_classes, of_domains = logits[:, 1 : 1 + classes], logits[:, 1 + 2 * classes :]
     picked = logits[:, :1] + ops.take_along_axis(of_classes, labels[:, None] % classes, axis=1)
-    return picked if looks == 1 else picked + ops.take_along_axis(of_looks, labels[:, None] // classes, axis=1)
+    return picked if domains == 1 else picked + ops.take_along_axis(of_domains, labels[:, None] // classes, axis=1)
 
 
-def class_logits(logits, looks: int = 1):
+def class_logits(logits, domains: int = 1):
     """Which class the discriminator takes images for: float32 (N, classes) of its logits."""
-    classes = _classes(logits, looks)
+    classes = _classes(logits, domains)
     return logits[:, 1 + classes : 1 + 2 * classes]
 
 
-def _classes(logits, looks: int) -> int:
-    return (logits.shape[1] - 1 - (looks if looks > 1 else 0)) // 2
+def _classes(logits, domains: int) -> int:
+    return (logits.shape[1] - 1 - (domains if domains > 1 else 0)) // 2
 
 
 def _start_smooth(layer) -> None:

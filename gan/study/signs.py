@@ -235,7 +235,7 @@ class SignsStudy:
 
     def _drawings(self) -> str:
         drawn = self._config.gan_drawn
-        return f", {drawn} drawn signs of each class as another look of it," if drawn else ""
+        return f", {drawn} drawn signs of each class as another domain of it," if drawn else ""
 
     def _weight(self) -> float:
         """Points of the rare classes' recall that an image of the first test part is worth, on average."""

@@ -147,7 +147,9 @@ class Shown:
         shown, labels = [], []
         patch.setattr(dcgan, "augment", lambda images, key: shown.append(images) or images)
         pick = dcgan.pick_logits
-        patch.setattr(dcgan, "pick_logits", lambda logits, given, looks: labels.append(given) or pick(logits, given))
+        patch.setattr(
+            dcgan, "pick_logits", lambda logits, given, domains: labels.append(given) or pick(logits, given)
+        )
         self.trained = build(Network(classes, 4, 4, dropout=0.0), np.arange(20) % classes, rates=(1e-3, 0.0))
         self.metrics = step(self.trained, iteration)
         assert len(shown) == 2
@@ -322,21 +324,21 @@ def uneven() -> Recorded:
         patch.setattr(trained._drawn, "of", of)
         patch.setattr(trained, "_inputs", inputs)
         patch.setattr(
-            dcgan, "pick_logits", lambda logits, k, looks: seen.picked.append(np.asarray(k)) or pick(logits, k)
+            dcgan, "pick_logits", lambda logits, k, domains: seen.picked.append(np.asarray(k)) or pick(logits, k)
         )
         for iteration in (1, 2, 3):
             step(trained, iteration)
     return seen
 
 
-LOOKS = Network(classes=3, generator_width=4, discriminator_width=4, looks=2)
+DOMAINS = Network(classes=3, generator_width=4, discriminator_width=4, domains=2)
 
 
 @pytest.fixture(scope="module")
 def two_looks() -> Recorded:
-    """Iterations of three classes: class 0 photographed only, 1 in both looks, 2 once photographed, 9 times drawn."""
+    """Iterations of three classes: class 0 photographed only, 1 in both domains, 2 once a photo, 9 times drawn."""
     seen, labels = Recorded(), np.repeat([0, 1, 2, 4, 5], [8, 5, 1, 5, 9])
-    trained = build(LOOKS, labels, batch_size=300)
+    trained = build(DOMAINS, labels, batch_size=300)
     draw, pick, of_classes = trained._drawn.of, dcgan.pick_logits, dcgan.losses.class_loss
 
     def of(wanted, key):
@@ -344,10 +346,10 @@ def two_looks() -> Recorded:
         seen.drawn.append((np.asarray(wanted), np.asarray(images)))
         return images
 
-    def picked(logits, labels, looks):
-        assert looks == 2
+    def picked(logits, labels, domains):
+        assert domains == 2
         seen.picked.append(np.asarray(labels))
-        return pick(logits, labels, looks)
+        return pick(logits, labels, domains)
 
     def class_loss(logits, wanted):
         assert logits.shape[1] == 3
@@ -378,13 +380,13 @@ def test_looks_are_compared_each_with_its_own_and_the_class_loss_knows_classes_o
 
 
 def test_samples_are_in_the_first_look() -> None:
-    trained = build(LOOKS, np.arange(20) % 6)
+    trained = build(DOMAINS, np.arange(20) % 6)
     before = trained.sample()
     assert before.shape == (6, 32, 32, 3)
-    looks = trained.averaged.get_layer("look").embeddings
-    looks.assign_add(np.repeat([[0.0], [9.0]], 64, axis=1))
+    domains = trained.averaged.get_layer("domain").embeddings
+    domains.assign_add(np.repeat([[0.0], [9.0]], 64, axis=1))
     np.testing.assert_array_equal(trained.sample(), before)
-    looks.assign_add(np.repeat([[9.0], [0.0]], 64, axis=1))
+    domains.assign_add(np.repeat([[9.0], [0.0]], 64, axis=1))
     assert (trained.sample() != before).any()
 
 

@@ -75,25 +75,25 @@ def test_the_picked_logit_is_that_of_being_real_and_that_of_the_class() -> None:
 
 def test_a_look_is_added_to_whatever_class_it_is_of() -> None:
     logits = tf.constant([[1000.0, 100, 200, 300, -1, -2, -3, 10, 20]] * 3)
-    assert np.asarray(pick_logits(logits, ids(2, 3, 4), looks=2))[:, 0].tolist() == [1310, 1120, 1220]
-    assert np.asarray(class_logits(logits, looks=2)).tolist() == [[-1, -2, -3]] * 3
-    assert build_discriminator(3, 4, looks=2).output_shape == (None, 9)
+    assert np.asarray(pick_logits(logits, ids(2, 3, 4), domains=2))[:, 0].tolist() == [1310, 1120, 1220]
+    assert np.asarray(class_logits(logits, domains=2)).tolist() == [[-1, -2, -3]] * 3
+    assert build_discriminator(3, 4, domains=2).output_shape == (None, 9)
 
 
 def test_a_generator_adds_the_embedding_of_the_look_to_that_of_the_class(tmp_path) -> None:
-    model = build_generator(3, 4, looks=2)
+    model = build_generator(3, 4, domains=2)
     latent = np.random.default_rng(0).standard_normal((1, LATENT)).astype(np.float32)
 
-    def made(of_class, look):
-        return np.asarray(model([latent, ids(of_class + 3 * look)]))
+    def made(of_class, domain):
+        return np.asarray(model([latent, ids(of_class + 3 * domain)]))
 
-    classes, looks = (model.get_layer(name).embeddings for name in ("embedding", "look"))
-    assert classes.shape == (3, EMBEDDING) and looks.shape == (2, EMBEDDING)
+    classes, domains = (model.get_layer(name).embeddings for name in ("embedding", "domain"))
+    assert classes.shape == (3, EMBEDDING) and domains.shape == (2, EMBEDDING)
     before = made(1, 1)
     classes.assign(np.random.default_rng(1).standard_normal((3, EMBEDDING)))
-    looks.assign(np.random.default_rng(2).standard_normal((2, EMBEDDING)))
+    domains.assign(np.random.default_rng(2).standard_normal((2, EMBEDDING)))
     assert (made(1, 0) != made(1, 1)).any() and (made(1, 1) != before).any()
-    looks.assign(np.stack([looks[1], looks[1]]))
+    domains.assign(np.stack([domains[1], domains[1]]))
     np.testing.assert_array_equal(made(1, 0), made(1, 1))
     model.save(tmp_path / "generator.keras")
     again = keras.models.load_model(tmp_path / "generator.keras", safe_mode=True)

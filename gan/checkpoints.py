@@ -25,7 +25,7 @@ WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is han
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
 REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
 # Parameters that are read from a checkpoint when something is generated or gone on from it, with their types.
-READ_AGAIN = {"drawn": int, "batch_size": int, "use_test": bool, "use_held_out": bool, "precision": str}
+READ_AGAIN = {"drawn": int, "batch_size": int, "use_test": bool, "use_held_out": bool}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -294,6 +294,7 @@ def _plausible(info: CheckpointInfo) -> bool:
         and type(info.data.get("images")) is int
         and isinstance(info.data.get("learned_before", []), list)
         and all(isinstance(digest, str) for digest in info.data.get("learned_before", []))
+        and info.config.get("precision", "float32") in ("float32", "bfloat16")
         and all(type(info.config[name]) is kind for name, kind in READ_AGAIN.items() if name in info.config)
     )
 

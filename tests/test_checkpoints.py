@@ -256,8 +256,9 @@ def test_an_archive_without_about_is_refused(tmp_path: Path) -> None:
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"data": "drawn"}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"drawn": "many"}}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"use_test": 1}}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"precision": "other"}}),
     ],
-    ids=range(16),
+    ids=range(17),
 )  # fmt: skip
 def test_another_info_is_refused(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "a.npz", members(about=np.array(text)))

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -17,13 +17,15 @@ from gan.data import palettes
 from gan.data.cityscapes import HOW, find_cityscapes
 from gan.data.folder import PARTS, Record, open_folder
 from gan.data.folder_writer import Written, write_folder
-from gan.data.pair_files import FilePair, Halves
 from gan.data.pairs import Found, find_pairs
 from gan.data.scene import SceneSet
-from gan.data.untrusted import image_kind
+from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.files import locked, require_writable
 from gan.invocation import start
+
+if TYPE_CHECKING:
+    from gan.commands.prepare import PrepareConfig
 
 PICTURES = Path("images/data")
 DATASETS = ("cityscapes", "pairs")
@@ -34,22 +36,7 @@ BAR = 32  # characters of the longest bar
 PACKED = 0.7  # bytes of a PNG photo for each byte of its pixels, at most as a rule
 
 
-class Config(Protocol):
-    """What is needed of the parameters of `prepare`."""
-
-    dataset: str
-    source: str
-    download: bool
-    output: str
-    mirror: str
-    palette: str
-    coarse: bool
-    width: int | None
-    height: int | None
-    zipped: bool
-
-
-def prepare_scenes(config: Config) -> None:
+def prepare_scenes(config: "PrepareConfig") -> None:
     """Prepare the scenes that a configuration names.
 
     Raises:
@@ -71,7 +58,7 @@ def prepare_scenes(config: Config) -> None:
     report(config, output, found, written)
 
 
-def check(config: Config) -> tuple[int, int] | None:
+def check(config: "PrepareConfig") -> tuple[int, int] | None:
     """Everything that can be known to fail before the source is opened; the size that is wanted.
 
     Raises:
@@ -105,7 +92,7 @@ def check(config: Config) -> tuple[int, int] | None:
     return (config.width, config.height) if config.width else None
 
 
-def find(config: Config, stack: contextlib.ExitStack) -> Found:
+def find(config: "PrepareConfig", stack: contextlib.ExitStack) -> Found:
     """The scenes of the source."""
     if config.dataset == "pairs":
         return find_pairs(config.source, config.palette, stack)
@@ -115,45 +102,35 @@ def find(config: Config, stack: contextlib.ExitStack) -> Found:
 
 def room(found: Found, size: tuple[int, int] | None) -> int:
     """About how many bytes the scenes will take, by some of them."""
-    places = np.linspace(0, len(found.items) - 1, min(len(found.items), SAMPLED)).round().astype(int)
+    count = len(found.items)
     if size is not None:
-        return round(size[0] * size[1] * 3 * PACKED) * len(found.items)
-    lengths = [_length(found.items[k]) for k in places]
-    return sum(lengths) * len(found.items) // max(1, len(lengths))
+        return round(size[0] * size[1] * 3 * PACKED) * count
+    photos = [found.items[k].read()[0] for k in spread_over(count, SAMPLED)]
+    lengths = [len(photo) if isinstance(photo, bytes) else round(photo.size * PACKED) for photo in photos]
+    return sum(lengths) * count // max(1, len(lengths))
 
 
-def _length(item: FilePair | Halves) -> int:
-    """About how many bytes a scene will take at its own size."""
-    file = item.file if isinstance(item, Halves) else item.photo
-    data = file.read()
-    form, _, (width, height) = image_kind(data, file.where)
-    return len(data) if form == "PNG" else round(width * height * 3 * PACKED)
+def report(config: "PrepareConfig", output: Path, found: Found, written: Written) -> None:
+    """Say and archive what there is now."""
+    from gan import archive
 
-
-def report(config: Config, output: Path, found: Found, written: Written) -> None:
-    """Tell and archive what there is now."""
     scenes = open_folder(config.output)
     text = scenes_text(scenes, written.records, f"{config.dataset} from {config.source}")
-    counts = [sum(record.part == part for record in written.records) for part in PARTS]
-    kept = len(written.records) - written.new
-    for part, count in zip(PARTS, counts, strict=True):
-        state = "unchanged" if not written.new else "written"
-        print(f"{output / part}: {count:,} scenes, {state}")
-    if kept and written.new:
+    for part, scenes_of_part in zip(PARTS, scenes.parts.values(), strict=True):
+        print(f"{output / part}: {len(scenes_of_part):,} scenes, {'written' if written.new else 'unchanged'}")
+    if 0 < written.new < len(written.records):
+        kept = len(written.records) - written.new
         print(f"{kept:,} of {len(written.records):,} scenes were there already.")
     for path in written.zips:
         print(f"{path}: written")
     print(text)
-
-    from gan import archive
-
     paths = [PICTURES / "scenes.txt", PICTURES / "scenes.png"]
     paths[0].write_text(text)
     picture(scenes).save(paths[1])
-    with archive.archived_run("prepare", f"prepare {output}", config) as opened:
-        opened.data(config.output, scenes.training.digest())
+    with archive.archived_run("prepare", f"prepare {output}", config) as archived:
+        archived.data(config.output, scenes.training.digest())
         for path in paths:
-            opened.file(path)
+            archived.file(path)
     for note in found.notes:
         print(note)
     data = "" if config.output == "dataset" else f" --data {shlex.quote(config.output)}"
@@ -174,16 +151,13 @@ def scenes_text(scenes: SceneSet, records: Sequence[Record], name: str) -> str:
     palette = scenes.palette
     pixels = np.zeros((len(PARTS), 256), np.int64)
     for record in records:
-        for k, count in record.pixels.items():
-            pixels[PARTS.index(record.part), k] += count
+        pixels[PARTS.index(record.part), list(record.pixels)] += list(record.pixels.values())
     shares = 100 * pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)
     sizes = sorted({record.size for record in records})
-    shown = " to ".join(f"{w}x{h}" for w, h in dict.fromkeys((sizes[0], sizes[-1])))
-    parts = ("training", scenes.training), ("validation", scenes.validation), ("test", scenes.test)
-    lines = [f"{name} (training part: digest {scenes.training.digest()})"]
-    lines += [f"{f'Scenes for {word}':<22} = {len(part)}" for word, part in parts]
-    lines += [
-        f"{'Size':<22} = {shown}",
+    lines = [
+        f"{name} (training part: digest {scenes.training.digest()})",
+        *(f"{f'Scenes for {part}':<22} = {len(members)}" for part, members in scenes.parts.items()),
+        f"{'Size':<22} = {' to '.join(f'{w}x{h}' for w, h in dict.fromkeys((sizes[0], sizes[-1])))}",
         f"{'Palette':<22} = {palette.name}, {len(palette)} classes, {len(palette.scored)} of them scored",
         f"{'Instances':<22} = {'yes' if scenes.training.has_instances else 'no'}",
         "",
@@ -202,19 +176,13 @@ def scenes_text(scenes: SceneSet, records: Sequence[Record], name: str) -> str:
 
 
 def picture(scenes: SceneSet) -> Image.Image:
-    """Some scenes of each part: the photo beside the coloured label map."""
+    """Some scenes of each part: the photo beside the coloured label map, all at the size of the first."""
     rows, captions = [], []
-    parts: Sequence = (("training", scenes.training), ("validation", scenes.validation), ("test", scenes.test))
-    for (name, part), most in zip(parts, SHOWN, strict=True):
-        for k in np.linspace(0, len(part) - 1, min(most, len(part))).round().astype(int):
+    for (name, part), most in zip(scenes.parts.items(), SHOWN, strict=True):
+        for k in spread_over(len(part), most):
             scene = part.scene(k)
-            rows.append((scene.photo, scenes.palette.colour(scene.labels)))
+            rows.append([Image.fromarray(image) for image in (scene.photo, scenes.palette.colour(scene.labels))])
             captions.append(f"{name}: {part.names[k]}, {scene.size[0]}x{scene.size[1]}")
-    first = rows[0][0].shape[1::-1]
-    same = [[fit(picture, first) for picture in row] for row in rows]
-    return pictures.side_by_side(same, ("photo", "label map"), captions)
-
-
-def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture at a size, whatever shape it has."""
-    return image if image.shape[1::-1] == size else np.asarray(Image.fromarray(image).resize(size))
+    first = rows[0][0].size
+    resized = [[np.asarray(image if image.size == first else image.resize(first)) for image in row] for row in rows]
+    return pictures.side_by_side(resized, ("photo", "label map"), captions)

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan.data.folder import TEST, TRAINING, VALIDATION
-from gan.data.pair_files import File, FilePair
+from gan.data.folder_writer import Item
+from gan.data.pair_files import File, pair, read_labels
+from gan.data.palettes import CITYSCAPES
 from gan.data.untrusted import Source, open_source
 from gan.errors import UserError
 
@@ -37,7 +39,7 @@ _FILE = re.compile(
 
 def find_cityscapes(
     path: str | Path, coarse: bool, stack: contextlib.ExitStack
-) -> tuple[list[FilePair], tuple[str, ...]]:
+) -> tuple[list[Item], tuple[str, ...]]:
     """The scenes of the official archives.
 
     Args:
@@ -113,7 +115,7 @@ def _sources(path: Path, coarse: bool, stack: contextlib.ExitStack) -> list[tupl
 
 def _paired(
     path: Path, files: dict[str, dict[tuple[str, str, str], File]], coarse: bool
-) -> tuple[list[FilePair], tuple[str, ...]]:
+) -> tuple[list[Item], tuple[str, ...]]:
     photos, labels, instances = (files.get(kind, {}) for kind in ("photo", "labelIds", "instanceIds"))
     wanted = ("train", "val", "train_extra") if coarse else ("train", "val")
     keys = sorted(key for key in {*photos, *labels} if key[0] in wanted and key[2] not in BROKEN)
@@ -133,11 +135,18 @@ def _paired(
     parts, notes = _parts(keys)
     if coarse and any(key[2] in BROKEN for key in {*photos, *labels}):
         notes.append(f"{', '.join(BROKEN)} is left out: its official photo is a black picture.")
-    pairs = [
-        FilePair(parts[key], key[2], photos[key], labels[key], instances.get(key), first_instance=INSTANCES_FROM)
+    items = [
+        pair(
+            parts[key],
+            key[2],
+            (photos[key], labels[key], instances.get(key)),
+            CITYSCAPES,
+            read_labels,
+            INSTANCES_FROM,
+        )
         for key in keys
     ]
-    return sorted(pairs, key=lambda pair: (pair.part, pair.name)), tuple(notes)
+    return sorted(items, key=lambda item: (item.part, item.name)), tuple(notes)
 
 
 def _parts(keys: Sequence[tuple[str, str, str]]) -> tuple[dict[tuple[str, str, str], str], list[str]]:

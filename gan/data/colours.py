@@ -4,6 +4,8 @@ import collections
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
+from scipy.spatial import KDTree
 
 from gan.data.palettes import BUILT_IN, Colour, Palette, generic
 from gan.errors import UserError
@@ -31,16 +33,15 @@ def ids_of_colours(pixels: np.ndarray, palette: Palette, exact: bool, where: str
     Raises:
         UserError: there is a colour that the palette lacks, or many that are far from all of its colours.
     """
-    values, inverse = np.unique(_packed(pixels), return_inverse=True)
-    # Between two areas JPEG makes all kinds of colours: only what is inside of one tells.
-    looked_at = np.ones(pixels.shape[:2], bool) if exact else _flat(pixels)
-    counts = np.bincount(inverse.reshape(pixels.shape[:2])[looked_at], minlength=len(values))
+    packed = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+    values, inverse = np.unique(packed, return_inverse=True)
     colours = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
-    known = np.array(palette.colours, np.int64)
-    # In slices: a photo has a hundred thousand colours.
-    near = np.concatenate([_distances(part, known) for part in np.array_split(colours, 1 + len(colours) // 4096)])
-    closest, how_far = near.argmin(axis=1), near.min(axis=1)
-    strange = how_far > (0 if exact else FAR**2)
+    ids = {colour: k for k, colour in reversed(list(zip(palette.ids, palette.colours, strict=True)))}
+    how_far, closest = KDTree(list(ids)).query(colours)
+    # Between two areas JPEG makes all kinds of colours: only what is inside of one tells.
+    seen = inverse.reshape(packed.shape)[... if exact else _flat(pixels)]
+    counts = np.bincount(seen.ravel(), minlength=len(values))
+    strange = how_far > (0 if exact else FAR)
     share = counts[strange].sum() / max(1, counts.sum())
     if share > (0 if exact else FAR_SHARE):
         worst = colours[strange][counts[strange].argmax()].tolist()
@@ -48,7 +49,7 @@ def ids_of_colours(pixels: np.ndarray, palette: Palette, exact: bool, where: str
             f"{where} holds the colour {tuple(worst)} in {share:.1%} of its pixels, which the palette {palette.name} "
             "lacks; name the palette of the data set with --palette."
         )
-    return np.array(palette.ids, np.uint8)[closest][inverse].reshape(pixels.shape[:2])
+    return np.array(list(ids.values()), np.uint8)[closest][inverse].reshape(packed.shape)
 
 
 def palette_of_colours(maps: Sequence[np.ndarray], exact: bool, where: str) -> Palette:
@@ -72,65 +73,40 @@ def palette_of_colours(maps: Sequence[np.ndarray], exact: bool, where: str) -> P
             "palette of the data set with --palette (cityscapes, camvid or the path of a palette.json)."
         )
     for palette in BUILT_IN.values():
-        near = _distances(np.array(colours), np.array(palette.colours, np.int64)).min(axis=1)
-        if len(colours) > 1 and (near <= (0 if exact else NEAR**2)).all():
+        how_far, _ = KDTree(palette.colours).query(colours)
+        if len(colours) > 1 and (how_far <= (0 if exact else NEAR)).all():
             return palette
     return generic(range(len(colours)), colours, "colours")
 
 
 def main_colours(maps: Sequence[np.ndarray], exact: bool) -> list[Colour]:
     """The colours of label maps, ascending; see `palette_of_colours`. Stops counting soon after `MOST`."""
-    totals: collections.Counter[int] = collections.Counter()
+    totals: collections.Counter[Colour] = collections.Counter()
     for pixels in maps:
-        packed = _packed(pixels)
-        if not exact:
-            packed = packed[_flat(pixels)]
-        values, counts = np.unique(packed, return_counts=True)
-        totals.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+        looked_at = pixels.reshape(1, -1, 3) if exact else pixels[_flat(pixels)][None]
+        if looked_at.size:
+            counts = Image.fromarray(looked_at).getcolors(looked_at.shape[1])
+            totals.update({colour: count for count, colour in counts})
         if exact and len(totals) > MOST:
             break
     if exact:
-        found = np.array(sorted(totals))[: MOST + 1]
-        return [(int(v >> 16), int(v >> 8 & 255), int(v & 255)) for v in found]
-    return _clusters(totals)
-
-
-def _clusters(totals: "collections.Counter[int]") -> list[Colour]:
-    """The most frequent colours that are far enough apart, each with what is near to it counted in."""
-    values = np.array([value for value, _ in totals.most_common()], np.int64)
-    counts = np.array([totals[value] for value in values.tolist()])
-    colours = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
+        return sorted(totals)[: MOST + 1]
+    colours, counts = np.array(list(totals), np.int64).reshape(-1, 3), np.array(list(totals.values()))
     chosen: list[Colour] = []
-    while len(colours) and len(chosen) <= MOST:
-        near = _distances(colours, colours[:1])[:, 0] <= NEAR**2
-        if counts[near].sum() >= LEAST * sum(totals.values()):
-            chosen.append(tuple(colours[0].tolist()))
+    while len(colours) and len(chosen) <= MOST:  # the most frequent colour, with what is near to it counted in
+        most = colours[counts.argmax()]
+        near = np.linalg.norm(colours - most, axis=1) <= NEAR
+        if counts[near].sum() >= LEAST * totals.total():
+            chosen.append(tuple(most.tolist()))
         colours, counts = colours[~near], counts[~near]
     return sorted(chosen)
 
 
 def _flat(pixels: np.ndarray) -> np.ndarray:
     """Where a pixel is like its neighbours on all four sides: bool (height, width)."""
-    flat = np.ones(pixels.shape[:2], bool)
-    wide = pixels.astype(np.int16)
-    across = np.abs(wide[:, 1:] - wide[:, :-1]).max(axis=-1) <= FLAT
-    down = np.abs(wide[1:] - wide[:-1]).max(axis=-1) <= FLAT
-    flat[:, 1:] &= across
-    flat[:, :-1] &= across
-    flat[1:] &= down
-    flat[:-1] &= down
-    return flat
-
-
-def _packed(pixels: np.ndarray) -> np.ndarray:
-    """Colours as one number each."""
-    wide = pixels.astype(np.int64)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-
-
-def _distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Squared distances between colours: (N, 3) and (M, 3) give (N, M)."""
-    return ((some[:, None].astype(np.int64) - others[None]) ** 2).sum(axis=-1)
+    wide = np.pad(pixels.astype(np.int16), ((1, 1), (1, 1), (0, 0)), "edge")
+    neighbours = wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:]
+    return np.all([np.abs(wide[1:-1, 1:-1] - other).max(axis=-1) <= FLAT for other in neighbours], axis=0)
 
 
 def halves(pixels: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:

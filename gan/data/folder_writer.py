@@ -1,7 +1,7 @@
 """Writing a prepared folder of scenes (see `folder`): on all cores, going on where it was stopped.
 
-Files are written under another name and then renamed: what has its name is whole. Until all scenes are there, the
-account of those that are finished is `preparing.json`; it is saved every few seconds and when the work stops.
+Files are written under another name and then renamed: what has its name is whole. Until all scenes are there,
+`preparing.jsonl` has a line that says what the folder is made from, then the record of each finished scene.
 """
 
 import dataclasses
@@ -9,15 +9,13 @@ import hashlib
 import io
 import json
 import os
-import time
 import zipfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+import pydantic
 from PIL import Image
 
 from gan.data.folder import (
@@ -27,6 +25,7 @@ from gan.data.folder import (
     PARTS,
     PREPARED,
     PREPARING,
+    Account,
     Record,
     check_ids,
     check_sizes,
@@ -35,6 +34,7 @@ from gan.data.folder import (
 from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, resized
+from gan.data.untrusted import read_image
 from gan.errors import UserError
 from gan.files import replacing
 from gan.progress import progress
@@ -46,58 +46,31 @@ Size = tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True)
-class Made:
-    """What is written for one scene.
+class Item:
+    """A scene that is to be written.
 
     Attributes:
-        files: PNGs by kind (`KINDS`).
-        size: width and height.
-        pixels: number of pixels by class id.
+        part: one of `folder.PARTS`.
+        name: of the scene.
+        stamp: gives a text that changes when what the scene is made from changes.
+        read: gives photo uint8 (height, width, 3), or the PNG that it already is; label map uint8 (height, width),
+            ids; and instances uint16 (height, width), or None. Raises a UserError where these are damaged.
     """
 
-    files: dict[str, bytes]
-    size: Size
-    pixels: dict[int, int]
-
-
-class Item(Protocol):
-    """A scene that is to be written."""
-
     part: str
     name: str
+    stamp: Callable[[], str]
+    read: Callable[[], tuple[np.ndarray | bytes, np.ndarray, np.ndarray | None]]
 
-    def stamp(self) -> str:
-        """A text that changes when what the scene is made from changes."""
+    @classmethod
+    def of(cls, part: str, name: str, scene: Callable[[], Scene]) -> "Item":
+        """A scene that a function gives."""
 
-    def made(self, size: Size | None, palette: Palette) -> Made:
-        """Its files, at a size or (None) at the one that it has.
+        def read() -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+            found = scene()
+            return found.photo, found.labels, found.instances
 
-        Raises:
-            UserError: what it is made from is damaged or does not match.
-        """
-
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-    """A scene in memory, as an `Item`."""
-
-    part: str
-    name: str
-    scene: Scene
-
-    def stamp(self) -> str:
-        """The digest of its pixels."""
-        return self.scene.digest()
-
-    def made(self, size: Size | None, palette: Palette) -> Made:
-        """See `Item`."""
-        where = f"of scene {self.name!r}"
-        for other in (self.scene.labels, self.scene.instances):
-            if other is not None:
-                check_sizes(self.scene.photo.shape, other.shape, where, "its map")
-        check_ids(self.scene.labels, palette, f"the label map {where}")
-        scene = self.scene if size is None else resized(self.scene, *size)
-        return encoded(scene.photo, scene.labels, scene.instances)
+        return cls(part, name, lambda: scene().digest(), read)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,25 +88,7 @@ class Written:
     zips: tuple[Path, ...]
 
 
-def encoded(photo: np.ndarray | bytes, labels: np.ndarray, instances: np.ndarray | None = None) -> Made:
-    """The files of a scene.
-
-    Args:
-        photo: uint8 (height, width, 3), or a PNG of it.
-        labels: uint8 (height, width), ids.
-        instances: uint16 (height, width), or None.
-    """
-    files = {
-        "photos": photo if isinstance(photo, bytes) else to_png(photo, PHOTO_PACKING),
-        "labels": to_png(labels, MAP_PACKING),
-    }
-    if instances is not None:
-        files["instances"] = to_png(instances, MAP_PACKING)
-    counts = histogram(labels)
-    return Made(files, (labels.shape[1], labels.shape[0]), {int(k): int(counts[k]) for k in np.flatnonzero(counts)})
-
-
-def to_png(pixels: np.ndarray, packing: int) -> bytes:
+def to_png(pixels: np.ndarray, packing: int = MAP_PACKING) -> bytes:
     """An array uint8 (h, w, 3), uint8 (h, w) or uint16 (h, w) as a PNG; the same array gives the same bytes."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=packing)
@@ -147,7 +102,6 @@ def write_folder(
     about: dict[str, Any],
     size: Size | None = None,
     zipped: bool = False,
-    save_every: float = 10.0,
 ) -> Written:
     """Write scenes into a prepared folder, or what is missing of them.
 
@@ -158,110 +112,102 @@ def write_folder(
         about: what prepared.json is to say of the whole: "source" (a text for people), and anything that JSON holds.
         size: width and height of all; None for the size that each has.
         zipped: write a zip of each part beside it, too.
-        save_every: seconds between two accounts of a folder in the making; what is newer is done again after a kill.
 
     Raises:
-        UserError: a scene is damaged or does not match, all in all have instances in some scenes only, or the folder
-            holds something else, which is not overwritten. What was finished before stays, and counts next time.
+        UserError: a scene is damaged or does not match, some scenes have instances and others have none, or the
+            folder holds something else, which is not overwritten. What was finished before stays, and counts next
+            time.
     """
     folder = Path(output)
-    head = {
-        "format": FORMAT,
-        "size": list(size) if size else None,
-        "palette": palette.digest(),
-        "names": hashlib.sha256(repr(sorted((item.part, item.name) for item in items)).encode()).hexdigest(),
-        "source": str(about.get("source", "")),
-    }
+    head = Account(
+        format=FORMAT,
+        size=size,
+        palette=palette.digest(),
+        names=hashlib.sha256(repr(sorted((item.part, item.name) for item in items)).encode()).hexdigest(),
+        source=str(about.get("source", "")),
+    ).model_dump(mode="json", exclude={"instances", "scenes"})
     finished = (folder / PREPARED).is_file()
-    done = _written_before(folder, head)
+    done = _records_before(folder, head)
     if not finished:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_account(folder / PREPARING, head, done.values())
+        lines = [json.dumps(head), *(record.model_dump_json() for record in done.values())]
+        _put(folder / PREPARING, "".join(f"{line}\n" for line in lines).encode())
         _put(folder / PALETTE, palette.to_json().encode())
     for kind in KINDS[:2]:
         for part in PARTS:
             (folder / part / kind).mkdir(parents=True, exist_ok=True)
 
-    new, saved = 0, time.monotonic()
-    try:
-        with progress(len(items), "scenes", "scene") as bar:
-            for record, is_new in in_threads(partial(_write_scene, folder, done, finished, palette, size), items):
-                done[record.part, record.name] = record
-                new += is_new
-                bar.update()
-                if not finished and time.monotonic() > saved + save_every:
-                    _write_account(folder / PREPARING, head, done.values())
-                    saved = time.monotonic()
-    except BaseException:
-        with suppress(OSError):  # what stopped it is what is reported
-            if not finished:
-                _write_account(folder / PREPARING, head, done.values())
-        raise
-    records = tuple(done[item.part, item.name] for item in items)
-    if new or not finished:
-        _finish(folder, head | about, records)
-    lacking = [part for part in PARTS if zipped and (new or not (folder / f"{part}.zip").exists())]
-    return Written(records, new, tuple(_zip(folder, part, records) for part in lacking))
-
-
-def _write_scene(
-    folder: Path, done: dict[tuple[str, str], Record], finished: bool, palette: Palette, size: Size | None, item: Item
-) -> tuple[Record, bool]:
-    """The record of a scene, and whether it was written now."""
-    stamp, record = item.stamp(), done.get((item.part, item.name))
-    if record is not None:
-        if record.stamp != stamp:
+    def write(item: Item) -> tuple[Record, bool]:
+        """The record of a scene, and whether it was written now."""
+        stamp, record = item.stamp(), done.get((item.part, item.name))
+        if record is not None and record.stamp != stamp:
             raise UserError(
                 f"{folder} was made from another source: {item.part}/{item.name} differs; it is not overwritten: "
                 "choose another --output or delete it."
             )
-        if _is_whole(record, folder, finished):
+        if record is not None and _is_whole(record, folder, finished):
             return record, False
-    made = item.made(size, palette)
-    lengths = {kind: (len(data), hashlib.sha256(data).hexdigest()) for kind, data in made.files.items()}
-    record = Record(item.part, item.name, stamp, made.size, made.pixels, lengths)
-    for kind, path in record.paths(folder).items():
-        path.parent.mkdir(exist_ok=True)
-        _put(path, made.files[kind])
-    return record, True
+        return _write_scene(folder, item, stamp, palette, size), True
+
+    records, new = [], 0
+    journal_path = Path(os.devnull) if finished else folder / PREPARING
+    with progress(len(items), "scenes", "scene") as bar, journal_path.open("a") as journal:
+        for record, is_new in in_threads(write, items):
+            records.append(record)
+            new += is_new
+            if is_new:
+                journal.write(f"{record.model_dump_json()}\n")
+                journal.flush()
+            bar.update()
+    if new or not finished:
+        _finish(folder, head | about, records)
+    lacking = [part for part in PARTS if zipped and (new or not (folder / f"{part}.zip").exists())]
+    return Written(tuple(records), new, tuple(_zip(folder, part, records) for part in lacking))
 
 
-def _written_before(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
-    """The records of a folder that was begun or finished before, if it was made from the same.
-
-    Raises:
-        UserError: it was made from something else, or not by prepare.
-    """
-    account = next((name for name in (PREPARED, PREPARING) if (folder / name).is_file()), None)
-    if account is None:
+def _records_before(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
+    """The records of a folder that was begun or finished before, if it was made from the same."""
+    if (folder / PREPARED).is_file():
+        before = read_account(folder)
+    elif (folder / PREPARING).is_file():
+        before = _read_journal(folder / PREPARING)
+    else:
         for name in (*PARTS, PALETTE):
             if (folder / name).exists():
                 raise UserError(
-                    f"{folder / name} was not made by prepare and is not overwritten; move it away or choose another "
-                    "--output."
+                    f"{folder / name} is not overwritten, as neither {PREPARED} nor {PREPARING} beside it says what "
+                    "it was made from; move it away or choose another --output."
                 )
         return {}
-    before, records = read_account(folder, account)
     for key, what in (("names", "source"), ("palette", "palette"), ("size", "size")):
-        if before.get(key) != head[key]:
-            named = f" ({before.get('source')!r})" if what == "source" and before.get("source") else ""
+        if getattr(before, key) != (tuple(head[key]) if isinstance(head[key], list) else head[key]):
+            named = f" ({before.source!r})" if what == "source" and before.source else ""
             raise UserError(
                 f"{folder} was made from another {what}{named} and is not overwritten; choose another --output or "
                 "delete it."
             )
-    return {(record.part, record.name): record for record in records}
+    return {(record.part, record.name): record for record in before.scenes}
+
+
+def _read_journal(path: Path) -> Account:
+    """What preparing.jsonl says; its last line may be cut off by a kill."""
+    head, *lines = path.read_bytes().split(b"\n")
+    try:
+        account = Account.model_validate_json(head)
+        account.scenes = [Record.model_validate_json(line) for line in lines[:-1]]
+    except pydantic.ValidationError:
+        raise UserError(
+            f"{path} is damaged or of another version; choose another --output or delete its folder."
+        ) from None
+    return account
 
 
 def _is_whole(record: Record, folder: Path, finished: bool) -> bool:
     """Whether the files of a scene are all there as they were written."""
     whole = True
     for kind, path in record.paths(folder).items():
-        try:
-            same = path.stat().st_size == record.files[kind][0]
-        except FileNotFoundError:
-            whole = False
-            continue
-        if not same and finished:
+        same = path.exists() and path.stat().st_size == record.files[kind][0]
+        if finished and not same and path.exists():
             raise UserError(
                 f"{path} was changed since prepare wrote it and is not overwritten; move it away or choose another "
                 "--output."
@@ -270,13 +216,43 @@ def _is_whole(record: Record, folder: Path, finished: bool) -> bool:
     return whole
 
 
+def _write_scene(folder: Path, item: Item, stamp: str, palette: Palette, size: Size | None) -> Record:
+    """Write the files of a scene."""
+    photo, labels, instances = item.read()
+    check_ids(labels, palette, f"the label map of scene {item.name!r}")
+    if isinstance(photo, bytes) and size not in (None, labels.shape[::-1]):
+        photo = read_image(photo, f"the photo of scene {item.name!r}")
+    if not isinstance(photo, bytes):
+        for other in (labels, instances):
+            if other is not None:
+                check_sizes(photo.shape, other.shape, f"of scene {item.name!r}", "its map")
+        scene = Scene(photo, labels, instances)
+        scene = scene if size is None else resized(scene, *size)
+        photo, labels, instances = to_png(scene.photo, PHOTO_PACKING), scene.labels, scene.instances
+    files = {"photos": photo, "labels": to_png(labels)}
+    if instances is not None:
+        files["instances"] = to_png(instances)
+    counts = histogram(labels)
+    record = Record(
+        part=item.part,
+        name=item.name,
+        stamp=stamp,
+        size=labels.shape[::-1],
+        pixels={int(k): int(counts[k]) for k in np.flatnonzero(counts)},
+        files={kind: (len(data), hashlib.sha256(data).hexdigest()) for kind, data in files.items()},
+    )
+    for kind, path in record.paths(folder).items():
+        path.parent.mkdir(exist_ok=True)
+        _put(path, files[kind])
+    return record
+
+
 def _finish(folder: Path, about: dict[str, Any], records: Sequence[Record]) -> None:
     """Write prepared.json, when all else is on the disk."""
-    with_instances = [record for record in records if "instances" in record.files]
-    if with_instances and len(with_instances) < len(records):
-        lacking = next(record for record in records if "instances" not in record.files)
+    without = [record for record in records if "instances" not in record.files]
+    if 0 < len(without) < len(records):
         raise UserError(
-            f"{lacking.part}/{lacking.name} has no instances and others have; add them or leave out all of them."
+            f"{without[0].part}/{without[0].name} has no instances and others have; add them or leave out all."
         )
     for part in PARTS:
         for left in (folder / part).glob("*/.*.tmp"):  # of a process that was killed
@@ -284,14 +260,11 @@ def _finish(folder: Path, about: dict[str, Any], records: Sequence[Record]) -> N
     counts = {part: sum(record.part == part for record in records) for part in PARTS}
     if hasattr(os, "sync"):
         os.sync()
-    _write_account(folder / PREPARED, about | {"instances": bool(with_instances), "counts": counts}, records)
+    text = json.dumps(about | {"instances": bool(records) and not without, "counts": counts})
+    lines = ",\n".join(record.model_dump_json() for record in records)
+    with replacing(folder / PREPARED) as file:
+        file.write(f'{text[:-1]}, "scenes": [\n{lines}\n]}}\n'.encode())
     (folder / PREPARING).unlink(missing_ok=True)
-
-
-def _write_account(path: Path, about: dict[str, Any], records: Iterable[Record]) -> None:
-    lines = ",\n".join(record.to_json() for record in records)
-    with replacing(path) as file:
-        file.write(f'{json.dumps(about)[:-1]}, "scenes": [\n{lines}\n]}}\n'.encode())
 
 
 def _put(path: Path, data: bytes) -> None:

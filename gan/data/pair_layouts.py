@@ -9,35 +9,41 @@ from gan.data.sequences import SHARES, split
 from gan.errors import UserError
 
 IMAGE = re.compile(r".+\.(png|jpe?g|bmp|ppm|pgm)", re.IGNORECASE)
-_PHOTOS = (
-    "photos", "photo", "images", "image", "imgs", "img", "jpegimages", "jpg", "rgb", "inputs", "input", "leftimg8bit",
-    "701_stillsraw_full",
-)  # fmt: skip
-_LABELS = (
-    "labels", "label", "masks", "mask", "annotations", "annotation", "annot", "gt", "groundtruth", "ground_truth",
-    "segmentation", "segmentations", "segmentationclass", "label_maps", "labelmaps", "gtfine", "labeledapproved_full",
-    "targets", "target",
-)  # fmt: skip
-_INSTANCES = "instances", "instance", "instance_maps", "instancemaps"
-_PARTS = dict.fromkeys(("train", "training", TRAINING), TRAINING)
-_PARTS |= dict.fromkeys(("val", "valid", "validation", "validation_dataset", VALIDATION), VALIDATION)
-_PARTS |= dict.fromkeys(("test", "testing", TEST), TEST)
-_KINDS = dict.fromkeys(_PHOTOS, "photos") | dict.fromkeys(_LABELS, "labels") | dict.fromkeys(_INSTANCES, "instances")
-_ENDINGS = {  # what the names of the maps have besides those of the photos
-    "photos": re.compile(r"_(leftimg8bit|photo|image)$", re.IGNORECASE),
-    "labels": re.compile(r"_(l|labels?|masks?|gt|seg|labelids|(gtfine|gtcoarse)_labelids)$", re.IGNORECASE),
-    "instances": re.compile(r"_(instances?|instanceids|(gtfine|gtcoarse)_instanceids)$", re.IGNORECASE),
+
+# Kind or part by the name of a folder, in small letters.
+_KINDS = {
+    word: kind
+    for kind, words in {
+        "photos": "photos photo images image imgs img jpegimages jpg rgb inputs input leftimg8bit 701_stillsraw_full",
+        "labels": "labels label masks mask annotations annotation annot gt groundtruth ground_truth segmentation "
+        "segmentations segmentationclass label_maps labelmaps gtfine labeledapproved_full targets target",
+        "instances": "instances instance instance_maps instancemaps",
+    }.items()
+    for word in words.split()
+}
+_PARTS = {
+    word: part
+    for part, words in {
+        TRAINING: f"train training {TRAINING}",
+        VALIDATION: f"val valid validation validation_dataset {VALIDATION}",
+        TEST: f"test testing {TEST}",
+    }.items()
+    for word in words.split()
+}
+_ENDINGS = {  # what the names of files have besides those of their partners
+    "photos": r"_(leftimg8bit|photo|image)$",
+    "labels": r"_(l|labels?|masks?|gt|seg|labelids|(gtfine|gtcoarse)_labelids)$",
+    "instances": r"_(instances?|instanceids|(gtfine|gtcoarse)_instanceids)$",
 }
 
 Key = tuple[str, str]  # part or "", and the path below the folder of the kind without its ending
 
 
-def by_kind(images: Iterable[File]) -> dict[str, dict[Key, File]]:
+def by_kind(images: Sequence[File]) -> dict[str, dict[Key, File]]:
     """Images by kind ("photos", "labels", "instances", "") and key.
 
     Names of partners are equal, or equal without what tells their kinds apart (`_labels`, `_leftImg8bit`).
     """
-    images = list(images)
     equal = _keyed(images, False)
     if equal["labels"] and equal["labels"].keys() == equal["photos"].keys():
         return equal
@@ -45,7 +51,7 @@ def by_kind(images: Iterable[File]) -> dict[str, dict[Key, File]]:
 
 
 def _keyed(images: Iterable[File], without_endings: bool) -> dict[str, dict[Key, File]]:
-    found: dict[str, dict[Key, File]] = {kind: {} for kind in ("photos", "labels", "instances", "")}
+    found: dict[str, dict[Key, File]] = {kind: {} for kind in (*_ENDINGS, "")}
     for file in images:
         kind, key = place(file.name, without_endings)
         if key in found[kind]:
@@ -65,53 +71,56 @@ def place(name: str, without_ending: bool = True) -> tuple[str, Key]:
     part, kind, below = "", "", list[str]()
     for folder in folders:
         word = folder.lower()
-        annotated = re.fullmatch(r"(train|val|test)annot", word)
-        if annotated:
+        if annotated := re.fullmatch(r"(train|val|test)annot", word):
             part, kind, below = _PARTS[annotated[1]], "labels", []
         elif word in _PARTS:
-            part = _PARTS[word]
-            below = below if kind else []
+            part, below = _PARTS[word], below if kind else []
         elif word in _KINDS:
             kind, below = _KINDS[word], []
         else:
             below.append(folder)
     stem = file.rpartition(".")[0]
-    ending = _ENDINGS.get(kind) if without_ending else None
-    return kind, (part, "/".join([*below, ending.sub("", stem) if ending else stem]))
+    if without_ending and kind:
+        stem = re.sub(_ENDINGS[kind], "", stem, flags=re.IGNORECASE)
+    return kind, (part, "/".join([*below, stem]))
 
 
 def named_and_split(keys: Sequence[Key]) -> tuple[dict[Key, str], dict[Key, str], list[str]]:
     """Name and part of each scene, and sentences about them."""
-    stems = [below.rpartition("/")[2] for _, below in keys]
-    whole = len({(part, stem) for (part, _), stem in zip(keys, stems, strict=True)}) < len(keys)
-    names = {key: _clean(key[1].replace("/", "_") if whole else stem) for key, stem in zip(keys, stems, strict=True)}
-    notes: list[str] = []
-    if all(part for part, _ in keys):
-        parts = {key: key[0] for key in keys}
-        training = {names[key]: key for key in keys if key[0] == TRAINING}
-        if not training:
-            raise UserError("the source has no training part; name the folder that holds train/ or photos/.")
-        if VALIDATION not in parts.values():
-            cut = split(list(training), {TRAINING: 0.85, VALIDATION: SHARES[VALIDATION]})
-            parts |= {training[name]: part for name, part in cut.items()}
-            notes.append("The source has no validation part: it was cut from the training part, by sequence.")
-        if TEST not in parts.values():
-            notes.append("There is no test part: the source has none.")
-    elif any(part for part, _ in keys):
-        lone = next(below for part, below in keys if not part)
-        raise UserError(
-            f"some scenes stand under train, val or test and {lone!r} does not; move it there, or remove it."
-        )
-    else:
-        cut = split(list(names.values()))
-        parts = {key: cut[names[key]] for key in keys}
-        notes.append("Training, validation and test part share no sequence (see gan/data/sequences.py).")
-    seen: dict[tuple[str, str], Key] = {}
+    stems = {key: key[1].rpartition("/")[2] for key in keys}
+    alike = len({(part, stems[part, below]) for part, below in keys}) < len(keys)
+    names = {key: _clean(key[1].replace("/", "_") if alike else stems[key]) for key in keys}
+    parts, notes = _parts(names)
+    taken: dict[tuple[str, str], Key] = {}
     for key in keys:
-        first = seen.setdefault((parts[key], names[key]), key)
+        first = taken.setdefault((parts[key], names[key]), key)
         if first != key:
             raise UserError(f"the scenes {first[1]!r} and {key[1]!r} would have one name; rename one of them.")
     return names, parts, notes
+
+
+def _parts(names: dict[Key, str]) -> tuple[dict[Key, str], list[str]]:
+    lone = [below for part, below in names if not part]
+    if len(lone) == len(names):
+        cut = split(list(names.values()))
+        return {key: cut[name] for key, name in names.items()}, [
+            "Training, validation and test part share no sequence (see gan/data/sequences.py)."
+        ]
+    if lone:
+        raise UserError(
+            f"some scenes stand under train, val or test and {lone[0]!r} does not; move it there, or remove it."
+        )
+    parts, notes = {key: key[0] for key in names}, []
+    training = {name: key for key, name in names.items() if key[0] == TRAINING}
+    if not training:
+        raise UserError("the source has no training part; name the folder that holds train/ or photos/.")
+    if VALIDATION not in parts.values():
+        cut = split(list(training), {TRAINING: 0.85, VALIDATION: SHARES[VALIDATION]})
+        parts |= {training[name]: part for name, part in cut.items()}
+        notes.append("The source has no validation part: it was cut from the training part, by sequence.")
+    if TEST not in parts.values():
+        notes.append("There is no test part: the source has none.")
+    return parts, notes
 
 
 def _clean(name: str) -> str:

@@ -22,10 +22,11 @@ from gan.data import palettes
 from gan.data.colours import halves, palette_of_colours, photo_side
 from gan.data.folder import PALETTE
 from gan.data.folder_writer import Item
-from gan.data.pair_files import File, FilePair, Halves, in_colours, is_exact, read_labels
+from gan.data.pair_files import File, in_colours, pair, read_labels, side_by_side
 from gan.data.pair_layouts import IMAGE, Key, by_kind, named_and_split, place
 from gan.data.palettes import NOT_SCORED, Palette, from_json, generic, histogram
 from gan.data.parallel import in_threads
+from gan.data.spread import spread_over
 from gan.data.untrusted import image_kind, open_source, read_image
 from gan.errors import UserError
 from gan.progress import progress
@@ -116,18 +117,19 @@ def _of_folders(path: str | Path, kinds: dict[str, dict[Key, File]], given: Pale
                 "none); add what is missing or remove it."
             )
     names, parts, notes = named_and_split(list(photos))
-    colours = image_kind(labels[min(labels)].read(), labels[min(labels)].where)[1] in ("RGB", "RGBA")
     maps = [labels[key] for key in sorted(labels)]
-    if colours:
+    if image_kind(maps[0].read(), maps[0].where)[1] in ("RGB", "RGBA"):
         some = _some(maps)
-        pictures = (read_image(file.read(), file.where) for file in some)
-        palette = given or palette_of_colours(list(pictures), all(map(is_exact, some)), str(path))
-        read = in_colours(palette)
+        pictures = [read_image(file.read(), file.where) for file in some]
+        palette = given or palette_of_colours(pictures, all(file.is_exact() for file in some), str(path))
+        label_reader = in_colours(palette)
     else:
         palette = given or _palette_of_ids(maps, list(names.values()))
-        read = read_labels
-    items = [FilePair(parts[k], names[k], photos[k], labels[k], instances.get(k), read) for k in photos]
-    return _found(items, palette, [*notes, _palette_note(palette, given)])
+        label_reader = read_labels
+    items = [
+        pair(parts[k], names[k], (photos[k], labels[k], instances.get(k)), palette, label_reader) for k in photos
+    ]
+    return _found(items, palette, given, notes)
 
 
 def _of_halves(path: str | Path, images: Sequence[File], given: Palette | None) -> Found:
@@ -137,20 +139,26 @@ def _of_halves(path: str | Path, images: Sequence[File], given: Palette | None) 
     pictures = [read_image(file.read(), file.where) for file in some]
     side = photo_side(pictures, str(path))
     maps = [halves(image, str(path))[1 - side] for image in pictures]
-    palette = given or palette_of_colours(maps, all(map(is_exact, some)), str(path))
-    items = [Halves(parts[key], names[key], file, side, palette) for key, file in files.items()]
-    notes.append(f"Each image is a pair: the photo is the {('left', 'right')[side]} half.")
-    return _found(items, palette, [*notes, _palette_note(palette, given)])
+    palette = given or palette_of_colours(maps, all(file.is_exact() for file in some), str(path))
+    items = [side_by_side(parts[key], names[key], file, side, palette) for key, file in files.items()]
+    return _found(
+        items, palette, given, [*notes, f"Each image is a pair: the photo is the {('left', 'right')[side]} half."]
+    )
 
 
-def _found(items: list, palette: Palette, notes: Sequence[str]) -> Found:
-    return Found(tuple(sorted(items, key=lambda item: (item.part, item.name))), palette, tuple(notes))
+def _found(items: list[Item], palette: Palette, given: Palette | None, notes: list[str]) -> Found:
+    note = f"Palette: {palette.name}, {len(palette)} classes."
+    if given is None:
+        note = (
+            f"{note[:-1]}, by what the label maps hold; a palette.json with names and roles of the classes can be "
+            "given with --palette."
+        )
+    return Found(tuple(sorted(items, key=lambda item: (item.part, item.name))), palette, (*notes, note))
 
 
 def _some(files: Sequence[File]) -> list[File]:
     """As many as are looked at to learn about all, from first to last."""
-    places = np.linspace(0, len(files) - 1, min(len(files), LOOKED_AT)).round().astype(int)
-    return [files[k] for k in places]
+    return [files[k] for k in spread_over(len(files), LOOKED_AT)]
 
 
 def _palette_of_ids(maps: Sequence[File], names: Sequence[str]) -> Palette:
@@ -170,12 +178,3 @@ def _palette_of_ids(maps: Sequence[File], names: Sequence[str]) -> Palette:
         if set(ids) <= set(palette.ids) and all(form.fullmatch(name) for name in names):
             return palette
     return generic(ids)
-
-
-def _palette_note(palette: Palette, given: Palette | None) -> str:
-    if given is not None:
-        return f"Palette: {palette.name}, {len(palette)} classes."
-    return (
-        f"Palette: {palette.name}, {len(palette)} classes, by what the label maps hold; a palette.json with names "
-        "and roles of the classes can be given with --palette."
-    )

@@ -138,6 +138,11 @@ class SceneSet:
     validation: Scenes
     test: Scenes
 
+    @property
+    def parts(self) -> dict[str, Scenes]:
+        """The parts by name."""
+        return {"training": self.training, "validation": self.validation, "test": self.test}
+
 
 def resized(scene: Scene, width: int, height: int) -> Scene:
     """A scene at another size; its shape changes with it, nothing is cut off.

@@ -236,7 +236,7 @@ def test_it_goes_on_after_it_was_stopped(folder: Path, capsys: pytest.CaptureFix
     assert running.returncode == 143 and "Traceback" not in errors
     assert "the same command goes on" in errors and "anything to keep" not in errors
     assert not (folder / "data" / PREPARED).exists()
-    finished = json.loads((folder / "data" / PREPARING).read_text())["scenes"]
+    finished = [json.loads(line) for line in (folder / "data" / PREPARING).read_text().splitlines()[1:]]
     before = tree_of(folder / "data")
     main(parse(PrepareConfig, arguments))
     assert finished and f"{len(finished)} of 120 scenes were there already." in capsys.readouterr().out

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gan.data.folder import PARTS, PREPARED, PREPARING, TEST, TRAINING, VALIDATION, open_folder
-from gan.data.folder_writer import Ready, write_folder
+from gan.data.folder_writer import Item, write_folder
 from gan.data.palettes import CAMVID, CITYSCAPES
 from gan.data.scene import Scene
 from gan.errors import UserError
@@ -17,12 +17,16 @@ from tests.conftest import full_disk
 from tests.made_up_scenes import members, some_scene, tree_of
 
 
-def items(count: int = 6) -> list[Ready]:
+def item(part: str, name: str, scene: Scene) -> Item:
+    return Item.of(part, name, lambda: scene)
+
+
+def items(count: int = 6) -> list[Item]:
     parts = [TRAINING] * (count - 2) + [VALIDATION, TEST]
-    return [Ready(part, f"scene{k}", some_scene(k)) for k, part in enumerate(parts)]
+    return [item(part, f"scene{k}", some_scene(k)) for k, part in enumerate(parts)]
 
 
-def write(folder: Path, some: list[Ready] | None = None, **options):
+def write(folder: Path, some: list[Item] | None = None, **options):
     return write_folder(folder, items() if some is None else some, CITYSCAPES, {"source": "made up"}, **options)
 
 
@@ -30,18 +34,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: data for name, (_, data) in tree_of(folder).items()}
 
 
-@dataclasses.dataclass(frozen=True)
-class Breaking(Ready):
-    """A scene that can't be read, yet."""
-
-    def made(self, *_: object) -> NoReturn:
-        raise UserError("Broken.")
+def broken() -> NoReturn:
+    raise UserError("Broken.")
 
 
 def stopped_after(folder: Path, count: int) -> None:
     """Write until so many scenes are finished; the next one breaks."""
     some = items()
-    some[count] = Breaking(**vars(some[count]))
+    some[count] = dataclasses.replace(some[count], read=broken)
     with pytest.raises(UserError, match="Broken"):
         write(folder, some)
 
@@ -97,17 +97,17 @@ def test_it_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
 
 def test_it_goes_on_after_a_kill(tmp_path: Path) -> None:
-    @dataclasses.dataclass(frozen=True)
-    class Copying(Ready):
-        """Copies the folder while it is being made: what a kill leaves."""
-
-        def made(self, size, palette):
-            shutil.copytree(tmp_path / "data", tmp_path / "killed", ignore=shutil.ignore_patterns("*.tmp"))
-            return super().made(size, palette)
-
     some = [*items(40)]
-    some[30] = Copying(**vars(some[30]))
-    write(tmp_path / "data", some, save_every=0)
+
+    def copied():
+        """Copies the folder while it is being made: what a kill leaves."""
+        shutil.copytree(tmp_path / "data", tmp_path / "killed", ignore=shutil.ignore_patterns("*.tmp"))
+        with (tmp_path / "killed" / PREPARING).open("a") as file:
+            file.write('{"part": "training_data')
+        return items(40)[30].read()
+
+    some[30] = dataclasses.replace(some[30], read=copied)
+    write(tmp_path / "data", some)
     assert not (tmp_path / "killed" / PREPARED).exists()
     assert 1 <= write(tmp_path / "killed", items(40)).new <= 39
     assert contents(tmp_path / "killed") == contents(tmp_path / "data")
@@ -125,10 +125,10 @@ def test_a_half_written_file_of_a_half_made_folder_is_written_again(tmp_path: Pa
 def test_a_scene_that_was_bad_may_be_put_right_but_a_finished_one_may_not_differ(tmp_path: Path) -> None:
     folder, some = tmp_path / "data", items()
     stopped_after(folder, 3)
-    better = dataclasses.replace(some[3], scene=some_scene(99))
+    better = item(some[3].part, some[3].name, some_scene(99))
     assert write(folder, [*some[:3], better, *some[4:]]).new == 3
     before = tree_of(folder)
-    other = dataclasses.replace(some[0], scene=some_scene(98))
+    other = item(some[0].part, some[0].name, some_scene(98))
     with pytest.raises(UserError, match="made from another source: training_dataset/scene0 differs; it is not over"):
         write(folder, [other, *some[1:3], better, *some[4:]])
     assert tree_of(folder) == before
@@ -154,7 +154,9 @@ def test_another_source_palette_or_size_is_refused(tmp_path: Path, state: str) -
 @pytest.mark.parametrize("name", ["training_dataset", "palette.json"])
 def test_what_prepare_did_not_make_is_not_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(UserError, match=f"{name} was not made by prepare and is not overwritten; move it away"):
+    with pytest.raises(
+        UserError, match=f"{name} is not overwritten, as neither prepared.json nor preparing.jsonl .* says what"
+    ):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / name]
 
@@ -191,8 +193,8 @@ def test_scenes_that_do_not_match(tmp_path: Path) -> None:
         (Scene(good.photo, good.labels + 20), "the label map of scene 'a' holds the ids 43, 46, which the palette"),
     ):
         with pytest.raises(UserError, match=message):
-            write(tmp_path / "data", [Ready(TRAINING, "a", scene)])
-    some = [Ready(TRAINING, "a", good), Ready(TRAINING, "b", Scene(good.photo, good.labels))]
+            write(tmp_path / "data", [item(TRAINING, "a", scene)])
+    some = [item(TRAINING, "a", good), item(TRAINING, "b", Scene(good.photo, good.labels))]
     with pytest.raises(UserError, match="training_dataset/b has no instances and others have"):
         write(tmp_path / "other", some)
     assert not (tmp_path / "other" / PREPARED).exists()

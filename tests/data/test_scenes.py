@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan.data.folder import PREPARED, SPELT_RIGHT, TEST, TRAINING, VALIDATION
-from gan.data.folder_writer import Ready, to_png, write_folder
+from gan.data.folder_writer import Item, to_png, write_folder
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scene, Scenes, boundaries, resized
 from gan.data.scenes import is_drawn, load, open_scenes
@@ -19,7 +19,9 @@ from tests.made_up_scenes import header_of_png, png16, some_scene
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "data"
     parts = [TRAINING] * 3 + [VALIDATION, TEST]
-    write_folder(folder, [Ready(p, f"s{k}", some_scene(k)) for k, p in enumerate(parts)], CITYSCAPES, {})
+    write_folder(
+        folder, [Item.of(p, f"s{k}", lambda k=k: some_scene(k)) for k, p in enumerate(parts)], CITYSCAPES, {}
+    )
     return folder
 
 

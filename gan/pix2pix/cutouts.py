@@ -1,6 +1,6 @@
 """What can be put into label maps: objects cut out of a data set's scenes, and how large things are in them."""
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,22 +18,17 @@ USUAL = 0.1  # share of the things of a class that stand on a ground, from which
 HEIGHTS = 0.6, 1.6  # of a thing's height to the usual one of its class; others are partly hidden, or several
 
 
-@dataclasses.dataclass(frozen=True)
-class Cutout:
+class Cutout(NamedTuple):
     """An object cut out of a scene.
 
     Attributes:
         scene: name of the scene.
-        standing: where and how it stood.
-        labels: uint8 (h, w), ids within its mask.
-        parts: uint8 (h, w), 1 and up for each countable thing in it (a rider, a bicycle), else 0.
+        standing: the object, where and how it stood.
         below: rows from the horizon to its foot.
     """
 
     scene: str
     standing: Standing
-    labels: np.ndarray
-    parts: np.ndarray
     below: float
 
 
@@ -54,23 +49,22 @@ class Pool:
     def __init__(self, scenes: Scenes, classes: tuple[int, ...], seed: int, rows: int):
         self.scenes, self.classes, self.kinds = scenes, classes, Kinds(scenes.palette, classes)
         self._rows = rows
-        order = np.random.default_rng([seed, 0]).permutation(len(scenes))[:MOST_SCENES]
-        seen: list[View] = []
-        kept: list[tuple[Cutout, int]] = []
         self.pixels = np.zeros(256, np.int64)
-        with progress(len(order), "looking for objects", "scene") as bar:
-            for view, cutouts, pixels in in_threads(self._found, sorted(order.tolist())):
+        numbers = sorted(np.random.default_rng([seed, 0]).permutation(len(scenes))[:MOST_SCENES].tolist())
+        views: list[View] = []
+        standing: list[list[Standing]] = []
+        with progress(len(numbers), "looking for objects", "scene") as bar:
+            for view, things, pixels in in_threads(self._found, numbers):
                 self.pixels += pixels
-                kept += [(cutout, len(seen)) for cutout in cutouts]
-                seen.append(view)
+                views.append(view)
+                standing.append(things)
                 bar.update()
-        self.perspective = Perspective.fitted(seen, self.kinds)
-        horizons = [self.perspective.of(view) for view in seen]
-        usable = [
-            dataclasses.replace(cutout, below=cutout.standing.foot[1] - horizons[view])
-            for cutout, view in kept
-            if self._usual(cutout.standing, horizons[view])
-        ]
+        self.perspective = Perspective.fitted(views, self.kinds)
+        cutouts = []
+        for number, view, things in zip(numbers, views, standing, strict=True):
+            horizon = self.perspective.of(view)
+            cutouts += [Cutout(scenes.names[number], thing, thing.foot[1] - horizon) for thing in things]
+        usable = [cutout for cutout in cutouts if self._is_usual(cutout)]
         self.cutouts = {k: self._of_class(usable, k, seed) for k in classes}
 
     def labels(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -86,22 +80,20 @@ class Pool:
         """The row of a scene's horizon."""
         return self.perspective.of(View.of(labels, find_standing(labels, objects, self.kinds), self.kinds))
 
-    def _found(self, number: int) -> tuple[View, list[Cutout], np.ndarray]:
-        """What stands in a scene, the wanted of it, and how many pixels of each id there are."""
+    def _found(self, number: int) -> tuple[View, list[Standing], np.ndarray]:
+        """What tells a scene's horizon, the wanted objects in it, and how many pixels of each id there are."""
         labels, instances = self.labels(number)
-        objects = find_objects(labels, instances, self.kinds)
-        things = find_standing(labels, objects, self.kinds)
-        wanted = [each for each in things if not set(self.classes).isdisjoint(each.classes)]
-        cutouts = [_cut(self.scenes.names[number], labels, objects, each, self.kinds) for each in wanted]
-        return View.of(labels, things, self.kinds), cutouts, np.bincount(labels.ravel(), minlength=256)
+        things = find_standing(labels, find_objects(labels, instances, self.kinds), self.kinds)
+        wanted = [thing for thing in things if not set(self.classes).isdisjoint(thing.classes)]
+        return View.of(labels, things, self.kinds), wanted, np.bincount(labels.ravel(), minlength=256)
 
-    def _usual(self, thing: Standing, horizon: float) -> bool:
+    def _is_usual(self, cutout: Cutout) -> bool:
         """Whether it is below the horizon and about as high as its like."""
-        below = thing.foot[1] - horizon
-        usual = self.perspective.heights.get(thing.classes)
-        if below < 1 or usual is None or not self.perspective.counted.issuperset(thing.classes):
-            return below >= 1
-        return HEIGHTS[0] <= thing.height / below / usual <= HEIGHTS[1]
+        classes = cutout.standing.classes
+        usual = self.perspective.heights.get(classes)
+        if cutout.below < 1 or usual is None or not self.perspective.counted.issuperset(classes):
+            return cutout.below >= 1
+        return HEIGHTS[0] <= len(cutout.standing.labels) / cutout.below / usual <= HEIGHTS[1]
 
     def _of_class(self, cutouts: list[Cutout], k: int, seed: int) -> list[Cutout]:
         own = [cutout for cutout in cutouts if k in cutout.standing.classes]
@@ -154,10 +146,3 @@ def require_objects(pool: Pool) -> list[str]:
             "so that there is nothing to put in; name other classes."
         )
     return lacking
-
-
-def _cut(name: str, labels: np.ndarray, objects: Objects, each: Standing, kinds: Kinds) -> Cutout:
-    box = slice(each.top, each.top + each.height), slice(each.left, each.left + each.mask.shape[1])
-    numbers = np.where(each.mask & kinds.things[labels[box]], objects.numbers[box], 0)
-    _, parts = np.unique(np.append(numbers, 0), return_inverse=True)
-    return Cutout(name, each, labels[box].copy(), parts[:-1].reshape(numbers.shape).astype(np.uint8), 0.0)

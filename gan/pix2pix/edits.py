@@ -2,8 +2,7 @@
 
 What is put in was cut out of a scene of the training part. It keeps its size: in pixels it is as large as its new
 distance makes it (see `gan.pix2pix.perspective`). It stands on the same ground as before and about as far from its
-edge,
-nearer things hide it, and it hides what is farther.
+edge, nearer things hide it, and it hides what is farther.
 """
 
 import dataclasses
@@ -13,7 +12,7 @@ from scipy import ndimage
 
 from gan.data.scene import nearest
 from gan.pix2pix.cutouts import Cutout, Pool
-from gan.pix2pix.objects import edges, find_objects, foot_of
+from gan.pix2pix.objects import Standing, edges, find_objects, foot_of
 
 SCALES = 0.5, 1.5  # of a cut-out; beyond, its outline is too coarse or its thin parts get lost
 LEAST = 0.06  # height of what is put in, as a share of the scene's: smaller is nothing at the sizes of training
@@ -118,11 +117,8 @@ class Canvas:
         self._pool = pool
         self.labels, self.instances = labels.copy(), None if instances is None else instances.copy()
         self.added = np.zeros(labels.shape, np.uint8)
-        self._look()
+        self._objects = find_objects(self.labels, self.instances, pool.kinds)
         self.horizon = pool.horizon(self.labels, self._objects)
-
-    def _look(self) -> None:
-        self._objects = find_objects(self.labels, self.instances, self._pool.kinds)
 
     def put(self, cutout: Cutout, random: np.random.Generator) -> dict | None:
         """Put an object in at a place that suits it.
@@ -131,84 +127,80 @@ class Canvas:
             What was done, for the manifest; None if no place was found.
         """
         mirror = bool(random.integers(2))
-        height, width = self.labels.shape
         for _ in range(TRIES):
             scale = float(np.exp(random.normal(0, DISTANCES)))
-            draw = float(random.random())
-            row = round(self.horizon + cutout.below * scale)
-            if not (SCALES[0] <= scale <= SCALES[1] and self.horizon + 1 <= row < height - 1):
-                continue
-            scale = (row - self.horizon) / cutout.below
-            mask, labels, parts = _scaled(cutout, scale, mirror)
-            if len(mask) < LEAST * height or not mask.any():
-                continue
-            columns, bottoms = foot_of(mask)
-            aside = edges(self.labels[row] == cutout.standing.ground)
-            wanted = cutout.standing.edge * scale
-            suits = np.flatnonzero((aside > 0) & (np.abs(aside - wanted) <= ASIDE * (row - self.horizon)))
-            if not len(suits):
-                continue
-            column = int(suits[int(draw * len(suits))])
-            top, left = row + 1 - len(mask), column - round(float(columns.mean()))
-            if top < 0 or left < 0 or left + mask.shape[1] > width:
-                continue
-            box = slice(top, row + 1), slice(left, left + mask.shape[1])
-            if (self.labels[top + bottoms, left + columns] != cutout.standing.ground).mean() > 0.5:
-                continue
-            shown = mask & (self._objects.feet[box] <= row)
-            if (
-                shown.sum() < IN_VIEW * mask.sum()
-                or shown[bottoms, columns].mean() < FOOT_IN_VIEW
-                or self._covers(box, shown)
-            ):
-                continue
-            self._paint(box, shown, labels, parts)
-            return {
-                "classes": [self._pool.scenes.palette.name_of(k) for k in cutout.standing.classes],
-                "from": cutout.scene,
-                "at": [cutout.standing.left, cutout.standing.top],
-                "mirrored": mirror,
-                "scale": round(scale, 3),
-                "box": [left, top, mask.shape[1], mask.shape[0]],
-                "ground": self._pool.scenes.palette.name_of(cutout.standing.ground),
-                "in_view": round(float(shown.sum() / mask.sum()), 3),
-            }
+            place = self._try(cutout, scale, mirror, float(random.random()))
+            if place is not None:
+                return place
         return None
 
-    def _covers(self, box, shown: np.ndarray) -> bool:
+    def _try(self, cutout: Cutout, scale: float, mirror: bool, draw: float) -> dict | None:
+        """Put an object in at about so many times its distance; `draw`, 0-1, chooses among the columns that suit."""
+        standing, (height, width) = cutout.standing, self.labels.shape
+        row = round(self.horizon + cutout.below * scale)
+        if not (SCALES[0] <= scale <= SCALES[1] and self.horizon + 1 <= row < height - 1):
+            return None
+        scale = (row - self.horizon) / cutout.below
+        labels, numbers = _scaled(standing, scale, mirror)
+        mask = numbers > 0
+        if len(mask) < LEAST * height or not mask.any():
+            return None
+        columns, bottoms = foot_of(mask)
+        aside = edges(self.labels[row] == standing.ground)
+        suits = np.flatnonzero((aside > 0) & (np.abs(aside - standing.edge * scale) <= ASIDE * (row - self.horizon)))
+        if not len(suits):
+            return None
+        top, left = row + 1 - len(mask), suits[int(draw * len(suits))] - round(float(columns.mean()))
+        if top < 0 or left < 0 or left + mask.shape[1] > width:
+            return None
+        box = slice(top, row + 1), slice(left, left + mask.shape[1])
+        visible = mask & (self._objects.feet[box] <= row)
+        if (
+            (self.labels[box][bottoms, columns] != standing.ground).mean() > 0.5
+            or visible.sum() < IN_VIEW * mask.sum()
+            or visible[bottoms, columns].mean() < FOOT_IN_VIEW
+            or self._covers(box, visible)
+        ):
+            return None
+        self._paint(box, visible, labels, numbers)
+        name_of = self._pool.scenes.palette.name_of
+        return {
+            "classes": [name_of(k) for k in standing.classes],
+            "from": cutout.scene,
+            "at": list(standing.corner),
+            "mirrored": mirror,
+            "scale": round(scale, 3),
+            "box": [int(left), top, mask.shape[1], mask.shape[0]],
+            "ground": name_of(standing.ground),
+            "in_view": round(float(visible.sum() / mask.sum()), 3),
+        }
+
+    def _covers(self, box, visible: np.ndarray) -> bool:
         """Whether too much of a thing would be hidden, or of what was put in before."""
         numbers = self._objects.numbers
-        touched = np.bincount(numbers[box][shown])
-        for number in np.flatnonzero(touched[1:]) + 1:
-            own = self._objects.boxes[number - 1]
-            if touched[number] > MOST_COVERED * (numbers[own] == number).sum():
-                return True
-        return bool((self.added[box][shown] > 0).any())
+        hidden = np.bincount(numbers[box][visible], minlength=1)[1:]
+        areas = np.bincount(numbers.ravel(), minlength=len(hidden) + 1)[1 : len(hidden) + 1]
+        return bool((hidden > MOST_COVERED * areas).any() or self.added[box][visible].any())
 
-    def _paint(self, box, shown, labels, parts) -> None:
-        self.labels[box][shown] = labels[shown]
-        self.added[box][shown] = self.added.max() + 1
+    def _paint(self, box, visible: np.ndarray, labels: np.ndarray, numbers: np.ndarray) -> None:
+        self.labels[box][visible] = labels[visible]
+        self.added[box][visible] = self.added.max() + 1
         if self.instances is not None:
-            self.instances[box][shown] = 0
-            for part in np.unique(parts[shown & (parts > 0)]):
-                own = shown & (parts == part)
-                self.instances[box][own] = self._free(int(labels[own][0]))
-        self._look()
-
-    def _free(self, k: int) -> int:
-        """A number for a new instance of a class, in the manner of Cityscapes: id * 1000 and a count."""
-        used = set(np.unique(self.instances).tolist())
-        first = k * 1000 if 1 <= k <= 64 else 1
-        return next(n for n in range(first, 2**16) if n not in used)
+            self.instances[box][visible] = 0
+            for number in np.unique(numbers[visible & self._pool.kinds.things[labels]]):
+                own = visible & (numbers == number)
+                # In the manner of Cityscapes: id * 1000 and a count.
+                k = int(labels[own][0])
+                free = np.setdiff1d(np.arange(k * 1000 if 1 <= k <= 64 else 1, 2**16), self.instances)
+                self.instances[box][own] = free[0]
+        self._objects = find_objects(self.labels, self.instances, self._pool.kinds)
 
 
-def _scaled(cutout: Cutout, scale: float, mirror: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mask, labels and parts at another size, cropped to the mask."""
-    mask = cutout.standing.mask
-    size = [max(1, round(side * scale)) for side in mask.shape[::-1]]
-    new = [nearest(part, *size)[:, :: -1 if mirror else 1] for part in (mask, cutout.labels, cutout.parts)]
-    rows, columns = (np.flatnonzero(new[0].any(axis=axis)) for axis in (1, 0))
-    if not len(rows):  # of thin lines nothing may be left
-        return new[0], new[1], new[2]
-    crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return new[0][crop], new[1][crop], new[2][crop]
+def _scaled(standing: Standing, scale: float, mirror: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and numbers at another size, cropped to what is left of the object."""
+    size = [max(1, round(side * scale)) for side in standing.labels.shape[::-1]]
+    labels, numbers = (
+        nearest(part, *size)[:, :: -1 if mirror else 1] for part in (standing.labels, standing.numbers)
+    )
+    boxes = ndimage.find_objects(np.sign(numbers))
+    return (labels[boxes[0]], numbers[boxes[0]]) if boxes else (labels, numbers)  # thin lines may vanish

@@ -29,14 +29,15 @@ class Kinds:
     """
 
     def __init__(self, palette: Palette, classes: tuple[int, ...] = ()):
-        self.palette = palette
-        named = {name.lower(): k for k, name in zip(palette.ids, palette.names, strict=True)}
-        self.riders, self.ridden, self.posts, self.signs, skies = (
-            _table([named[name] for name in names if name in named])
-            for names in (RIDERS, RIDDEN, POSTS, SIGNS, SKIES)
+        names, ids = np.array([name.lower() for name in palette.names]), np.array(palette.ids)
+        self.riders, self.ridden, self.posts, self.signs, skies, self.ground, self.things, more = (
+            np.isin(np.arange(256), chosen)
+            for chosen in (
+                *(ids[np.isin(names, wanted)] for wanted in (RIDERS, RIDDEN, POSTS, SIGNS, SKIES)),
+                *(palette.ground, palette.things, classes),
+            )
         )
-        self.ground, self.things = _table(palette.ground), _table(palette.things)
-        self.objects = (self.things | self.posts | self.signs | _table(classes)) & ~self.ground & ~skies
+        self.objects = (self.things | self.posts | self.signs | more) & ~self.ground & ~skies
         self.behind = self.ground | skies  # never in front of anything
 
 
@@ -119,13 +120,10 @@ def together(objects: Objects, kinds: Kinds) -> list[tuple[int, ...]]:
 
 def _ridden(objects: Objects, rider: int, kinds: Kinds) -> int:
     """What a rider touches most of what can be ridden; 0 if nothing."""
-    near = objects.numbers[_around(objects.boxes[rider - 1], objects.numbers.shape, 1)]
+    near = objects.numbers[_around(objects.boxes[rider - 1], objects.numbers.shape)]
     touching = near[ndimage.binary_dilation(near == rider, _CONNECTED)]
-    contact = np.bincount(touching, minlength=len(objects.classes) + 1)
-    fits = [False] + [
-        bool(kinds.ridden[k]) and whole for k, whole in zip(objects.classes, objects.whole, strict=True)
-    ]
-    contact[~np.array(fits)] = 0
+    fits = np.append(False, kinds.ridden[objects.classes] & objects.whole)
+    contact = np.bincount(touching, minlength=len(fits)) * fits
     return int(contact.argmax()) if contact.any() else 0
 
 
@@ -134,55 +132,56 @@ class Standing:
     """An object that stands on the ground, whole and in full view.
 
     Attributes:
-        mask: bool (h, w), its pixels in its box.
-        top: row of the box in the scene.
-        left: column of the box.
+        labels: uint8 (h, w), ids in its box.
+        numbers: int32 (h, w), which thing of its scene a pixel of it belongs to (a rider, a bicycle), from 1; 0 for
+            pixels that are not of it.
+        corner: column and row of its box in the scene.
         classes: its ids, ascending.
         foot: column and row of the middle of its foot, in the scene.
         ground: id of what it stands on.
         edge: columns from the foot to where this ground ends, the nearer side; the image's border is no end.
     """
 
-    mask: np.ndarray
-    top: int
-    left: int
+    labels: np.ndarray
+    numbers: np.ndarray
+    corner: tuple[int, int]
     classes: tuple[int, ...]
     foot: tuple[int, int]
     ground: int
     edge: int
 
-    @property
-    def height(self) -> int:
-        """In rows."""
-        return len(self.mask)
+
+def find_standing(labels: np.ndarray, objects: Objects, kinds: Kinds) -> list[Standing]:
+    """All objects of a scene that stand on the ground in full view and are not cut by the border."""
+    found = (_standing(labels, objects, group, kinds) for group in together(objects, kinds))
+    return [thing for thing in found if thing is not None]
 
 
-def standing(labels: np.ndarray, objects: Objects, group: tuple[int, ...], kinds: Kinds) -> Standing | None:
-    """An object, if it stands on the ground in full view and is not cut by the border; else None."""
+def _standing(labels: np.ndarray, objects: Objects, group: tuple[int, ...], kinds: Kinds) -> Standing | None:
     boxes = [objects.boxes[n - 1] for n in group]
-    box = tuple(slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1))
-    height, width = box[0].stop - box[0].start, box[1].stop - box[1].start
-    inside = box[0].start > 0 and box[1].start > 0 and box[0].stop < len(labels) and box[1].stop < labels.shape[1]
+    rows, columns = (slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1))
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    inside = rows.start > 0 and columns.start > 0 and rows.stop < len(labels) and columns.stop < labels.shape[1]
     if not inside or height < LEAST_HEIGHT * len(labels) or width > WIDEST * height:
         return None
-    mask = np.isin(objects.numbers[box], group)
-    if mask.sum() < LEAST_AREA:
+    numbers = np.where(np.isin(objects.numbers[rows, columns], group), objects.numbers[rows, columns], 0)
+    if np.count_nonzero(numbers) < LEAST_AREA:
         return None
-    columns, bottoms = foot_of(mask)
-    row, below = box[0].stop - 1, labels[box[0].start + bottoms + 1, box[1].start + columns]
+    feet, bottoms = foot_of(numbers > 0)
+    below = labels[rows.start + bottoms + 1, columns.start + feet]
     on_ground = kinds.ground[below]
     if on_ground.mean() < STANDS:
         return None
-    around = _around(box, labels.shape, 1)
-    ours = np.isin(objects.numbers[around], group)
-    outline = ndimage.binary_dilation(ours, _CONNECTED) & ~ours
-    if (objects.feet[around][outline] > row).mean() > HIDDEN:
+    around = _around((rows, columns), labels.shape)
+    own = np.isin(objects.numbers[around], group)
+    outline = ndimage.binary_dilation(own, _CONNECTED) & ~own
+    if (objects.feet[around][outline] >= rows.stop).mean() > HIDDEN:
         return None
     ground = int(np.bincount(below[on_ground]).argmax())
-    column = box[1].start + round(float(columns.mean()))
-    edge = edges(labels[row + 1] == ground)[column] if row + 1 < len(labels) else 0
+    foot = columns.start + round(float(feet.mean())), rows.stop - 1
+    edge = int(edges(labels[rows.stop] == ground)[foot[0]])
     classes = tuple(sorted({objects.classes[n - 1] for n in group}))
-    return Standing(mask, box[0].start, box[1].start, classes, (column, row), ground, int(edge))
+    return Standing(labels[rows, columns].copy(), numbers, (columns.start, rows.start), classes, foot, ground, edge)
 
 
 def foot_of(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,33 +194,13 @@ def foot_of(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def edges(run: np.ndarray) -> np.ndarray:
     """How far the nearer end of the run of True is that each place lies in; 0 where False, the border is no end."""
-    positions = np.arange(len(run))
-    before = np.maximum.accumulate(np.where(run, -len(run), positions))
-    after = np.minimum.accumulate(np.where(run, 2 * len(run), positions)[::-1])[::-1]
-    return np.where(run, np.minimum(positions - before, after - positions), 0)
+    padding = len(run)
+    distances = ndimage.distance_transform_edt(np.pad(run, padding, constant_values=True))
+    return np.where(run.all(), padding, distances[padding : 2 * padding]).astype(int)
 
 
-def ground_top(labels: np.ndarray, kinds: Kinds) -> int:
-    """The highest row with a stretch of ground, a fiftieth of the width; the number of rows if there is none."""
-    wide = kinds.ground[labels].sum(axis=1) >= labels.shape[1] / 50
-    return int(wide.argmax()) if wide.any() else len(labels)
-
-
-def find_standing(labels: np.ndarray, objects: Objects, kinds: Kinds) -> list[Standing]:
-    """All objects of a scene that stand on the ground in full view."""
-    found = (standing(labels, objects, group, kinds) for group in together(objects, kinds))
-    return [each for each in found if each is not None]
-
-
-def _table(ids) -> np.ndarray:
-    table = np.zeros(256, bool)
-    table[list(ids)] = True
-    return table
-
-
-def _around(box: tuple[slice, slice], shape: tuple[int, ...], margin: int) -> tuple[slice, ...]:
-    """A box and some pixels around it, within the image."""
+def _around(box: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """A box and the pixels that touch it, within the image."""
     return tuple(
-        slice(max(0, side.start - margin), min(most, side.stop + margin))
-        for side, most in zip(box, shape, strict=True)
+        slice(max(0, side.start - 1), min(most, side.stop + 1)) for side, most in zip(box, shape, strict=True)
     )

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from gan.pix2pix.objects import Kinds, Standing
 
@@ -40,7 +41,7 @@ class View:
         """Of a label map, uint8 (h, w): ground counts in rows where it takes a fiftieth of the width."""
         wide = kinds.ground[labels].sum(axis=1) >= labels.shape[1] / 50
         top = int(wide.argmax()) if wide.any() else len(labels)
-        return cls(len(labels), top, [(each.classes, each.foot[1], each.height) for each in things])
+        return cls(len(labels), top, [(thing.classes, thing.foot[1], len(thing.labels)) for thing in things])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,24 +67,26 @@ class Perspective:
         Each scene has a horizon of its own besides: cameras nod, and a data set has several.
         """
         counted = frozenset(np.flatnonzero(kinds.things).tolist())
-        found = [(number, view.rows, *each) for number, view in enumerate(views) for each in view.things]
-        scenes = np.array([number for number, *_ in found], int)
-        feet = np.array([foot / rows for _, rows, _, foot, _ in found])
-        sizes = np.array([height / rows for _, rows, *_, height in found])
-        keys = [key for _, _, key, _, _ in found]
-        members = {key: np.array([n for n, k in enumerate(keys) if k == key]) for key in dict.fromkeys(keys)}
-        alike = [group for key, group in members.items() if counted.issuperset(key) and len(group) >= FEWEST]
         tops = np.array([view.top / view.rows for view in views])
+        things = pd.DataFrame(
+            [
+                (number, classes, foot / view.rows, height / view.rows)
+                for number, view in enumerate(views)
+                for classes, foot, height in view.things
+            ],
+            columns=["view", "classes", "foot", "height"],
+        )
+        members = things.groupby("classes").indices
+        alike = [group for key, group in members.items() if counted.issuperset(key) and len(group) >= FEWEST]
         if not alike:
             return cls(0.5, max(0.0, float(np.median(tops)) - 0.5) if len(tops) else 0.0, {}, counted)
-        shifts = (tops - np.median(tops)) / 2
+        sizes, shifts = things["height"].to_numpy(), (tops - np.median(tops)) / 2
         for _ in range(ROUNDS):
-            level = feet - shifts[scenes]  # as if all scenes had one horizon
+            level = things["foot"].to_numpy() - shifts[things["view"]]  # as if all scenes had one horizon
             horizon = min(HORIZONS, key=lambda row, level=level: _disagreement(sizes, level - row, alike))
-            below = np.maximum(level - horizon, NEAREST)
-            heights = {key: float(np.median(sizes[group] / below[group])) for key, group in members.items()}
-            gap = float(np.median(tops - horizon - shifts))
-            fit = cls(float(horizon), gap, heights, counted)
+            ratios = sizes / np.maximum(level - horizon, NEAREST)
+            heights = {key: float(np.median(ratios[group])) for key, group in members.items()}
+            fit = cls(float(horizon), float(np.median(tops - horizon - shifts)), heights, counted)
             shifts = np.array([fit.of(view) / view.rows - horizon for view in views])
         return fit
 
@@ -92,14 +95,14 @@ class Perspective:
 
         The height of a thing says how far the horizon is above its foot, the better the farther away it is.
         """
-        told = [(self.horizon, SPREAD)]
+        estimates = [(self.horizon, SPREAD)]  # shares of the height, with their standard deviations
         if view.top < view.rows:
-            told.append((view.top / view.rows - self.gap, TOP_SPREAD))
+            estimates.append((view.top / view.rows - self.gap, TOP_SPREAD))
         for classes, foot, height in view.things:
             if self.counted.issuperset(classes) and classes in self.heights:
                 below = height / view.rows / self.heights[classes]
-                told.append((foot / view.rows - below, max(NOISE * below, NEAREST)))
-        places, spreads = np.array(told).T
+                estimates.append((foot / view.rows - below, max(NOISE * below, NEAREST)))
+        places, spreads = np.array(estimates).T
         # Ground is seen below the horizon only.
         return min(float(np.average(places, weights=spreads**-2.0)) * view.rows, view.top)
 

@@ -77,7 +77,7 @@ def test_a_wall_ends_where_its_column_does_not_at_the_foot_of_the_car_before_it(
 def test_a_standing_thing_with_its_foot_its_ground_and_the_way_to_its_edge():
     drawing = Drawing().thing(PERSON, 90, 40)
     (thing,) = stands(drawing)
-    assert thing.classes == (PERSON,) and thing.ground == PAVEMENT and thing.height == 48
+    assert thing.classes == (PERSON,) and thing.ground == PAVEMENT and len(thing.labels) == 48
     assert thing.foot[1] == 90 and abs(thing.foot[0] - 40) <= 1
     on_pavement = np.flatnonzero(drawing.labels[91, :80] == PAVEMENT)
     assert thing.edge == min(thing.foot[0] - on_pavement[0], on_pavement[-1] - thing.foot[0]) + 1
@@ -100,7 +100,7 @@ def test_a_rider_and_what_is_ridden_are_one_and_stand_on_its_wheels():
     drawing = Drawing().box(RIDER, 60, 78, 18, 6).box(BICYCLE, 78, 74, 12, 14)
     assert groups(drawing) == [(RIDER, BICYCLE)]
     (both,) = stands(drawing)
-    assert both.classes == (RIDER, BICYCLE) and both.height == 30 and both.ground == ROAD
+    assert both.classes == (RIDER, BICYCLE) and len(both.labels) == 30 and both.ground == ROAD
     assert groups(drawing, with_instances=False) == [(RIDER, BICYCLE)]
 
 

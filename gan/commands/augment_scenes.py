@@ -61,8 +61,8 @@ def main(config: AugmentConfig) -> None:
         print(f"{output} holds these very pairs already.")
         return
     real = len(scenes.validation) + len(scenes.test) + config.with_real * len(scenes.training)
-    twice = 2 if config.zipped else 1
-    require_writable(room(output), twice * (config.count + real) * width * height * PIXEL_BYTES)
+    scenes_on_disk = config.count + (1 + config.zipped) * (config.count + real)
+    require_writable(room(output), scenes_on_disk * width * height * PIXEL_BYTES)
 
     make_deterministic()
     with unfinished(output) as part:
@@ -85,19 +85,19 @@ def main(config: AugmentConfig) -> None:
         writer.write(part, {"source": text}, (width, height), config.with_real, config.zipped)
         gallery.write(part, f"{text}; label maps made from the training part of {scenes.name}.", generator, counts)
         write_manifest(part / MANIFEST, origin, manifest(generator, counts, writer.entries))
-        with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as opened:
-            opened.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
-            opened.data(scenes.name, scenes.training.digest(), "augmentation")
+        with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as archived:
+            archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
+            archived.data(scenes.name, scenes.training.digest(), "augmentation")
             shares = {"agreement": gallery.agreement, "kept_of_real": generator.real.kept}
-            opened.metrics(counts.numbers() | shares, 0)
-            opened.image("samples/contact-sheet", gallery.sheet(), 0)
+            archived.metrics(counts.numbers() | shares, 0)
+            archived.image("samples/contact-sheet", gallery.sheet(), 0)
             for file in ("contact-sheet.png", "report.html", "manifest.json", "palette.json"):
-                opened.file(part / file)
+                archived.file(part / file)
             fill_folder(part, output)
     say(summary(counts, generator.real))
     if counts.kept < config.count:
         say(f"{config.count} were asked for: after {counts.tries} tries, the most there are, it was given up.")
-    print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(opened.id)}")
+    print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(archived.id)}")
 
 
 if __name__ == "__main__":

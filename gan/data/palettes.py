@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -71,6 +71,10 @@ class Palette:
     def name_of(self, class_id: int) -> str:
         """The name of a class that the palette has."""
         return self.names[self.ids.index(class_id)]
+
+    def by_name(self, values: Mapping[int, float]) -> dict[str, float]:
+        """Values by class id as values by name, with four digits, for files that people read."""
+        return {self.name_of(k): round(value, 4) for k, value in sorted(values.items())}
 
     def indices(self, labels: np.ndarray) -> np.ndarray:
         """The position of each id in `ids`.

@@ -3,6 +3,7 @@ agrees with."""
 
 import contextlib
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -58,10 +59,9 @@ class Restored:
 
     def origin(self) -> dict:
         """What the bytes of all pairs depend on."""
+        digests = {name: part.digest() for name, part in self.scenes.parts.items()}
         weights = sha256(self.goodrun.checkpoint)
-        parts = {"training": self.scenes.training, "validation": self.scenes.validation, "test": self.scenes.test}
-        data = {name: part.digest() for name, part in parts.items()}
-        return self.traits() | {"weights": weights, "data": self.scenes.name, "digests": data}
+        return self.traits() | {"weights": weights, "data": self.scenes.name, "digests": digests}
 
     def photos(self, seed: int) -> Photos:
         """The generator, with weights.
@@ -135,21 +135,15 @@ class Pair:
     """A generated pair, kept or not.
 
     Attributes:
-        number: of the try that made it.
-        source: number of the training scene that its label map was made from.
-        edits: what was done.
-        labels: uint8 (height, width), ids, at the working size.
-        instances: uint16 (height, width), or None.
+        number: of the try that gave it.
+        label_map: the new label map, at the working size.
         photo: uint8 (height, width, 3), generated.
         answer: uint8 (height, width), what the segmenter sees, as positions among the scored classes.
         check: how far that agrees with the label map.
     """
 
     number: int
-    source: int
-    edits: dict
-    labels: np.ndarray
-    instances: np.ndarray | None
+    label_map: Edited
     photo: np.ndarray
     answer: np.ndarray
     check: Check
@@ -171,23 +165,20 @@ class Counts:
     tries: int = 0
     kept: int = 0
     no_place: int = 0
-    failed: dict[int, int] = dataclasses.field(default_factory=dict)
-    failed_put_in: dict[int, int] = dataclasses.field(default_factory=dict)
-    put_in: dict[str, int] = dataclasses.field(default_factory=dict)
+    failed: Counter[int] = dataclasses.field(default_factory=Counter)
+    failed_put_in: Counter[int] = dataclasses.field(default_factory=Counter)
+    put_in: Counter[str] = dataclasses.field(default_factory=Counter)
 
     def add(self, pair: Pair | None) -> None:
         """Count a try."""
         self.tries += 1
-        if pair is None:
-            self.no_place += 1
-            return
-        if pair.check.passed:
-            self.kept += 1
-            for name in (name for place in pair.edits["put_in"] for name in place["classes"]):
-                self.put_in[name] = self.put_in.get(name, 0) + 1
-        for into, ids in ((self.failed, pair.check.failed), (self.failed_put_in, pair.check.failed_put_in)):
-            for k in ids:
-                into[k] = into.get(k, 0) + 1
+        self.no_place += pair is None
+        if pair is not None:
+            self.failed.update(pair.check.failed)
+            self.failed_put_in.update(pair.check.failed_put_in)
+            if pair.check.passed:
+                self.kept += 1
+                self.put_in.update(name for place in pair.label_map.edits["put_in"] for name in place["classes"])
 
     @property
     def thrown_away(self) -> int:
@@ -260,7 +251,9 @@ class PairGenerator:
         """
         tries = self._tries(count * MOST_TRIES)
         with progress(count, "pairs", "pair") as bar, contextlib.closing(tries):
-            for pair in until_enough(tries, _is_kept, count, lambda kept: count * MOST_TRIES):
+            for pair in until_enough(
+                tries, lambda pair: pair is not None and pair.check.passed, count, lambda kept: count * MOST_TRIES
+            ):
                 counts.add(pair)
                 if pair is not None:
                     bar.update(pair.check.passed)
@@ -268,40 +261,33 @@ class PairGenerator:
                     yield pair
 
     def _tries(self, most: int) -> Iterator[Pair | None]:
-        maps = in_threads(lambda number: (number, edited(self.pool, self.seed, number)), range(most))
-        with contextlib.closing(maps):
-            for group in groups(maps, BATCH):
-                yield from self._pairs(group)
+        def new_label_map(number: int) -> tuple[int, Edited | None]:
+            new = edited(self.pool, self.seed, number)
+            return number, new and _reduced(new, self.size)
 
-    def _pairs(self, group: list[tuple[int, Edited | None]]) -> list[Pair | None]:
-        """The pairs of some tries, None where there is none."""
-        reduced = [new and _reduced(new, self.size) for _, new in group]
-        found = [k for k, new in enumerate(reduced) if new is not None]
-        pairs: list[Pair | None] = [None] * len(group)
-        if found:
-            labels = np.array([self.pool.scenes.palette.indices(reduced[k].labels) for k in found])
-            with_instances = reduced[found[0]].instances is not None
-            edges = boundaries(np.array([reduced[k].instances for k in found])) if with_instances else None
-            photos = self.photos(labels, edges, group[0][0])
-            for k, photo, answer in zip(found, photos, self.answers(photos), strict=True):
-                new = reduced[k]
-                check = self.keep.check(new.labels, new.added, answer)
-                pairs[k] = Pair(
-                    group[k][0], new.source, new.edits, new.labels, new.instances, photo, answer, check
-                )  # fmt: skip
-        return pairs
+        label_maps = in_threads(new_label_map, range(most))
+        with contextlib.closing(label_maps):
+            for group in groups(label_maps, BATCH):
+                pairs = {pair.number: pair for pair in self._pairs(group[0][0], [one for one in group if one[1]])}
+                yield from (pairs.get(number) for number, _ in group)
 
-
-def _is_kept(pair: Pair | None) -> bool:
-    return pair is not None and pair.check.passed
+    def _pairs(self, first: int, label_maps: list[tuple[int, Edited]]) -> Iterator[Pair]:
+        """The pairs of some label maps; `first` numbers the noise of their photos."""
+        if not label_maps:
+            return
+        labels = np.array([self.pool.scenes.palette.indices(new.labels) for _, new in label_maps])
+        instances = [new.instances for _, new in label_maps]
+        edges = None if instances[0] is None else boundaries(np.array(instances))
+        photos = self.photos(labels, edges, first)
+        for (number, new), photo, answer in zip(label_maps, photos, self.answers(photos), strict=True):
+            yield Pair(number, new, photo, answer, self.keep.check(new.labels, new.added, answer))
 
 
 def _reduced(new: Edited, size: tuple[int, int]) -> Edited | None:
     """A label map at the working size; None if nothing is left there of what was put in."""
-    parts = {
-        name: None if part is None else nearest(part, *size)
-        for name, part in (("labels", new.labels), ("instances", new.instances), ("added", new.added))
-    }
-    if np.bincount(parts["added"].ravel(), minlength=2)[1:].max() < LEAST:
+    labels, instances, added = (
+        None if part is None else nearest(part, *size) for part in (new.labels, new.instances, new.added)
+    )
+    if np.bincount(added.ravel(), minlength=2)[1:].max() < LEAST:
         return None
-    return dataclasses.replace(new, **parts)
+    return dataclasses.replace(new, labels=labels, instances=instances, added=added)

@@ -19,7 +19,7 @@ HEADS = "label map before", "new label map", "generated photo", "what the segmen
 
 
 class Gallery:
-    """Keeps some pairs to be shown.
+    """Keeps some pairs for the report.
 
     Args:
         pool: of the scenes that they are made from.
@@ -34,29 +34,24 @@ class Gallery:
 
     def add(self, pair: Pair) -> None:
         """Take in a pair, in the order of the tries."""
-        kept = pair.check.passed
+        kept, new, palette = pair.check.passed, pair.label_map, self._pool.scenes.palette
         if kept:
-            self._pixels += np.bincount(pair.labels.ravel(), minlength=256)
+            self._pixels += np.bincount(new.labels.ravel(), minlength=256)
             self._agreement.append(pair.check.pixels)
         if len(self._rows[kept]) == (SHOWN if kept else SHOWN_THROWN):
             return
-        palette = self._pool.scenes.palette
-        before = self._pool.labels(pair.source)[0]
-        before = nearest(mirrored(before) if pair.edits["mirrored"] else before, *pair.labels.shape[::-1])
+        before = self._pool.labels(new.source)[0]
+        before = nearest(mirrored(before) if new.edits["mirrored"] else before, *new.labels.shape[::-1])
         seen = np.array(palette.scored, np.uint8)[pair.answer]
         self._rows[kept].append(
-            (palette.colour(before), palette.colour(pair.labels), pair.photo, palette.colour(seen))
+            (palette.colour(before), palette.colour(new.labels), pair.photo, palette.colour(seen))
         )
-        self._captions[kept].append(self._caption(pair))
-
-    def _caption(self, pair: Pair) -> str:
-        palette, check = self._pool.scenes.palette, pair.check
-        put_in = ", ".join("+".join(place["classes"]) for place in pair.edits["put_in"])
-        missing = [
-            *(f"{palette.name_of(k)} {check.put_in[k]:.2f} where put in" for k in check.failed_put_in),
-            *(f"{palette.name_of(k)} {check.classes[k]:.2f}" for k in check.failed),
-        ]
-        return f"{pair.number}: {put_in}" + (f"   not found: {', '.join(missing)}" if missing else "")
+        put_in, check = ", ".join("+".join(place["classes"]) for place in new.edits["put_in"]), pair.check
+        missing = [f"{palette.name_of(k)} {check.put_in[k]:.2f} where put in" for k in check.failed_put_in]
+        missing += [f"{palette.name_of(k)} {check.classes[k]:.2f}" for k in check.failed]
+        self._captions[kept].append(
+            f"{pair.number}: {put_in}" + (f"   not found: {', '.join(missing)}" if missing else "")
+        )
 
     def sheet(self, kept: bool = True) -> np.ndarray | None:
         """Some pairs that were kept, or some that were not, uint8 (height, width, 3); None if there are none."""
@@ -78,38 +73,38 @@ class Gallery:
             generator: of the pairs.
             counts: what became of the tries.
         """
-        keep, real, palette = generator.keep, generator.real, generator.keep.palette
+        palette, sheet, rejected = generator.keep.palette, Image.fromarray(self.sheet()), self.sheet(kept=False)
+        sheet.save(folder / "contact-sheet.png")
         report = Report("Generated pairs of street scenes")
         report.text(text)
-        report.text(summary(counts, real))
-        sheet = Image.fromarray(self.sheet())
-        sheet.save(folder / "contact-sheet.png")
+        report.text(summary(counts, generator.real))
         report.heading("Some pairs that were kept")
         report.picture(sheet, "contact sheet")
         report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
-        thrown = self.sheet(kept=False)
-        if thrown is not None:
+        if rejected is not None:
             report.heading("Some that were thrown away")
-            report.picture(Image.fromarray(thrown), "pairs that were thrown away")
+            report.picture(Image.fromarray(rejected), "pairs that were thrown away")
         report.heading("By class")
         report.text(
             "Asked for: share of a class that the segmenter has to find where it was put in, and in the scene where "
             f"it has {SHARE:.0%} of the pixels. Thrown away: pairs in which it found less; a pair can be counted in "
             "several classes."
         )
-        shares = self._pixels / max(1, self._pixels.sum()), self._pool.pixels / max(1, self._pool.pixels.sum())
-        rows = []
-        for k in palette.scored:
-            name = palette.name_of(k)
-            rows.append([
-                name, f"{shares[1][k]:.2%}", f"{shares[0][k]:.2%}", counts.put_in.get(name, 0), keep.put_in[k],
-                counts.failed_put_in.get(k, 0), keep.scene[k], counts.failed.get(k, 0),
-            ])  # fmt: skip
         head = ["class", "of real pixels", "of new pixels", "put in", "asked for where put in", "thrown away"]
-        report.table([*head, "asked for in the scene", "thrown away"], rows)
-        if real.blind:
-            report.text(real.blind_text(palette), warn=True)
+        report.table([*head, "asked for in the scene", "thrown away"], self._by_class(generator.keep, counts))
+        if generator.real.blind:
+            report.text(generator.real.blind_text(palette), warn=True)
         report.write(folder / "report.html")
+
+    def _by_class(self, keep: Filter, counts: Counts) -> list[list[object]]:
+        real, new = (pixels / max(1, pixels.sum()) for pixels in (self._pool.pixels, self._pixels))
+        return [
+            [
+                name, f"{real[k]:.2%}", f"{new[k]:.2%}", counts.put_in[name], keep.put_in[k],
+                counts.failed_put_in[k], keep.scene[k], counts.failed[k],
+            ]
+            for k, name in ((k, keep.palette.name_of(k)) for k in keep.palette.scored)
+        ]  # fmt: skip
 
 
 def summary(counts: Counts, real: RealReference) -> str:
@@ -126,8 +121,6 @@ def thrown_text(counts: Counts, keep: Filter) -> str:
     """What was thrown away by class, as lines for the console."""
     lines = []
     for where, failed in (("where it was put in", counts.failed_put_in), ("in the scene", counts.failed)):
-        listed = ", ".join(
-            f"{keep.palette.name_of(k)} {count}" for k, count in sorted(failed.items(), key=lambda item: -item[1])
-        )
+        listed = ", ".join(f"{keep.palette.name_of(k)} {count}" for k, count in failed.most_common())
         lines.append(f"thrown away for a class not found {where}: {listed or 'none'}")
     return "\n".join(lines)

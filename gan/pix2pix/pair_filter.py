@@ -1,4 +1,4 @@
-"""Whether photos show what their label maps say: a segmenter of real photos looks, and pairs are kept or thrown away.
+"""Whether photos show what their label maps say: a segmenter of real photos decides which pairs are kept.
 
 FreeMask (Yang et al. 2023, arXiv 2310.15160, section 3.3) leaves out pixels whose loss is far above what is usual for
 their class in real photos; here a pair is kept or thrown away as a whole, by the share of each class that is found.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from gan.data.palettes import NOT_SCORED, Palette
 from gan.data.parallel import in_threads
@@ -69,23 +70,16 @@ def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, ans
     """
     wanted = palette.scored_indices(labels)
     scored = wanted != NOT_SCORED
-    total = max(1, int(scored.sum()))
+    total, right = max(1, int(scored.sum())), scored & (answer == wanted)
 
-    def found(where) -> tuple[dict[int, int], dict[int, float]]:
-        """Pixels of each class that has some there, and the share of them that is found, by id."""
-        size = len(palette.scored)
-        counts = np.bincount(wanted[where], minlength=size)
-        right = np.bincount(wanted[where & (answer == wanted)], minlength=size)
-        there = np.flatnonzero(counts >= LEAST)
-        ids = [palette.scored[k] for k in there]
-        return dict(zip(ids, counts[there].tolist(), strict=True)), {
-            palette.scored[k]: float(right[k] / counts[k]) for k in there
-        }
+    def shares(where: np.ndarray | bool, least: float = LEAST) -> dict[int, float]:
+        """Share found of each class that has so many pixels there, by id."""
+        counts, found = (np.bincount(wanted[part & where], minlength=len(palette.scored)) for part in (scored, right))
+        there = np.flatnonzero(counts >= max(LEAST, least))
+        return {palette.scored[k]: float(found[k] / counts[k]) for k in there}
 
-    counts, classes = found(scored)
-    large = tuple(k for k, count in counts.items() if count >= SHARE * total)
-    put_in = {} if added is None else found(scored & (added > 0))[1]
-    return Check(float((scored & (answer == wanted)).sum() / total), classes, large, put_in)
+    put_in = {} if added is None else shares(added > 0)
+    return Check(float(right.sum() / total), shares(True), tuple(shares(True, SHARE * total)), put_in)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,39 +148,32 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
         size: working width and height.
         answers: the segmenter.
     """
-    palette = real.palette
-    chosen = spread_over(len(real), MOST_REAL).tolist()
-    seen = []
-    for group in groups(in_threads(lambda k: resized(real.scene(k), *size), chosen), BATCH):
+    palette, ids = real.palette, list(real.palette.scored)
+    scenes = in_threads(lambda k: resized(real.scene(k), *size), spread_over(len(real), MOST_REAL).tolist())
+    checks: list[Check] = []
+    for group in groups(scenes, BATCH):
         found = answers(np.array([scene.photo for scene in group]))
-        seen += [measured(palette, scene.labels, None, each) for scene, each in zip(group, found, strict=True)]
-    usual = {}
-    for k in palette.scored:
-        shares = [check.classes[k] for check in seen if k in check.classes]
-        usual[k] = float(np.median(shares)) if len(shares) >= FEW else None
+        checks += [measured(palette, scene.labels, None, answer) for scene, answer in zip(group, found, strict=True)]
     if agreement != AUTO:
         keep, blind = Filter.even(palette, float(agreement)), ()
     else:
-        blind = tuple(k for k, share in usual.items() if share is not None and share < FLOOR)
-        put_in = {k: 0.0 if k in blind else max(FLOOR, OF_USUAL * (share or 0.0)) for k, share in usual.items()}
+        shares = pd.DataFrame([check.classes for check in checks], columns=ids, dtype=float)
+        usual = shares.median().where(shares.count() >= FEW)
+        blind = tuple(usual.index[usual < FLOOR])
+        put_in = (OF_USUAL * usual.fillna(0)).clip(lower=FLOOR).where(~usual.index.isin(blind), 0.0).to_dict()
+        large = pd.DataFrame(
+            [{k: check.classes[k] for k in check.large} for check in checks], columns=ids, dtype=float
+        )
+        judged = (large.count() >= FEW) & ~large.columns.isin(blind)
         for worst in WORST:
-            keep = Filter(palette, _all_but(worst, seen, palette, blind), put_in)
-            if _kept(keep, seen) >= REAL_KEPT:
+            keep = Filter(palette, large.quantile(worst / 100).where(judged, 0.0).to_dict(), put_in)
+            if _share_kept(keep, checks) >= REAL_KEPT:
                 break
-    return keep, RealReference(float(np.mean([check.pixels for check in seen])), _kept(keep, seen), blind)
+    return keep, RealReference(float(np.mean([check.pixels for check in checks])), _share_kept(keep, checks), blind)
 
 
-def _all_but(worst: int, seen: list[Check], palette: Palette, blind: tuple[int, ...]) -> dict[int, float]:
-    """What is found of each class in all but so many percent of the photos where it counts; 0 if there are few."""
-    shares = {k: [check.classes[k] for check in seen if k in check.large] for k in palette.scored}
-    return {
-        k: float(np.percentile(found, worst)) if len(found) >= FEW and k not in blind else 0.0
-        for k, found in shares.items()
-    }
-
-
-def _kept(keep: Filter, seen: list[Check]) -> float:
-    return float(np.mean([keep.judged(check).passed for check in seen]))
+def _share_kept(keep: Filter, checks: list[Check]) -> float:
+    return float(np.mean([keep.judged(check).passed for check in checks]))
 
 
 def groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -133,7 +133,7 @@ def _made(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str
     for pair in generator.pairs(count, counts):
         gallery.add(pair)
         if pair.check.passed:
-            photos[counts.kept - 1], labels[counts.kept - 1] = pair.photo, pair.labels
+            photos[counts.kept - 1], labels[counts.kept - 1] = pair.photo, pair.label_map.labels
     say(thrown_text(counts, generator.keep))
     if not counts.kept:
         raise UserError(

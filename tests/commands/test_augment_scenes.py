@@ -19,6 +19,7 @@ from gan.errors import UserError
 from gan.files import digests
 from gan.pix2pix import augment
 from gan.pix2pix.augment_files import MANIFEST, PairWriter
+from gan.pix2pix.edits import Edited
 from gan.pix2pix.pair_filter import Check
 from tests.conftest import refused, run_script
 from tests.made_up_painter import painter, reader
@@ -240,10 +241,11 @@ def test_names_stay_apart_and_short(tmp_path):
     writer = PairWriter(tmp_path / "writer", SceneSet("x", CITYSCAPES, real, real, real), 0, {})
     scene = real.scene(0)
     check = Check(1.0, {}, (), {})
-    pair = augment.Pair(7, 0, {}, scene.labels, None, scene.photo, scene.labels, check)
+    label_map = Edited(0, scene.labels, None, scene.labels, {})
+    pair = augment.Pair(7, label_map, scene.photo, scene.labels, check)
     name = writer.add(pair)
     assert name not in real.names and name.startswith("ü" * 90) and len(f"{name}.png".encode()) < 255
-    assert {path.suffix for path in (tmp_path / "writer").iterdir()} == {".png"} and len(writer.items) == 1
+    assert {path.suffix for path in (tmp_path / "writer").iterdir()} == {".npz"} and len(writer.items) == 1
 
 
 def test_without_a_good_run_the_newest_is_named(place, capsys, monkeypatch):

@@ -29,16 +29,22 @@ def made(pool, count, photos=None, seed=0, threshold=0.5, counts=None, size=SIZE
 
 
 def same(one, other):
-    return one.photo.tobytes() == other.photo.tobytes() and one.labels.tobytes() == other.labels.tobytes()
+    return (
+        one.photo.tobytes() == other.photo.tobytes()
+        and one.label_map.labels.tobytes() == other.label_map.labels.tobytes()
+    )
 
 
 def test_pairs_are_at_the_working_size_with_ids_instances_and_a_person_more(pool):
     for pair in made(pool, 6):
-        assert pair.photo.shape == (60, 80, 3) and pair.labels.shape == pair.instances.shape == (60, 80)
-        assert pair.labels.dtype == np.uint8 and pair.instances.dtype == np.uint16
-        assert not CITYSCAPES.unknown(pair.labels) and pair.check.passed
+        assert pair.photo.shape == (60, 80, 3) and pair.label_map.labels.shape == pair.label_map.instances.shape == (
+            60,
+            80,
+        )
+        assert pair.label_map.labels.dtype == np.uint8 and pair.label_map.instances.dtype == np.uint16
+        assert not CITYSCAPES.unknown(pair.label_map.labels) and pair.check.passed
         assert pair.check.pixels > 0.99 and pair.check.put_in == {PERSON: 1.0}
-        persons = {int(n) for n in np.unique(pair.instances[pair.labels == PERSON])}
+        persons = {int(n) for n in np.unique(pair.label_map.instances[pair.label_map.labels == PERSON])}
         assert len(persons - {0}) > 2
 
 
@@ -49,11 +55,11 @@ def test_a_photo_that_ignores_what_was_put_in_is_thrown_away_and_counted(pool):
     assert len(kept) == 6 == counts.kept and counts.tries == len(pairs) + counts.no_place
     # Photos are numbered in batches: what counts is that those with and without persons were told apart.
     for pair in pairs:
-        seen = (pair.answer[pair.labels == PERSON] == CITYSCAPES.scored.index(PERSON)).mean()
+        seen = (pair.answer[pair.label_map.labels == PERSON] == CITYSCAPES.scored.index(PERSON)).mean()
         assert pair.check.passed == (seen > 0.5) and seen in (0, 1)
         assert (PERSON in pair.check.failed_put_in) == (seen == 0)
     assert counts.failed_put_in == {PERSON: len(pairs) - 6} and counts.thrown_away == len(pairs) - 6 > 0
-    assert counts.put_in == {"person": sum(len(pair.edits["put_in"]) for pair in kept)}
+    assert counts.put_in == {"person": sum(len(pair.label_map.edits["put_in"]) for pair in kept)}
 
 
 def test_it_ends_after_so_many_tries(pool, monkeypatch):
@@ -83,7 +89,7 @@ def test_data_without_instances_and_a_generator_that_gets_none():
         return painter()(labels, edges, first)
 
     (pair,) = made(Pool(some_streets(8, with_instances=False), (PERSON,), 0, 120), 1, without_edges)
-    assert pair.instances is None
+    assert pair.label_map.instances is None
 
 
 def test_a_generator_gets_positions_in_the_palette_and_boundaries_of_instances(pool):
@@ -95,9 +101,9 @@ def test_a_generator_gets_positions_in_the_palette_and_boundaries_of_instances(p
 
     pair = made(pool, 9, photos)[0]
     labels, edges, first = seen[0]
-    assert np.array_equal(np.array(CITYSCAPES.ids)[labels[0]], pair.labels) and first == 0
+    assert np.array_equal(np.array(CITYSCAPES.ids)[labels[0]], pair.label_map.labels) and first == 0
     assert labels.dtype == edges.dtype == np.uint8 and set(np.unique(edges)) == {0, 1}
-    assert edges[0][pair.instances > 0].any() and seen[1][2] == augment.BATCH
+    assert edges[0][pair.label_map.instances > 0].any() and seen[1][2] == augment.BATCH
 
 
 @pytest.mark.parametrize(

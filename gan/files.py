@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -122,31 +122,25 @@ def digests(folder: Path, manifest: str) -> dict[str, str]:
     return {name: sha256(path) for name, path in paths.items() if name != manifest}
 
 
-def write_manifest(
-    path: Path, origin: dict, contents: dict, digests: Callable[[Path, str], dict[str, str]] = digests
-) -> None:
+def write_manifest(path: Path, origin: dict, contents: dict) -> None:
     """Write the JSON file by which `made_before` knows a finished folder.
 
     Args:
         path: the file, in the folder.
         origin: everything that the bytes of the folder depend on.
         contents: what else a reader wants to know.
-        digests: of the folder's files, but not of the manifest.
     """
     manifest = {"origin": origin, **contents, "files": digests(path.parent, path.name)}
     path.write_text(json.dumps(manifest, indent=1))
 
 
-def made_before(
-    output: Path, manifest: str, origin: dict, digests: Callable[[Path, str], dict[str, str]] = digests
-) -> bool:
+def made_before(output: Path, manifest: str, origin: dict) -> bool:
     """Whether a folder holds what would be written to it, so that nothing of the user's is ever overwritten.
 
     Args:
         output: the folder.
         manifest: the name of its JSON file that says what it was made from (`origin`) and its digests (`files`).
         origin: what it would be made from now.
-        digests: of the folder's files, but not of the manifest.
 
     Returns:
         False where it is new or empty, or some of its files are missing and the others are as they were made.

@@ -171,22 +171,26 @@ def class_samples(signs: Signs, seed: int = 0, each: int = 10) -> Image.Image:
     return sheet
 
 
-def class_histogram(train_counts: np.ndarray, test_counts: np.ndarray | None) -> Image.Image:
+def class_histogram(counts: Mapping[str, np.ndarray], stacked: bool = False) -> Image.Image:
     """A bar chart of the images of each class.
 
     Args:
-        train_counts: integers (43,) of the training part.
-        test_counts: integers (43,) of the test part, or None.
+        counts: integers (43,) by what they count, one or two.
+        stacked: the second bars stand on the first ones, else in them.
     """
     figure = Figure(figsize=(12, 4), layout="constrained")
     axes = figure.add_subplot()
-    classes = np.arange(len(train_counts))
-    axes.bar(classes, train_counts, 0.8, color=REAL, label=f"training ({int(np.sum(train_counts)):,})")
-    if test_counts is not None:
-        axes.bar(classes, test_counts, 0.45, color=GENERATED, label=f"test ({int(np.sum(test_counts)):,})")
-    axes.set(xlabel="class id", ylabel="images", xticks=classes, xlim=(-0.7, len(classes) - 0.3))
+    bottom = np.zeros(len(next(iter(counts.values()))))
+    for number, (name, values) in enumerate(counts.items()):
+        colour, width = (REAL, GENERATED)[number], 0.8 if stacked or not number else 0.45
+        label = f"{name} ({int(np.sum(values)):,})"
+        axes.bar(np.arange(len(values)), values, width, bottom=bottom, color=colour, label=label)
+        bottom = bottom + stacked * values
+    axes.set(xlabel="class id", ylabel="images", xticks=range(len(bottom)), xlim=(-0.7, len(bottom) - 0.3))
     axes.tick_params(axis="x", labelsize=8)
-    axes.legend(frameon=False)
+    axes.legend(
+        frameon=False, **({"loc": "upper center", "bbox_to_anchor": (0.5, 1.12), "ncols": 2} if stacked else {})
+    )
     axes.spines[["top", "right"]].set_visible(False)
     return drawn(figure)
 

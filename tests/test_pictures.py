@@ -200,14 +200,14 @@ def heights(picture: Image.Image, colour: str) -> list[int]:
 def test_class_histogram_draws_bars_as_high_as_the_counts() -> None:
     counts = np.zeros(CLASSES, int)
     counts[[2, 20, 30]] = 100, 50, 200
-    low, half, full = sorted(heights(class_histogram(counts, None), "#4c6ef5"))[-3:]
+    low, half, full = sorted(heights(class_histogram({"training": counts}), "#4c6ef5"))[-3:]
     assert full > 200
     assert low / full == pytest.approx(0.25, abs=0.02) and half / full == pytest.approx(0.5, abs=0.02)
 
 
 def test_class_histogram_draws_the_test_part_in_another_colour() -> None:
     train, test = np.full(CLASSES, 100), np.full(CLASSES, 40)
-    without, both = class_histogram(train, None), class_histogram(train, test)
+    without, both = class_histogram({"training": train}), class_histogram({"training": train, "test": test})
     assert not coloured(without, "#f76707").any()
     assert len(heights(both, "#f76707")) >= CLASSES
     assert max(heights(both, "#f76707")) < 0.6 * max(heights(without, "#4c6ef5"))
@@ -372,6 +372,6 @@ def test_a_legend_shows_every_colour_once_with_its_name() -> None:
 
 
 def test_charts_are_pictures_in_colour_on_white() -> None:
-    for picture in (curves({"a": ([0, 1], [0, 1])}, "x", "y"), class_histogram(np.ones(CLASSES), None)):
+    for picture in (curves({"a": ([0, 1], [0, 1])}, "x", "y"), class_histogram({"training": np.ones(CLASSES)})):
         pixels = np.asarray(picture)
         assert picture.mode == "RGB" and (pixels == 255).mean() > 0.3

@@ -68,8 +68,9 @@ def main(config: BalanceConfig) -> None:
         )
     origin = balance_files.origin(source, goodrun, dataclasses.asdict(config))
     output = Path(os.path.realpath(config.output))
-    if made_before(output, balance_files.MANIFEST, origin, balance_files.digests):
-        print(f"{output / balance_files.BALANCED} is as this command makes it; nothing was changed.\n{after(config)}")
+    data_file, next_step = output / balance_files.BALANCED, after(config)
+    if made_before(output, balance_files.MANIFEST, origin):
+        print(f"{data_file} is as this command makes it; nothing was changed.\n{next_step}")
         return
     count = len(real) + int(lacking.sum())
     size = pickled_size(real.images, count)
@@ -83,30 +84,29 @@ def main(config: BalanceConfig) -> None:
     generated, counts, judge = generate(config, goodrun, source, lacking)
     notes = balance_report.notes(counts, goodrun, source)
     data = arrays(real, generated, counts, goodrun.run_id)
+    command_line = repeated(config, goodrun)
     with unfinished(output) as part:
-        balance_files.write_data(part, source, data)
-        if config.folders:
-            balance_files.write_by_class(part, data)
-        title, this = f"{source.name}, balanced to {config.target}", again(config, goodrun)
-        files = balance_report.write(part, title, real, generated, counts, notes, this)
+        balance_files.write_data(part, source, data, config.folders)
+        title = f"{source.name}, balanced to {config.target}"
+        files = balance_report.write(part, title, real, generated, counts, notes, command_line)
         files.append(part / balance_files.MANIFEST)
         contents = {
-            "command": this, "notes": notes, "keys": balance_files.KEYS,
+            "command": command_line, "notes": notes, "keys": balance_files.KEYS,
             "rules": {"copies": f"nearer than {COPY}", "given_up": f"fewer than one in {LIMIT} kept"},
-            "classes": {str(each.class_id): {"name": NAMES[each.class_id], **each.row()} for each in counts},
+            "classes": {str(count.class_id): {"name": NAMES[count.class_id], **count.row()} for count in counts},
         }  # fmt: skip
-        write_manifest(files[-1], origin, contents, balance_files.digests)
+        write_manifest(files[-1], origin, contents)
         with archive.archived_run("balance", f"balance {source.name} to {config.target}", config) as archived:
             archived.data(source.name, real.digest(), "balancing")
-            archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": this})
+            archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": command_line})
             archived.tags({"judge": judge.run_id} if judge else {})
             archived.metrics(balance_report.metrics(counts), 0)
             for file in files:
                 archived.file(file)
             fill_folder(part, output)
-    print("\n".join([balance_report.table(counts), *notes]))
-    print(f"{output / balance_files.BALANCED}: {len(data['labels']):,} images; report: {output / 'report.html'}")
-    print(f"{after(config)}\nbrowse: {archive.browse_hint(archived.id)}")
+    print("\n".join([balance_report.table_text(counts), *notes]))
+    print(f"{data_file}: {len(data['labels']):,} images; report: {output / 'report.html'}")
+    print(f"{next_step}\nbrowse: {archive.browse_hint(archived.id)}")
 
 
 def generate(config: BalanceConfig, goodrun, source, lacking):
@@ -129,7 +129,7 @@ def generate(config: BalanceConfig, goodrun, source, lacking):
     keep = balance.Filter(judge, config.quality, source.train)
     began = time.perf_counter()
     generated, counts = balance.generate(generator.images, keep, lacking, source.train.counts(), config.seed)
-    drawn = sum(each.drawn for each in counts)
+    drawn = sum(count.drawn for count in counts)
     what = "generated" if judge is None else "generated and sorted"
     say(f"{drawn:,} images {what}, {drawn / (time.perf_counter() - began):,.0f} a second")
     return generated, counts, judge
@@ -147,7 +147,7 @@ def restored(config: BalanceConfig):
         raise UserError(str(error).replace("give class_val=", "give classes=")) from None
 
 
-def again(config: BalanceConfig, goodrun) -> str:
+def repeated(config: BalanceConfig, goodrun) -> str:
     """The command line that makes the same data again, with a reference that will always name the same run."""
     stays = config.goodrun_ref == BalanceConfig.goodrun_ref or Path(config.goodrun_ref).is_dir()
     reference = config.goodrun_ref if stays else f"{goodrun.run_id}/{goodrun.iteration}"

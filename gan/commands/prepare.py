@@ -179,7 +179,8 @@ def show(found: gtsrb.Found, name: str) -> list[Path]:
     print(text)
     paths = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
     paths[0].write_text(text)
-    pictures.class_histogram(train.counts(), None if test is None else test.counts()).save(paths[1])
+    counts = {"training": train.counts()} | ({} if test is None else {"test": test.counts()})
+    pictures.class_histogram(counts).save(paths[1])
     pictures.class_samples(train, seed=0).save(paths[2])
     return paths
 

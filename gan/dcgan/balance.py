@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gan.data.signs import CLASSES, SIZE, Signs, with_mirrored
+from gan.data.signs import CLASSES, NAMES, SIZE, Signs, with_mirrored
 from gan.errors import UserError
 from gan.progress import progress
 from gan.rejection import until_enough
@@ -20,7 +20,7 @@ LIMIT = 10  # a class is given up when fewer than one in so many images was kept
 LARGEST = "largest"
 KEPT, WRONG_CLASS, NOT_CONFIDENT, COPIED = range(4)  # what becomes of an image that was drawn
 REASONS = {WRONG_CLASS: "wrong_class", NOT_CONFIDENT: "not_confident", COPIED: "copies"}
-MOST_SHOWN = 3  # rejected images of a class that the report shows
+MOST_EXAMPLES = 3  # rejected images of a class for the report
 
 
 def parse_classes(text: str) -> list[int]:
@@ -149,6 +149,11 @@ class ClassCounts:
     examples: list[tuple[np.ndarray, str]] = dataclasses.field(default_factory=list)
 
     @property
+    def name(self) -> str:
+        """Id and name of the class."""
+        return f"{self.class_id} {NAMES[self.class_id]}"
+
+    @property
     def short(self) -> int:
         """Images that it still lacks."""
         return self.wanted - self.kept
@@ -157,6 +162,16 @@ class ClassCounts:
         """All numbers by name."""
         numbers = {"real": self.real, "generated": self.kept, "drawn": self.drawn}
         return numbers | self.rejected | {"short": self.short}
+
+    def add(self, image: np.ndarray, reason: int, text: str) -> None:
+        """Count an image that was drawn; see `Filter` for `reason` and `text`."""
+        self.drawn += 1
+        if reason == KEPT:
+            self.kept += 1
+        else:
+            self.rejected[REASONS[reason]] += 1
+            if len(self.examples) < MOST_EXAMPLES:
+                self.examples.append((image.copy(), text))
 
 
 def generate(
@@ -193,24 +208,20 @@ def generate(
 
     with progress(len(generated), what, "kept image") as bar:
         for k in np.flatnonzero(lacking):
-            of_class = ClassCounts(int(k), int(real[k]), int(lacking[k]))
+            count = ClassCounts(int(k), int(real[k]), int(lacking[k]))
             for image, reason, text in until_enough(
-                tries(of_class.class_id),
+                tries(count.class_id),
                 lambda drawn: drawn[1] == KEPT,
-                of_class.wanted,
+                count.wanted,
                 lambda kept: LIMIT * (kept + CHUNK),
             ):
-                of_class.drawn += 1
+                count.add(image, reason, text)
                 if reason == KEPT:
                     generated[place] = image
-                    place, of_class.kept = place + 1, of_class.kept + 1
+                    place += 1
                     bar.update()
-                else:
-                    of_class.rejected[REASONS[reason]] += 1
-                    if len(of_class.examples) < MOST_SHOWN:
-                        of_class.examples.append((image.copy(), text))
-            bar.update(of_class.short)  # what does not come is not waited for
-            counts.append(of_class)
+            bar.update(count.short)  # what does not come is not waited for
+            counts.append(count)
     return generated[:place], counts
 
 
@@ -233,16 +244,14 @@ def arrays(real: Signs, generated: np.ndarray, counts: list[ClassCounts], run_id
         `source_run`, uint8 (N, 16), the bytes of the run id (`row.tobytes().hex()`), zeros for real images. The size
         of a generated image is 32x32 and its box the whole image; its track is that of `generated_track`.
     """
-    ids, kept = [each.class_id for each in counts], [each.kept for each in counts]
-    made = Signs.of(generated, np.repeat(ids, kept))
-    tracks = np.repeat([generated_track(real, k) for k in ids], kept).astype(np.int32)
-    is_generated = np.repeat(np.array([False, True]), [len(real), len(made)])
-    return {
-        "features": np.concatenate([real.images, generated]),
-        "labels": np.concatenate([real.labels, made.labels]),
-        "sizes": np.concatenate([real.sizes, made.sizes]),
-        "coords": np.concatenate([real.coords, made.coords]),
-        "tracks": np.concatenate([real.tracks, tracks]).astype(np.int32),
+    ids, kept = [count.class_id for count in counts], [count.kept for count in counts]
+    added = dataclasses.replace(
+        Signs.of(generated, np.repeat(ids, kept)),
+        tracks=np.repeat([generated_track(real, k) for k in ids], kept).astype(np.int32),
+    )
+    is_generated = np.repeat([False, True], [len(real), len(added)])
+    fields = {"features": "images", "labels": "labels", "sizes": "sizes", "coords": "coords", "tracks": "tracks"}
+    return {key: np.concatenate([getattr(real, field), getattr(added, field)]) for key, field in fields.items()} | {
         "generated": is_generated,
         "source_run": is_generated[:, None].astype(np.uint8) * np.frombuffer(bytes.fromhex(run_id), np.uint8),
     }

@@ -1,19 +1,18 @@
-"""Balanced data on the disk: the source that it is made from, what is written, and whether it was written before."""
+"""Balanced data on the disk: the source that it is made from, and what is written."""
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.data.class_folders import holds_class_folders, read_signs_by_class
+from gan.data.class_folders import read_signs_by_class
 from gan.data.gtsrb import read_signs, write_signs
 from gan.data.pickles import write_pickle
 from gan.data.sets import SignSet, is_drawn, open_signs
-from gan.data.signs import CLASSES
 from gan.errors import UserError
 from gan.files import is_folder, sha256
 from gan.progress import progress
@@ -41,33 +40,21 @@ def open_source(name: str) -> SignSet:
         UserError: there is none, it is damaged, or it was balanced before.
     """
     path = Path(name)
-    if is_drawn(name):
-        return open_signs(name)
     folder = path if is_folder(path) else path.parent
-    if (folder / MANIFEST).exists():
+    if not is_drawn(name) and (folder / MANIFEST).exists():
         raise UserError(f"source {name} was balanced before; give the data that it was made from.")
-    if is_folder(path):
-        in_folders = not (path / "train.p").exists() and holds_class_folders(path)
-    elif path.is_file():
-        in_folders = path.suffix.lower() == ".zip"
-    else:
-        raise UserError(f"source {name} does not exist; give a folder with train.p, as prepare makes it.")
-    if in_folders:
-        return SignSet(name, read_signs_by_class(path), None)
-    if is_folder(path):
+    if is_drawn(name) or is_folder(path):
         return open_signs(name)
+    if not path.is_file():
+        raise UserError(f"source {name} does not exist; give a folder with train.p, as prepare makes it.")
+    if path.suffix.lower() == ".zip":
+        return SignSet(name, read_signs_by_class(path), None)
     test = folder / "test.p"
     return SignSet(name, read_signs(path), read_signs(test) if test.is_file() else None)
 
 
 def origin(source: SignSet, goodrun: GoodRun, parameters: dict) -> dict:
-    """Everything that the bytes of the balanced data depend on.
-
-    Args:
-        source: the data that is filled up.
-        goodrun: what generates.
-        parameters: of the command.
-    """
+    """Everything that the bytes of the balanced data depend on: the data, the good run, parameters of the command."""
     return {
         "run": goodrun.run_id,
         "iteration": goodrun.iteration,
@@ -78,13 +65,15 @@ def origin(source: SignSet, goodrun: GoodRun, parameters: dict) -> dict:
     }
 
 
-def write_data(folder: Path, source: SignSet, data: dict[str, np.ndarray]) -> None:
+def write_data(folder: Path, source: SignSet, data: dict[str, np.ndarray], by_class: bool) -> None:
     """Write train_balanced.p, the same file as train.p, and test.p where the source has a test part.
 
     Args:
         folder: where to; `gan.data.sets.open_signs` opens it then.
         source: the data that was filled up.
         data: see `gan.dcgan.balance.arrays`.
+        by_class: write every image as a PNG too: by_class/<class id, two digits>/real-<place>.png and
+            generated-<number>.png.
     """
     write_pickle(folder / BALANCED, data)
     try:
@@ -93,34 +82,14 @@ def write_data(folder: Path, source: SignSet, data: dict[str, np.ndarray]) -> No
         shutil.copyfile(folder / BALANCED, folder / "train.p")
     if source.test is not None:
         write_signs(folder / "test.p", source.test)
-
-
-def write_by_class(folder: Path, data: dict[str, np.ndarray]) -> None:
-    """Write every image as a PNG: by_class/<class id, two digits>/real-<place>.png and generated-<number>.png.
-
-    Args:
-        folder: where to.
-        data: see `gan.dcgan.balance.arrays`.
-    """
-    numbers = np.zeros(CLASSES, int)
-    with progress(len(data["labels"]), "writing images", "image") as bar:
-        for place, (image, label) in enumerate(zip(data["features"], data["labels"], strict=True)):
-            name = f"real-{place:06d}.png"
-            if data["generated"][place]:
-                name = f"generated-{numbers[label]:06d}.png"
-                numbers[label] += 1
-            path = folder / BY_CLASS / f"{label:02d}" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path)
+    if not by_class:
+        return
+    labels, generated = data["labels"], data["generated"]
+    numbers = pd.Series(labels).groupby([labels, generated]).cumcount()
+    for k in np.unique(labels):
+        (folder / BY_CLASS / f"{k:02d}").mkdir(parents=True)
+    with progress(len(labels), "writing images", "image") as bar:
+        for place, image in enumerate(data["features"]):
+            name = f"generated-{numbers[place]:06d}" if generated[place] else f"real-{place:06d}"
+            Image.fromarray(image).save(folder / BY_CLASS / f"{labels[place]:02d}" / f"{name}.png")
             bar.update()
-
-
-def digests(folder: Path, manifest: str) -> dict[str, str]:
-    """The SHA-256 of every file of a folder but the manifest, by its path there; one for all that is by class."""
-    found = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != manifest}
-    if (folder / BY_CLASS).is_dir():
-        total = hashlib.sha256()
-        for path in sorted(path for path in (folder / BY_CLASS).rglob("*") if path.is_file()):
-            total.update(f"{path.relative_to(folder).as_posix()} ".encode() + path.read_bytes())
-        found[BY_CLASS] = total.hexdigest()
-    return found

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+import pandas as pd
 from PIL import Image
 
 from gan import pictures
@@ -12,40 +12,18 @@ from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, NAMES, Signs
 from gan.data.split import cut
 from gan.data.spread import spread_over
-from gan.dcgan.balance import COPY, LIMIT, REASONS, ClassCounts
+from gan.dcgan.balance import COPY, LIMIT, ClassCounts
 from gan.dcgan.learned import learned
 from gan.report import Flagged, Report
 from gan.scoring.nearest import nearest
 
-SHOWN = 10  # generated images of each class on the sheet, and as many real ones
-REJECTED_SHOWN = 60
+SAMPLED = 10  # generated images of each class on the sheet, and as many real ones
+REJECTED = 60  # images that were not kept
 MEANINGS = {
     "wrong_class": "the classifier takes it for another class",
     "not_confident": "right, but with less than the wanted confidence",
     "copies": f"nearer than {COPY} to a training image of its class",
 }
-
-
-def histogram(counts: np.ndarray, generated: np.ndarray) -> Image.Image:
-    """A bar chart of the images of each class: the real ones, and the generated ones on top.
-
-    Args:
-        counts: integers (43,) of the real images.
-        generated: integers (43,) of the generated ones.
-    """
-    figure = Figure(figsize=(12, 4), layout="constrained")
-    axes = figure.add_subplot()
-    classes = np.arange(len(counts))
-    axes.bar(classes, counts, 0.8, color=pictures.REAL, label=f"before: real ({int(counts.sum()):,})")
-    axes.bar(
-        classes, generated, 0.8, bottom=counts, color=pictures.GENERATED,
-        label=f"added: generated ({int(generated.sum()):,})",
-    )  # fmt: skip
-    axes.set(xlabel="class id", ylabel="images", xticks=classes, xlim=(-0.7, len(classes) - 0.3))
-    axes.tick_params(axis="x", labelsize=8)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.12), ncols=2)
-    axes.spines[["top", "right"]].set_visible(False)
-    return pictures.drawn(figure)
 
 
 def samples(real: Signs, generated: np.ndarray, counts: list[ClassCounts]) -> Image.Image:
@@ -56,48 +34,41 @@ def samples(real: Signs, generated: np.ndarray, counts: list[ClassCounts]) -> Im
         generated: uint8 (M, 32, 32, 3), class by class.
         counts: the classes.
     """
-    rows, first = [], 0
-    for each in counts:
-        both = generated[first : first + each.kept], real.images[real.labels == each.class_id]
-        shown = (images[spread_over(len(images), SHOWN)] for images in both)
-        rows.append((f"{each.class_id}  {NAMES[each.class_id]}", *shown))
-        first += each.kept
+    by_class = np.split(generated, np.cumsum([count.kept for count in counts]))
+    rows = []
+    for count, images in zip(counts, by_class, strict=False):  # behind the last class there are none
+        both = images, real.images[real.labels == count.class_id]
+        rows.append((count.name, *(part[spread_over(len(part), SAMPLED)] for part in both)))
     return pictures.class_strips(rows)
 
 
 def rejected(real: Signs, counts: list[ClassCounts]) -> Image.Image | None:
     """A sheet of images that were not kept, each beside the nearest training image of its class; None without any."""
-    shown = [(each.class_id, *example) for each in counts for example in each.examples][:REJECTED_SHOWN]
-    if not shown:
+    examples = [(count.class_id, *example) for count in counts for example in count.examples][:REJECTED]
+    if not examples:
         return None
-    images = np.stack([image for _, image, _ in shown])
-    own = [real.images[real.labels == class_id] for class_id, *_ in shown]
-    beside = [refs[nearest(image[None], refs, 1)[1][0]] for image, refs in zip(images, own, strict=True)]
-    return pictures.neighbour_sheet(images, np.stack(beside), [text for *_, text in shown])
+    beside = []
+    for class_id, image, _ in examples:
+        own = real.images[real.labels == class_id]
+        beside.append(own[nearest(image[None], own, 1)[1][0]])
+    images = np.stack([image for _, image, _ in examples])
+    return pictures.neighbour_sheet(images, np.stack(beside), [text for *_, text in examples])
 
 
-def table(counts: list[ClassCounts]) -> str:
-    """All numbers of the classes that were filled up, for the console."""
-    columns = list(counts[0].row())
-    widths = [max(len(name), 7) for name in columns]
-    name_width = max(len(NAMES[each.class_id]) for each in counts)
-    head = " ".join(f"{name.replace('_', ' '):>{width}}" for name, width in zip(columns, widths, strict=True))
-    lines = [f"class {'':<{name_width}} {head}"]
-    for each in counts:
-        cells = " ".join(f"{value:>{width}}" for value, width in zip(each.row().values(), widths, strict=True))
-        lines.append(f"{each.class_id:>5} {NAMES[each.class_id]:<{name_width}} {cells}")
-    return "\n".join(lines)
+def table(counts: list[ClassCounts]) -> pd.DataFrame:
+    """All numbers of the classes that were filled up, a row for each, named after it."""
+    return pd.DataFrame([count.row() for count in counts], index=[count.name for count in counts])
 
 
-def totals(counts: list[ClassCounts]) -> dict[str, int]:
-    """The numbers of all these classes together."""
-    return {name: sum(each.row()[name] for each in counts) for name in counts[0].row()}
+def table_text(counts: list[ClassCounts]) -> str:
+    """The table for the console."""
+    return table(counts).rename(columns=lambda name: name.replace("_", " ")).to_string()
 
 
 def metrics(counts: list[ClassCounts]) -> dict[str, float]:
     """What the archive keeps as numbers: of all classes together, and of each what was generated and kept."""
-    overall = {name: float(value) for name, value in totals(counts).items()}
-    return overall | {f"generated_{each.class_id:02d}": float(each.kept) for each in counts}
+    together = {name: float(value) for name, value in table(counts).sum().items()}
+    return together | {f"generated_{count.class_id:02d}": float(count.kept) for count in counts}
 
 
 def notes(counts: list[ClassCounts], goodrun: GoodRun, source: SignSet) -> list[str]:
@@ -108,15 +79,15 @@ def notes(counts: list[ClassCounts], goodrun: GoodRun, source: SignSet) -> list[
         f"({info.data['images']} images)."
     ]
     sentences += [
-        f"warning: class {each.class_id} ({NAMES[each.class_id]}) stays {each.short} images short, because fewer "
+        f"warning: class {count.class_id} ({NAMES[count.class_id]}) stays {count.short} images short, because fewer "
         f"than one generated image in {LIMIT} was kept; give another good run or a lower quality."
-        for each in counts
-        if each.short
+        for count in counts
+        if count.short
     ]
     empty = np.flatnonzero(real.counts() == 0)
     if len(empty):
         sentences.append(f"Without a real image, and so not filled: class {', '.join(map(str, empty))}.")
-    unknown = [e.class_id for e in counts if e.real and (real.tracks[real.labels == e.class_id] < 0).all()]
+    unknown = [c.class_id for c in counts if c.real and (real.tracks[real.labels == c.class_id] < 0).all()]
     if unknown:
         sentences.append(
             f"warning: the source does not say which images of class {', '.join(map(str, unknown))} show the same "
@@ -149,10 +120,10 @@ def write(
         command: the command line that makes this data again.
     """
     kept = np.zeros(CLASSES, np.int64)
-    for each in counts:
-        kept[each.class_id] = each.kept
+    kept[[count.class_id for count in counts]] = [count.kept for count in counts]
+    bars = {"before: real": real.counts(), "added: generated": kept}
     sheets = {
-        "histogram": ("Images of each class, before and after", histogram(real.counts(), kept)),
+        "histogram": ("Images of each class, before and after", pictures.class_histogram(bars, stacked=True)),
         "samples": ("Generated beside real images of the class", samples(real, generated, counts)),
         "thrown-away": (
             "Not kept: generated, and the training image of the class that is nearest to it",
@@ -169,16 +140,17 @@ def write(
             files.append(folder / f"{name}.png")
             sheet.save(files[-1])
     report.heading("By class")
-    for name in REASONS.values():
-        report.text(f"{name}: {MEANINGS[name]}")
-    rows = [[f"{each.class_id} {NAMES[each.class_id]}", *_cells(each)] for each in counts]
-    report.table(["class", *counts[0].row()], [*rows, ["together", *totals(counts).values()]])
+    for name, meaning in MEANINGS.items():
+        report.text(f"{name}: {meaning}")
+    numbers = table(counts)
+    numbers.loc["together"] = numbers.sum()
+    rows = [
+        [name, *others, Flagged(short) if short and name != "together" else short]
+        for name, *others, short in numbers.itertuples()
+    ]
+    report.table(["class", *numbers.columns], rows)
     report.heading("The command that makes this data again")
     report.text(command)
     files.append(folder / "report.html")
     report.write(files[-1])
     return files
-
-
-def _cells(each: ClassCounts) -> list[object]:
-    return [Flagged(value) if name == "short" and value else value for name, value in each.row().items()]

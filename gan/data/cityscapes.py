@@ -7,6 +7,7 @@ training part become the validation part.
 import contextlib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,9 @@ INSTANCES_FROM = 1000  # instanceIds: class id * 1000 + number; smaller ones are
 BROKEN = frozenset({"troisdorf_000000_000073"})
 
 _ZIPS = {"leftImg8bit": (PHOTOS_ZIP, EXTRA_ZIP), "gtFine": (FINE_ZIP,), "gtCoarse": (COARSE_ZIP,)}
+PARTS = "train", "val", "train_extra"
+Key = tuple[str, str, str]  # part, city and name of a scene
+
 _FILE = re.compile(
     r"(?:.*/)?(leftImg8bit|gtFine|gtCoarse)/(train|val|train_extra)/([^/]+)/([^/]+)_"
     r"(?:leftImg8bit|(?:gtFine|gtCoarse)_(labelIds|instanceIds))\.png"
@@ -57,23 +61,36 @@ def find_cityscapes(
     path = Path(path)
     if path.is_file() and path.name in sum(_ZIPS.values(), ()):
         path = path.parent
-    files: dict[str, dict[tuple[str, str, str], File]] = {}
+    photos, labels, instances = files = {}, {}, {}
     for source, prefix in _sources(path, coarse, stack):
         for name in source.names():
-            found = _FILE.fullmatch(prefix + name)
-            if found is None:
+            if not (found := _FILE.fullmatch(prefix + name)):
                 continue
             kind, part, city, stem, map_kind = found.groups()
-            key = part, city, stem
-            if (part == "train_extra") != (kind == "gtCoarse") and kind != "leftImg8bit":
+            if map_kind and (part == "train_extra") != (kind == "gtCoarse"):
                 continue  # coarse annotations of scenes that have fine ones
-            own = files.setdefault(map_kind or "photo", {})
-            if key in own:
+            own = files[(None, "labelIds", "instanceIds").index(map_kind)]
+            if (part, city, stem) in own:
                 raise UserError(
-                    f"{path} holds {stem} twice, as {own[key].where} and {source.where(name)}; keep one of them."
+                    f"{path} holds {stem} twice, as {own[part, city, stem].where} and {source.where(name)}; keep one "
+                    "of them."
                 )
-            own[key] = File(source, name)
-    return _paired(path, files, coarse)
+            own[part, city, stem] = File(source, name)
+    _require_archives(path, photos, labels, coarse)
+    wanted = PARTS[: 2 + coarse]
+    keys = sorted(key for key in {*photos, *labels} if key[0] in wanted and key[2] not in BROKEN)
+    for key in keys:
+        for kind, there in (("photo", photos), ("label map (labelIds)", labels), ("instanceIds", instances)):
+            if key not in there and (kind != "instanceIds" or instances):
+                raise UserError(f"{key[2]} in {path} has no {kind}; get the archive anew, or extract it again.")
+    parts, notes = _parts(keys)
+    if coarse and any(key[2] in BROKEN for key in {*photos, *labels}):
+        notes.append(f"{', '.join(BROKEN)} is left out: its official photo is a black picture.")
+    items = [
+        pair(parts[k], k[2], (photos[k], labels[k], instances.get(k)), CITYSCAPES, read_labels, INSTANCES_FROM)
+        for k in keys
+    ]
+    return sorted(items, key=lambda item: (item.part, item.name)), tuple(notes)
 
 
 def validation_cities(scenes: dict[str, int]) -> frozenset[str]:
@@ -113,57 +130,30 @@ def _sources(path: Path, coarse: bool, stack: contextlib.ExitStack) -> list[tupl
     return found or [(stack.enter_context(open_source(path)), "")]
 
 
-def _paired(
-    path: Path, files: dict[str, dict[tuple[str, str, str], File]], coarse: bool
-) -> tuple[list[Item], tuple[str, ...]]:
-    photos, labels, instances = (files.get(kind, {}) for kind in ("photo", "labelIds", "instanceIds"))
-    wanted = ("train", "val", "train_extra") if coarse else ("train", "val")
-    keys = sorted(key for key in {*photos, *labels} if key[0] in wanted and key[2] not in BROKEN)
-    for part, archives in (("train", (PHOTOS_ZIP, FINE_ZIP)), ("train_extra", (EXTRA_ZIP, COARSE_ZIP))):
-        lacking = [
-            name
-            for name, there in zip(archives, (photos, labels), strict=True)
-            if part in wanted and not any(key[0] == part for key in there)
-        ]
-        if lacking:
-            raise UserError(f"{path} holds no {part} scenes of {' and of '.join(lacking)}; {HOW}" + (
-                f"; coarse=true needs {EXTRA_ZIP} and {COARSE_ZIP} besides." if coarse else "."))  # fmt: skip
-    for key in keys:
-        for kind, there in (("photo", photos), ("label map (labelIds)", labels), ("instanceIds", instances)):
-            if key not in there and (kind != "instanceIds" or instances):
-                raise UserError(f"{key[2]} in {path} has no {kind}; get the archive anew, or extract it again.")
-    parts, notes = _parts(keys)
-    if coarse and any(key[2] in BROKEN for key in {*photos, *labels}):
-        notes.append(f"{', '.join(BROKEN)} is left out: its official photo is a black picture.")
-    items = [
-        pair(
-            parts[key],
-            key[2],
-            (photos[key], labels[key], instances.get(key)),
-            CITYSCAPES,
-            read_labels,
-            INSTANCES_FROM,
-        )
-        for key in keys
-    ]
-    return sorted(items, key=lambda item: (item.part, item.name)), tuple(notes)
+def _require_archives(path: Path, photos: dict[Key, File], labels: dict[Key, File], coarse: bool) -> None:
+    """Raise a UserError unless there are photos and label maps of all training parts that are wanted."""
+    more = f"; coarse=true needs {EXTRA_ZIP} and {COARSE_ZIP} besides" if coarse else ""
+    for part, archives in {"train": (PHOTOS_ZIP, FINE_ZIP), "train_extra": (EXTRA_ZIP, COARSE_ZIP)}.items():
+        there = [any(key[0] == part for key in files) for files in (photos, labels)]
+        if not all(there) and (coarse or part == "train"):
+            lacking = " and of ".join(name for name, found in zip(archives, there, strict=True) if not found)
+            raise UserError(f"{path} holds no {part} scenes of {lacking}; {HOW}{more}.")
 
 
-def _parts(keys: Sequence[tuple[str, str, str]]) -> tuple[dict[tuple[str, str, str], str], list[str]]:
+def _parts(keys: Sequence[Key]) -> tuple[dict[Key, str], list[str]]:
     """The part that each scene goes to, and sentences about what is unusual."""
     training = [key for key in keys if key[0] == "train"]
-    scenes = {city: sum(key[1] == city for key in training) for city in {key[1] for key in training}}
-    notes = []
+    scenes = Counter(city for _, city, _ in training)
     if len(scenes) > 1:
         cities = validation_cities(scenes)
         held_out = {key for key in training if key[1] in cities}
-        notes.append(f"Cities of the validation part: {', '.join(sorted(cities))}.")
-    else:
-        if len(training) < 2:
-            raise UserError("2 training scenes are needed at least, one for validation; get the whole archive.")
+        notes = [f"Cities of the validation part: {', '.join(sorted(cities))}."]
+    elif len(training) > 1:
         # Neighbours in a city's order were filmed one after the other.
         held_out = set(training[-max(1, round(AT_LEAST * len(training))) :])
-        notes.append(f"All training scenes are of {next(iter(scenes))}: its last ones are the validation part.")
+        notes = [f"All training scenes are of {training[0][1]}: its last ones are the validation part."]
+    else:
+        raise UserError("2 training scenes are needed at least, one for validation; get the whole archive.")
     parts = {key: TEST if key[0] == "val" else VALIDATION if key in held_out else TRAINING for key in keys}
     if TEST not in parts.values():
         notes.append("There is no test part: the official val part is missing.")

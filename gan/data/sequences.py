@@ -2,8 +2,9 @@
 
 import itertools
 import re
-import statistics
 from collections.abc import Sequence
+
+import numpy as np
 
 from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.errors import UserError
@@ -50,30 +51,25 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
             f"{len(shares)} or more are needed, one for each part; prepare data that has them."
         )
     groups: dict[str, list[str]] = {}
-    for name in sorted(names, key=_order):
+    ordered = sorted(names, key=_order)
+    for name in ordered:
         groups.setdefault(sequence(name), []).append(name)
     if 2 * len(groups) > len(names):
-        groups = {"": sorted(names, key=_order)}
-    stretches = [stretch for group in groups.values() for stretch in _stretches(group)]
-    waiting = sorted(stretches, key=lambda group: (-len(group), group[0]))
-    chosen: dict[str, str] = {}
-    held = dict.fromkeys(shares, 0)
-
-    def put(part: str, group: Sequence[str]) -> None:
-        chosen.update(dict.fromkeys(group, part))
-        held[part] += len(group)
-
+        groups = {"": ordered}
+    waiting = sorted(
+        (stretch for group in groups.values() for stretch in _stretches(group)),
+        key=lambda group: (-len(group), group[0]),
+    )
+    held: dict[str, list[str]] = {part: [] for part in shares}
     if len(waiting) < len(shares) or len(waiting[0]) > MOST * len(names):
-        blocks = _blocks(waiting.pop(0), list(shares.values()))
-        for part, block in zip(shares, blocks, strict=True):
-            put(part, block)
+        held = dict(zip(shares, _blocks(waiting.pop(0), np.array(list(shares.values()))), strict=True))
     for number, group in enumerate(waiting):
         empty = [part for part in shares if not held[part]]
         # Where no more sequences are left than parts without any, those parts get them.
         open_to = empty if len(waiting) - number <= len(empty) else list(shares)
         # Of parts that lack as much, the last: the test part is the one that scores are taken of.
-        put(max(reversed(open_to), key=lambda part: shares[part] * len(names) - held[part]), group)
-    return chosen
+        held[max(reversed(open_to), key=lambda part: shares[part] * len(names) - len(held[part]))] += group
+    return {name: part for part, group in held.items() for name in group}
 
 
 def _order(name: str) -> tuple[str, str]:
@@ -81,31 +77,27 @@ def _order(name: str) -> tuple[str, str]:
     return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name), name
 
 
-def _stretches(names: Sequence[str]) -> list[Sequence[str]]:
+def _gaps(names: list[str]) -> np.ndarray:
+    """How many frames lie between neighbours, by the last number in each name; 0 where there is none."""
+    numbers = [(re.findall(r"\d+", name) or [""])[-1] for name in names]
+    frames = np.array([int(number) if 0 < len(number) < 19 else -1 for number in numbers])
+    return np.where((frames[1:] >= 0) & (frames[:-1] >= 0), np.diff(frames), 0)
+
+
+def _stretches(names: list[str]) -> list[list[str]]:
     """Names of one sequence, parted where the recording was interrupted for long."""
-    steps = [_gap(*pair) for pair in itertools.pairwise(names)]
-    forward = [step for step in steps if step > 0]
-    if not forward:
-        return [names]
-    ends = [k + 1 for k, step in enumerate(steps) if step > PAUSE * statistics.median(forward)]
+    gaps = _gaps(names)
+    usual = np.median(gaps[gaps > 0]) if (gaps > 0).any() else np.inf
+    ends = np.flatnonzero(gaps > PAUSE * usual) + 1
     return [names[first:last] for first, last in itertools.pairwise([0, *ends, len(names)])]
 
 
-def _blocks(names: Sequence[str], shares: Sequence[float]) -> list[Sequence[str]]:
+def _blocks(names: list[str], shares: np.ndarray) -> list[list[str]]:
     """Neighbouring names in blocks of these shares, none of them empty."""
-    count, start, blocks = len(names), 0, []
-    for k in range(len(shares) - 1):
-        least, most = start + 1, count - (len(shares) - 1 - k)  # of the end: every block gets a name
-        ideal = min(max(round(sum(shares[: k + 1]) / sum(shares) * count), least), most)
-        slack = int(SLACK * count)
-        ends = range(max(least, ideal - slack), min(most, ideal + slack) + 1)
-        end = max(ends, key=lambda end: (_gap(names[end - 1], names[end]), -abs(end - ideal)))
-        blocks.append(names[start:end])
-        start = end
-    return [*blocks, names[start:]]
-
-
-def _gap(one: str, next_one: str) -> int:
-    """How many frames lie between two names, by the last number in each; 0 where there is none."""
-    numbers = [re.findall(r"\d+", name)[-1:] for name in (one, next_one)]
-    return int(numbers[1][0]) - int(numbers[0][0]) if all(numbers) and all(len(n[0]) < 19 for n in numbers) else 0
+    count, slack, gaps, ends = len(names), int(SLACK * len(names)), _gaps(names), [0]
+    for k, share in enumerate(np.cumsum(shares / shares.sum())[:-1], 1):
+        least, most = ends[-1] + 1, count - (len(shares) - k)  # of the end: every block gets a name
+        ideal = min(max(round(share * count), least), most)
+        nearby = range(max(least, ideal - slack), min(most, ideal + slack) + 1)
+        ends.append(max(nearby, key=lambda end, ideal=ideal: (gaps[end - 1], -abs(end - ideal))))
+    return [names[first:last] for first, last in itertools.pairwise([*ends, count])]

@@ -1,11 +1,14 @@
 """Progress with an estimate of the time left, for terminals and for logs."""
 
 import sys
+from collections.abc import Iterable
 
 from tqdm import tqdm
 
 
-def progress(total: int, what: str, unit: str, start: int = 0) -> tqdm:
+def progress(
+    total: int, what: str, unit: str, start: int = 0, items: Iterable | None = None, hidden: bool = False
+) -> tqdm:
     """A progress bar on stderr; where that is no terminal it writes a line every 15 seconds at most.
 
     Args:
@@ -13,9 +16,12 @@ def progress(total: int, what: str, unit: str, start: int = 0) -> tqdm:
         what: the words in front of the bar.
         unit: what one step is, for the rate ("image", "iteration").
         start: steps done already (a resumed run).
+        items: what the bar gives when it is iterated over, a step an item.
+        hidden: show nothing.
     """
     terminal = sys.stderr.isatty()
     return tqdm(
+        items,
         total=total,
         initial=start,
         desc=what,
@@ -25,6 +31,7 @@ def progress(total: int, what: str, unit: str, start: int = 0) -> tqdm:
         maxinterval=1 if terminal else 30,
         leave=True,
         file=sys.stderr,
+        disable=hidden,
     )
 
 

@@ -73,33 +73,40 @@ def main(config: PrepareConfig) -> None:
 
 def prepare_signs(config: PrepareConfig, output: Path) -> None:
     """Read GTSRB, write what is new of train.p and test.p, and show it."""
-    found, origin = find(config, output)
-    parts = {"train.p": found.train} | ({} if found.test is None else {"test.p": found.test})
-    new = {name: signs for name, signs in parts.items() if not unchanged(output / name, signs)}
-    for name, signs in parts.items():
-        if name in new:
-            gtsrb.write_signs(output / name, signs)
-        print(f"{output / name}: {len(signs):,} images, {'written' if name in new else 'unchanged'}")
-
     from gan import archive
 
-    with archive.archived_run("prepare", f"prepare {output}", config) as opened:
-        opened.data(str(output), found.train.digest())
-        for path in show(found, origin):
-            opened.file(path)
+    if is_drawn(config.source):
+        drawn = open_signs(config.source)
+        found, name = gtsrb.Found(drawn.train, drawn.test, ()), "signs drawn by the program"
+    else:
+        source = Path(config.source)
+        if config.download:
+            source, host = output / "archives", f"{config.mirror.rstrip('/')}/" if config.mirror else HOST
+            for file in ARCHIVES:
+                download(urllib.parse.urljoin(host, file), source / file)
+        found, name = gtsrb.read_source(source), f"GTSRB from {source}"
+    parts = {"train.p": found.train} | ({} if found.test is None else {"test.p": found.test})
+    unchanged = [part for part, signs in parts.items() if is_written(output / part, signs)]
+    for part, signs in parts.items():
+        if part not in unchanged:
+            gtsrb.write_signs(output / part, signs)
+        print(f"{output / part}: {len(signs):,} images, {'unchanged' if part in unchanged else 'written'}")
+
+    text = summary_text(found.train, found.test, name, found.notes)
+    print(text)
+    counts = {part.removesuffix(".p").replace("train", "training"): signs.counts() for part, signs in parts.items()}
+    files = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
+    files[0].write_text(text)
+    pictures.class_histogram(counts).save(files[1])
+    pictures.class_samples(found.train, seed=0).save(files[2])
+    with archive.archived_run("prepare", f"prepare {output}", config) as archived:
+        archived.data(str(output), found.train.digest())
+        for path in files:
+            archived.file(path)
     if found.test is None and (output / "test.p").exists():
         print(f"{output / 'test.p'} is of an earlier source and stays as it is.")
     data = "" if config.output == OUTPUT else f" --data {shlex.quote(config.output)}"
     print(f"Next: train a generator of one class with `{start('train_dcgan.py')} --class_val 17{data}`.")
-
-
-def find(config: PrepareConfig, output: Path) -> tuple[gtsrb.Found, str]:
-    """The data set, and in words where it is from."""
-    if is_drawn(config.source):
-        signs = open_signs(config.source)
-        return gtsrb.Found(signs.train, signs.test, ()), "signs drawn by the program"
-    source = fetch(config.mirror, output / "archives") if config.download else Path(config.source)
-    return gtsrb.read_source(source), f"GTSRB from {source}"
 
 
 def check(config: PrepareConfig, output: Path) -> None:
@@ -152,14 +159,7 @@ def exists(path: Path) -> bool:
         return False
 
 
-def fetch(mirror: str, folder: Path) -> Path:
-    """Download the official archives, or what is missing of them. Returns the folder."""
-    for name in ARCHIVES:
-        download(urllib.parse.urljoin(f"{mirror.rstrip('/')}/" if mirror else HOST, name), folder / name)
-    return folder
-
-
-def unchanged(path: Path, signs: Signs) -> bool:
+def is_written(path: Path, signs: Signs) -> bool:
     """Whether a file holds these very signs already.
 
     Raises:
@@ -170,19 +170,6 @@ def unchanged(path: Path, signs: Signs) -> bool:
     if gtsrb.read_signs(path).digest() != signs.digest():
         raise UserError(f"{path} holds other images and is not overwritten; move it away or choose another --output.")
     return True
-
-
-def show(found: gtsrb.Found, name: str) -> list[Path]:
-    """Print the summary, and write it with a histogram and samples of the classes into `PICTURES`; the files."""
-    train, test = found.train, found.test
-    text = summary_text(train, test, name, found.notes)
-    print(text)
-    paths = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
-    paths[0].write_text(text)
-    counts = {"training": train.counts()} | ({} if test is None else {"test": test.counts()})
-    pictures.class_histogram(counts).save(paths[1])
-    pictures.class_samples(train, seed=0).save(paths[2])
-    return paths
 
 
 if __name__ == "__main__":

@@ -68,10 +68,9 @@ def read_class_folders(path: str | Path) -> ClassFolders:
         names = tuple(sorted(files, key=_order))
         counts = [len(files[name]) for name in names]
         images = np.empty((sum(counts), SIZE, SIZE, 3), np.uint8)
-        with progress(len(images), "images", "image") as bar:
-            for k, file in enumerate(file for name in names for file in files[name]):
-                images[k] = resized(read_image(source.read(file), source.where(file)))
-                bar.update()
+        listed = [file for name in names for file in files[name]]
+        for k, file in enumerate(progress(len(images), "images", "image", items=listed)):
+            images[k] = resized(read_image(source.read(file), source.where(file)))
     return ClassFolders(str(path), images, np.repeat(np.arange(len(names), dtype=np.int64), counts), names)
 
 

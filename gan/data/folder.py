@@ -15,9 +15,8 @@ import hashlib
 import os
 import shlex
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pydantic
@@ -54,7 +53,7 @@ class Record(pydantic.BaseModel, frozen=True):
     name: str
     stamp: str
     size: tuple[int, int]
-    pixels: dict[int, int]
+    pixels: dict[Annotated[int, pydantic.Field(ge=0, le=255)], int]
     files: dict[Literal[KINDS], tuple[int, str]]
 
     def paths(self, folder: Path) -> dict[str, Path]:
@@ -99,9 +98,8 @@ def open_folder(data: str) -> SceneSet:
     with open_source(folder) as source:
         palette = from_json(source.read(PALETTE), str(folder / PALETTE))
     for record in account.scenes:
-        unknown = sorted(set(record.pixels) - set(palette.ids))
-        if unknown:  # the palette was changed since
-            raise UserError(f"{record.paths(folder)['labels']} holds {palette.unknown_text(unknown)}.")
+        # The palette may have been changed since.
+        palette.require_known(np.array(list(record.pixels), int), str(record.paths(folder)["labels"]))
     parts = {part: _part(folder, part, account, palette) for part in PARTS}
     for part in (TRAINING, VALIDATION):
         if not len(parts[part]):
@@ -149,20 +147,13 @@ def check_sizes(photo: Sequence[int], other: Sequence[int], where: str, other_wh
         )
 
 
-def check_ids(labels: np.ndarray, palette: Palette, where: str) -> None:
-    """Raise a UserError if a label map holds ids that the palette lacks."""
-    unknown = palette.unknown(labels)
-    if unknown:
-        raise UserError(f"{where} holds {palette.unknown_text(unknown)}.")
-
-
 def _read_scene(source: Source, names: Sequence[str], palette: Palette) -> Scene:
     """Decode one scene: photo, label map and, if there is one, the map of instances."""
     photo = read_image(source.read(names[0]), source.where(names[0]))
     maps = [read_ids(source.read(name), source.where(name)) for name in names[1:]]
     for name, ids in zip(names[1:], maps, strict=True):
         check_sizes(photo.shape, ids.shape, source.where(names[0]), source.where(name))
-    check_ids(maps[0], palette, source.where(names[1]))
+    palette.require_known(maps[0], source.where(names[1]))
     return Scene(photo, maps[0].astype(np.uint8, copy=False), maps[1].astype(np.uint16) if len(maps) > 1 else None)
 
 
@@ -197,12 +188,14 @@ def _part(folder: Path, part: str, account: Account, palette: Palette) -> Scenes
         return [hashlib.sha256(source.read(file)).hexdigest() for file in files(name)]
 
     changed = [name for name in names if not all(untouched(name, kind) for kind in kinds)]
-    checked = {}
-    with progress(len(changed), f"checking {place.name}", "scene") if len(changed) > SLOW else nullcontext() as bar:
-        for name, found_digests in zip(changed, in_threads(digests, changed), strict=True):
-            checked[name] = found_digests
-            if bar:
-                bar.update()
+    results = progress(
+        len(changed),
+        f"checking {place.name}",
+        "scene",
+        items=in_threads(digests, changed),
+        hidden=len(changed) <= SLOW,
+    )
+    checked = dict(zip(changed, results, strict=True))
     return Scenes(
         names,
         palette,

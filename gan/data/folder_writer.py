@@ -27,7 +27,6 @@ from gan.data.folder import (
     PREPARING,
     Account,
     Record,
-    check_ids,
     check_sizes,
     read_account,
 )
@@ -151,14 +150,13 @@ def write_folder(
 
     records, new = [], 0
     journal_path = Path(os.devnull) if finished else folder / PREPARING
-    with progress(len(items), "scenes", "scene") as bar, journal_path.open("a") as journal:
-        for record, is_new in in_threads(write, items):
+    with journal_path.open("a") as journal:
+        for record, is_new in progress(len(items), "scenes", "scene", items=in_threads(write, items)):
             records.append(record)
             new += is_new
             if is_new:
                 journal.write(f"{record.model_dump_json()}\n")
                 journal.flush()
-            bar.update()
     if new or not finished:
         _finish(folder, head | about, records)
     lacking = [part for part in PARTS if zipped and (new or not (folder / f"{part}.zip").exists())]
@@ -219,7 +217,7 @@ def _is_whole(record: Record, folder: Path, finished: bool) -> bool:
 def _write_scene(folder: Path, item: Item, stamp: str, palette: Palette, size: Size | None) -> Record:
     """Write the files of a scene."""
     photo, labels, instances = item.read()
-    check_ids(labels, palette, f"the label map of scene {item.name!r}")
+    palette.require_known(labels, f"the label map of scene {item.name!r}")
     if isinstance(photo, bytes) and size not in (None, labels.shape[::-1]):
         photo = read_image(photo, f"the photo of scene {item.name!r}")
     if not isinstance(photo, bytes):
@@ -279,8 +277,6 @@ def _zip(folder: Path, part: str, records: Sequence[Record]) -> Path:
     files = [file for record in records if record.part == part for file in record.paths(folder).values()]
     with replacing(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(PALETTE), (folder / PALETTE).read_bytes())
-        with progress(len(files), path.name, "file") as bar:
-            for file in sorted(files):
-                archive.writestr(zipfile.ZipInfo(file.relative_to(folder).as_posix()), file.read_bytes())
-                bar.update()
+        for file in progress(len(files), path.name, "file", items=sorted(files)):
+            archive.writestr(zipfile.ZipInfo(file.relative_to(folder).as_posix()), file.read_bytes())
     return path

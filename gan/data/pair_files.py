@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan.data.colours import halves, ids_of_colours
-from gan.data.folder import check_ids, check_sizes
+from gan.data.folder import check_sizes
 from gan.data.folder_writer import Item
 from gan.data.palettes import Palette
 from gan.data.scene import Scene
@@ -84,7 +84,7 @@ def pair(
         form, mode, (width, height) = image_kind(photo, photo_file.where)
         labels = label_reader(label_file)
         check_sizes((height, width), labels.shape, photo_file.where, label_file.where)
-        check_ids(labels, palette, label_file.where)
+        palette.require_known(labels, label_file.where)
         instances = None
         if instance_file is not None:
             instances = read_ids(instance_file.read(), instance_file.where).astype(np.uint16, copy=False)

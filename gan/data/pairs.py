@@ -164,10 +164,9 @@ def _some(files: Sequence[File]) -> list[File]:
 def _palette_of_ids(maps: Sequence[File], names: Sequence[str]) -> Palette:
     """The palette of label maps that hold ids."""
     present = np.zeros(256, bool)
-    with progress(len(maps), "looking for ids", "label map") as bar:
-        for found in in_threads(lambda file: histogram(read_labels(file)) > 0, maps):
-            present |= found
-            bar.update()
+    histograms = in_threads(lambda file: histogram(read_labels(file)) > 0, maps)
+    for found in progress(len(maps), "looking for ids", "label map", items=histograms):
+        present |= found
     ids = np.flatnonzero(present).tolist()
     if len(ids) > MOST_IDS:
         raise UserError(

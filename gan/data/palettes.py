@@ -5,7 +5,6 @@ in its palette (`Palette.indices`).
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -88,10 +87,8 @@ class Palette:
         Raises:
             UserError: there is an id that the palette lacks; the message names it.
         """
-        unknown = self.unknown(labels)
-        if unknown:
-            raise UserError(f"a label map holds {self.unknown_text(unknown)}.")
-        return self._positions[labels]
+        self.require_known(labels, "a label map")
+        return _places(self.ids)[labels]
 
     def scored_indices(self, labels: np.ndarray) -> np.ndarray:
         """The position of each id in `scored`: uint8 of the same shape, `NOT_SCORED` where the class does not count.
@@ -99,7 +96,8 @@ class Palette:
         Raises:
             UserError: there is an id that the palette lacks.
         """
-        return self._scored_of_index[self.indices(labels)]
+        self.require_known(labels, "a label map")
+        return _places(self.scored)[labels]
 
     def colour(self, labels: np.ndarray) -> np.ndarray:
         """Label maps as pictures.
@@ -117,21 +115,23 @@ class Palette:
 
     def unknown(self, labels: np.ndarray) -> tuple[int, ...]:
         """The ids of a label map that the palette lacks, ascending."""
-        present = np.flatnonzero(histogram(labels))
-        return tuple(int(k) for k in present if k not in self._known)
+        return tuple(np.setdiff1d(np.flatnonzero(histogram(labels)), self.ids).tolist())
+
+    def require_known(self, labels: np.ndarray, where: str) -> None:
+        """Raise a UserError if a label map, `where` in the message, holds ids that the palette lacks."""
+        unknown = self.unknown(labels)
+        if unknown:
+            listed = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+            gaps = len(self.ids) - 1 < self.ids[-1] - self.ids[0]
+            known = ", ".join(map(str, self.ids)) if gaps else f"{self.ids[0]}-{self.ids[-1]}"
+            raise UserError(
+                f"{where} holds the id{'s' * (len(unknown) > 1)} {listed}, which the palette {self.name} lacks (it "
+                f"has {known}); name the palette of the data set with --palette, or put the label map right."
+            )
 
     def same_classes(self, other: "Palette") -> bool:
         """Whether the ids of another palette are the same and mean the same."""
         return (self.ids, self.names) == (other.ids, other.names)
-
-    def unknown_text(self, unknown: Sequence[int]) -> str:
-        """What a message says of ids that the palette lacks."""
-        some = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
-        known = f"{self.ids[0]}-{self.ids[-1]}" if self._without_gaps else ", ".join(map(str, self.ids))
-        return (
-            f"the id{'s' * (len(unknown) > 1)} {some}, which the palette {self.name} lacks (it has {known}); "
-            "name the palette of the data set with --palette, or put the label map right"
-        )
 
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of all of it."""
@@ -148,25 +148,12 @@ class Palette:
         lines = ",\n".join(f"  {json.dumps(one)}" for one in classes)
         return f'{head}, "classes": [\n{lines}\n]}}\n'
 
-    @functools.cached_property
-    def _known(self) -> frozenset[int]:
-        return frozenset(self.ids)
 
-    @functools.cached_property
-    def _without_gaps(self) -> bool:
-        return self.ids[-1] - self.ids[0] == len(self.ids) - 1
-
-    @functools.cached_property
-    def _positions(self) -> np.ndarray:
-        positions = np.zeros(256, np.uint8)
-        positions[list(self.ids)] = np.arange(len(self.ids))
-        return positions
-
-    @functools.cached_property
-    def _scored_of_index(self) -> np.ndarray:
-        positions = np.full(len(self.ids), NOT_SCORED, np.uint8)
-        positions[[self.ids.index(k) for k in self.scored]] = np.arange(len(self.scored))
-        return positions
+def _places(ids: Sequence[int]) -> np.ndarray:
+    """uint8 (256,): the place of each id in a list, `NOT_SCORED` where it is not there."""
+    places = np.full(256, NOT_SCORED, np.uint8)
+    places[list(ids)] = np.arange(len(ids))
+    return places
 
 
 def histogram(labels: np.ndarray) -> np.ndarray:

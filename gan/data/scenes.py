@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -81,19 +80,9 @@ def load(scenes: Scenes, width: int, height: int, edges: bool = True) -> Loaded:
         if outlines is not None:
             outlines[k] = boundaries(scene.instances)
 
-    for _ in _shown(in_threads(read, range(count)), count):
+    for _ in progress(count, "scenes", "scene", items=in_threads(read, range(count)), hidden=count <= SLOW):
         pass
     return Loaded(photos, labels, outlines)
-
-
-def _shown(results: Iterator[None], count: int) -> Iterator[None]:
-    if count <= SLOW:
-        yield from results
-        return
-    with progress(count, "scenes", "scene") as bar:
-        for result in results:
-            bar.update()
-            yield result
 
 
 def _drawn(data: str) -> SceneSet:

@@ -88,8 +88,6 @@ def write_data(folder: Path, source: SignSet, data: dict[str, np.ndarray], by_cl
     numbers = pd.Series(labels).groupby([labels, generated]).cumcount()
     for k in np.unique(labels):
         (folder / BY_CLASS / f"{k:02d}").mkdir(parents=True)
-    with progress(len(labels), "writing images", "image") as bar:
-        for place, image in enumerate(data["features"]):
-            name = f"generated-{numbers[place]:06d}" if generated[place] else f"real-{place:06d}"
-            Image.fromarray(image).save(folder / BY_CLASS / f"{labels[place]:02d}" / f"{name}.png")
-            bar.update()
+    for place, image in enumerate(progress(len(labels), "writing images", "image", items=data["features"])):
+        name = f"generated-{numbers[place]:06d}" if generated[place] else f"real-{place:06d}"
+        Image.fromarray(image).save(folder / BY_CLASS / f"{labels[place]:02d}" / f"{name}.png")

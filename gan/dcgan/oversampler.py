@@ -9,7 +9,6 @@ images, labels = GANOverSampler(random_state=0).fit_resample(data.images, data.l
 
 import contextlib
 import random
-import types
 from collections.abc import Callable, Iterator
 from numbers import Integral
 
@@ -134,21 +133,22 @@ class GANOverSampler(BaseOverSampler):
 
             make_deterministic()
         if self.goodrun_ref:
-            make = self._restored(lacking, seed)
+            generate = self._restored(lacking, seed)
         else:
             images = np.rint(X.reshape(-1, *SHAPE) * (255 / white)).astype(np.uint8) if X.dtype != np.uint8 else X
-            make = self._trained(images.reshape(-1, *SHAPE), y, seed)
+            generate = self._trained(images.reshape(-1, *SHAPE), y, seed)
         all_images, all_labels = [X], [y]
-        with self._progress(sum(lacking.values()), "generating", "image") as bar:
+        with progress(sum(lacking.values()), "generating", "image", hidden=not self.verbose) as bar:
             for label, count in lacking.items():
-                made = make(label, count, bar)
-                made = (made / 255 if white == 1 else made).astype(X.dtype)
-                all_images.append(made.reshape(count, *X.shape[1:]))
+                generated = generate(label, count)
+                generated = (generated / 255 if white == 1 else generated).astype(X.dtype)
+                all_images.append(generated.reshape(count, *X.shape[1:]))
                 all_labels.append(np.full(count, label, y.dtype))
+                bar.update(count)
         return np.concatenate(all_images), np.concatenate(all_labels)
 
     def _trained(self, images: np.ndarray, y: np.ndarray, seed: int) -> Callable:
-        """Train a generator of all classes; a function (label, count, bar) to uint8 (count, 32, 32, 3)."""
+        """Train a generator of all classes; a function (label, count) to uint8 (count, 32, 32, 3)."""
         from gan.checkpoints import finite
         from gan.dcgan.gan import Network, SignGan
         from gan.training.loop import train_quietly
@@ -160,22 +160,20 @@ class GANOverSampler(BaseOverSampler):
             trained = SignGan(
                 Network(len(self.classes_)), images, labels, self.batch_size, (RATE, RATE), seed, "float32"
             )
-            with self._progress(self.iterations, "training", "iteration") as bar:
+            with progress(self.iterations, "training", "iteration", hidden=not self.verbose) as bar:
                 train_quietly(trained, self.iterations, bar.update)
         if not finite(trained.parts()):
             raise ValueError("the training broke down (weights are no numbers any more); try another random_state.")
         self.generator_ = trained.averaged
 
-        def make(label, count, bar):
+        def generate(label, count):
             place = int(np.searchsorted(self.classes_, label))
-            made = trained.images(np.full(count, place), f"class {place}")
-            bar.update(count)
-            return made
+            return trained.images(np.full(count, place), f"class {place}")
 
-        return make
+        return generate
 
     def _restored(self, lacking: dict, seed: int) -> Callable:
-        """Restore a generator; a function (label, count, bar) to uint8 (count, 32, 32, 3)."""
+        """Restore a generator; a function (label, count) to uint8 (count, 32, 32, 3)."""
         from gan import archive
         from gan.dcgan.generator import Generator
 
@@ -190,13 +188,7 @@ class GANOverSampler(BaseOverSampler):
                 raise ValueError(f"class id {class_id} is given to two labels, which would get the same images.")
         class_val = str(next(iter(ids.values()))) if len(ids) == 1 else "all"
         generator = Generator(archive.resolve(self.goodrun_ref, "dcgan", class_val, one_of_all=True))
-        return lambda label, count, bar: generator.images(count, seed, int(ids[label]), bar)
-
-    def _progress(self, total: int, what: str, unit: str):
-        """A progress bar, or what takes its place."""
-        if self.verbose:
-            return progress(total, what, unit)
-        return contextlib.nullcontext(types.SimpleNamespace(update=lambda count: None))
+        return lambda label, count: generator.images(count, seed, int(ids[label]))
 
 
 @contextlib.contextmanager

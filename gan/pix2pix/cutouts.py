@@ -53,12 +53,11 @@ class Pool:
         numbers = sorted(np.random.default_rng([seed, 0]).permutation(len(scenes))[:MOST_SCENES].tolist())
         views: list[View] = []
         standing: list[list[Standing]] = []
-        with progress(len(numbers), "looking for objects", "scene") as bar:
-            for view, things, pixels in in_threads(self._found, numbers):
-                self.pixels += pixels
-                views.append(view)
-                standing.append(things)
-                bar.update()
+        found = in_threads(self._found, numbers)
+        for view, things, pixels in progress(len(numbers), "looking for objects", "scene", items=found):
+            self.pixels += pixels
+            views.append(view)
+            standing.append(things)
         self.perspective = Perspective.fitted(views, self.kinds)
         cutouts = []
         for number, view, things in zip(numbers, views, standing, strict=True):

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 from gan.config import Config, option, run, seed_option
-from gan.data.signs import NAMES
-from gan.dcgan.balance import parse_classes, parse_target
+from gan.data.signs import CLASSES, NAMES
 from gan.errors import UserError
 from gan.invocation import command, start
 
@@ -24,7 +23,11 @@ class BalanceConfig(Config):
         "run to generate from: pretrained, run id, run id/iteration, iteration, models:/NAME@ALIAS, folder",
     )
     target: str = option(
-        "largest", "images of a class: `largest` (as the largest class has), a number, or a factor like 1.5x"
+        "largest",
+        "images of a class: `largest` (as the largest class has), a number, or a factor like 1.5x",
+        pattern=r"largest|[1-9][0-9]{0,6}|(?!0*[01](\.0*)?x|0+\.)[0-9]{1,4}(\.[0-9]{1,4})?x",
+        wanted="`largest` (as many images as the largest class), a number from 1 to 9999999, or a factor above 1 "
+        "like 1.5x (of what a class has)",
     )
     classes: str = option("all", "classes to fill up: `all` that have too few, or class ids like 0,19,37")
     source: str = option(
@@ -44,8 +47,24 @@ class BalanceConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        parse_target(self.target)
         parse_classes(self.classes)
+
+
+def parse_classes(text: str) -> list[int]:
+    """A `classes` parameter: `all`, or class ids with commas between; ids in ascending order.
+
+    Raises:
+        UserError: anything else.
+    """
+    if text == "all":
+        return list(range(CLASSES))
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part in map(str, range(CLASSES)) for part in parts) or len(set(parts)) != len(parts):
+        raise UserError(
+            f"classes is `all` or GTSRB class ids from 0 to {CLASSES - 1}, each once, with commas between, "
+            f"not {text!r}."
+        )
+    return sorted(map(int, parts))
 
 
 def main(config: BalanceConfig) -> None:

@@ -2,60 +2,23 @@
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from gan.data.signs import CLASSES, NAMES, SIZE, Signs, with_mirrored
-from gan.errors import UserError
 from gan.progress import progress
 from gan.rejection import until_enough
+from gan.scoring.nearest import nearest
 
 # A generated image nearer than this to a training image of its class (see gan.scoring.nearest) is a copy. Of the
 # 39,209 training images of GTSRB 48, one in 800, are as near to one of another track.
 COPY = 0.2
 CHUNK = 256  # images drawn and judged at a time
 LIMIT = 10  # a class is given up when fewer than one in so many images was kept, CHUNK in excess
-LARGEST = "largest"
 KEPT, WRONG_CLASS, NOT_CONFIDENT, COPIED = range(4)  # what becomes of an image that was drawn
 REASONS = {WRONG_CLASS: "wrong_class", NOT_CONFIDENT: "not_confident", COPIED: "copies"}
 MOST_EXAMPLES = 3  # rejected images of a class for the report
-
-
-def parse_classes(text: str) -> list[int]:
-    """A `classes` parameter: `all`, or class ids with commas between; ids in ascending order.
-
-    Raises:
-        UserError: anything else.
-    """
-    if text == "all":
-        return list(range(CLASSES))
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part in map(str, range(CLASSES)) for part in parts) or len(set(parts)) != len(parts):
-        raise UserError(
-            f"classes is `all` or GTSRB class ids from 0 to {CLASSES - 1}, each once, with commas between, "
-            f"not {text!r}."
-        )
-    return sorted(map(int, parts))
-
-
-def parse_target(text: str) -> tuple[str, float]:
-    """A `target` parameter: ("largest", 0), ("number", images of a class) or ("factor", of a class's own images).
-
-    Raises:
-        UserError: anything else.
-    """
-    if text == LARGEST:
-        return LARGEST, 0.0
-    if re.fullmatch(r"[1-9][0-9]{0,6}", text):
-        return "number", float(text)
-    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})?x", text) and float(text[:-1]) > 1:
-        return "factor", float(text[:-1])
-    raise UserError(
-        f"target is `{LARGEST}` (as many images as the largest class), a number from 1 to 9999999, or a factor "
-        f"above 1 like 1.5x (of what a class has), not {text!r}."
-    )
 
 
 def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
@@ -63,21 +26,19 @@ def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
 
     Args:
         counts: integers (43,), images there are.
-        target: see `parse_target`.
+        target: "largest" (as many as the largest class has), a number, or a factor of a class's own images ("1.5x").
         class_ids: the classes to fill up; the others lack none.
 
     Returns:
         int64 (43,), 0 where a class has enough (nothing real is ever left out) or has no real image at all: whether
         a generator knows such a class can't be told.
     """
-    kind, value = parse_target(target)
-    if kind == "factor":
-        goal = np.rint(counts * value)
+    if target.endswith("x"):
+        goal = np.rint(counts * float(target[:-1]))
     else:
-        goal = np.full(CLASSES, counts.max() if kind == LARGEST else value)
-    lacking = np.zeros(CLASSES, np.int64)
-    lacking[class_ids] = np.where(counts > 0, np.maximum(goal - counts, 0), 0)[class_ids]
-    return lacking
+        goal = counts.max() if target == "largest" else int(target)
+    chosen = (counts > 0) & np.isin(np.arange(CLASSES), class_ids)
+    return np.where(chosen, np.maximum(goal - counts, 0), 0).astype(np.int64)
 
 
 class Filter:
@@ -103,8 +64,6 @@ class Filter:
         Returns:
             int (N,): `KEPT`, or the first reason in `REASONS` that applies; and N short texts that say why.
         """
-        from gan.scoring.nearest import nearest  # takes seconds to load; wrong parameters are told at once
-
         reasons, texts = np.full(len(images), KEPT), [""] * len(images)
         if self._judge is None:
             return reasons, texts

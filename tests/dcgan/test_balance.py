@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gan.commands.balance import BalanceConfig, parse_classes
 from gan.data.gtsrb import read_signs
 from gan.data.gtsrb_archives import TRAINING_ZIP, resized
 from gan.data.pickles import write_pickle
@@ -23,8 +24,6 @@ from gan.dcgan.balance import (
     chunk_seed,
     generate,
     generated_track,
-    parse_classes,
-    parse_target,
     pickled_size,
     wanted,
 )
@@ -68,10 +67,12 @@ def test_targets():
     assert wanted(counts, "largest", [0])[:3].tolist() == [15, 0, 0]
 
 
-@pytest.mark.parametrize("text", ["", "0", "-5", "1x", "0.5x", "x", "2.x", "1e3", "10000000", "1.5", "LARGEST", "٣"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-5", "1x", "0.5x", "x", "2.x", "1e3", "10000000", "1.5", "1.0x", "00.9x", "LARGEST", "٣"]
+)
 def test_targets_that_are_none(text):
     with pytest.raises(UserError, match="^target is `largest`.*, not "):
-        parse_target(text)
+        BalanceConfig(target=text)
 
 
 def test_classes():

@@ -7,7 +7,6 @@ Files are written under another name and then renamed: what has its name is whol
 import dataclasses
 import hashlib
 import io
-import json
 import os
 import zipfile
 from collections.abc import Callable, Sequence
@@ -114,27 +113,21 @@ def write_folder(
 
     Raises:
         UserError: a scene is damaged or does not match, some scenes have instances and others have none, or the
-            folder holds something else, which is not overwritten. What was finished before stays, and counts next
-            time.
+            folder holds something else, which is not overwritten. What was finished before stays and counts.
     """
-    folder = Path(output)
-    head = Account(
-        format=FORMAT,
-        size=size,
-        palette=palette.digest(),
-        names=hashlib.sha256(repr(sorted((item.part, item.name) for item in items)).encode()).hexdigest(),
-        source=str(about.get("source", "")),
-    ).model_dump(mode="json", exclude={"instances", "scenes"})
-    finished = (folder / PREPARED).is_file()
-    done = _records_before(folder, head)
+    folder, finished = Path(output), (Path(output) / PREPARED).is_file()
+    names = repr(sorted((item.part, item.name) for item in items))
+    account = Account(
+        **about, format=FORMAT, size=size, palette=palette.digest(), names=hashlib.sha256(names.encode()).hexdigest()
+    )
+    done = _records_before(folder, account)
     if not finished:
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(head), *(record.model_dump_json() for record in done.values())]
+        lines = [account.model_dump_json(exclude={"scenes"}), *(record.model_dump_json() for record in done.values())]
         _put(folder / PREPARING, "".join(f"{line}\n" for line in lines).encode())
         _put(folder / PALETTE, palette.to_json().encode())
-    for kind in KINDS[:2]:
-        for part in PARTS:
-            (folder / part / kind).mkdir(parents=True, exist_ok=True)
+    for place in (folder / part / kind for part in PARTS for kind in KINDS[:2]):
+        place.mkdir(parents=True, exist_ok=True)
 
     def write(item: Item) -> tuple[Record, bool]:
         """The record of a scene, and whether it was written now."""
@@ -148,37 +141,42 @@ def write_folder(
             return record, False
         return _write_scene(folder, item, stamp, palette, size), True
 
-    records, new = [], 0
-    journal_path = Path(os.devnull) if finished else folder / PREPARING
-    with journal_path.open("a") as journal:
+    new = 0
+    with (Path(os.devnull) if finished else folder / PREPARING).open("a") as journal:
         for record, is_new in progress(len(items), "scenes", "scene", items=in_threads(write, items)):
-            records.append(record)
+            account.scenes.append(record)
             new += is_new
             if is_new:
                 journal.write(f"{record.model_dump_json()}\n")
                 journal.flush()
     if new or not finished:
-        _finish(folder, head | about, records)
+        _finish(folder, account)
     lacking = [part for part in PARTS if zipped and (new or not (folder / f"{part}.zip").exists())]
-    return Written(tuple(records), new, tuple(_zip(folder, part, records) for part in lacking))
+    return Written(tuple(account.scenes), new, tuple(_zip(folder, part, account.scenes) for part in lacking))
 
 
-def _records_before(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str], Record]:
+def _records_before(folder: Path, account: Account) -> dict[tuple[str, str], Record]:
     """The records of a folder that was begun or finished before, if it was made from the same."""
     if (folder / PREPARED).is_file():
         before = read_account(folder)
     elif (folder / PREPARING).is_file():
-        before = _read_journal(folder / PREPARING)
+        head, *lines = (folder / PREPARING).read_bytes().split(b"\n")
+        try:
+            before = Account.model_validate_json(head)
+            before.scenes = [Record.model_validate_json(line) for line in lines[:-1]]  # a kill may cut the last
+        except pydantic.ValidationError:
+            raise UserError(
+                f"{folder / PREPARING} is damaged or of another version; choose another --output or delete {folder}."
+            ) from None
+    elif there := [folder / name for name in (*PARTS, PALETTE) if (folder / name).exists()]:
+        raise UserError(
+            f"{there[0]} is not overwritten, as neither {PREPARED} nor {PREPARING} beside it says what it was made "
+            "from; move it away or choose another --output."
+        )
     else:
-        for name in (*PARTS, PALETTE):
-            if (folder / name).exists():
-                raise UserError(
-                    f"{folder / name} is not overwritten, as neither {PREPARED} nor {PREPARING} beside it says what "
-                    "it was made from; move it away or choose another --output."
-                )
         return {}
     for key, what in (("names", "source"), ("palette", "palette"), ("size", "size")):
-        if getattr(before, key) != (tuple(head[key]) if isinstance(head[key], list) else head[key]):
+        if getattr(before, key) != getattr(account, key):
             named = f" ({before.source!r})" if what == "source" and before.source else ""
             raise UserError(
                 f"{folder} was made from another {what}{named} and is not overwritten; choose another --output or "
@@ -187,49 +185,32 @@ def _records_before(folder: Path, head: dict[str, Any]) -> dict[tuple[str, str],
     return {(record.part, record.name): record for record in before.scenes}
 
 
-def _read_journal(path: Path) -> Account:
-    """What preparing.jsonl says; its last line may be cut off by a kill."""
-    head, *lines = path.read_bytes().split(b"\n")
-    try:
-        account = Account.model_validate_json(head)
-        account.scenes = [Record.model_validate_json(line) for line in lines[:-1]]
-    except pydantic.ValidationError:
-        raise UserError(
-            f"{path} is damaged or of another version; choose another --output or delete its folder."
-        ) from None
-    return account
-
-
 def _is_whole(record: Record, folder: Path, finished: bool) -> bool:
     """Whether the files of a scene are all there as they were written."""
-    whole = True
-    for kind, path in record.paths(folder).items():
-        same = path.exists() and path.stat().st_size == record.files[kind][0]
-        if finished and not same and path.exists():
-            raise UserError(
-                f"{path} was changed since prepare wrote it and is not overwritten; move it away or choose another "
-                "--output."
-            )
-        whole &= same
-    return whole
+    there = {kind: path for kind, path in record.paths(folder).items() if path.exists()}
+    changed = [path for kind, path in there.items() if path.stat().st_size != record.files[kind][0]]
+    if finished and changed:
+        raise UserError(
+            f"{changed[0]} was changed since prepare wrote it and is not overwritten; move it away or choose another "
+            "--output."
+        )
+    return len(there) == len(record.files) and not changed
 
 
 def _write_scene(folder: Path, item: Item, stamp: str, palette: Palette, size: Size | None) -> Record:
     """Write the files of a scene."""
-    photo, labels, instances = item.read()
-    palette.require_known(labels, f"the label map of scene {item.name!r}")
+    (photo, labels, instances), name = item.read(), f"of scene {item.name!r}"
+    palette.require_known(labels, f"the label map {name}")
     if isinstance(photo, bytes) and size not in (None, labels.shape[::-1]):
-        photo = read_image(photo, f"the photo of scene {item.name!r}")
+        photo = read_image(photo, f"the photo {name}")
     if not isinstance(photo, bytes):
-        for other in (labels, instances):
-            if other is not None:
-                check_sizes(photo.shape, other.shape, f"of scene {item.name!r}", "its map")
-        scene = Scene(photo, labels, instances)
-        scene = scene if size is None else resized(scene, *size)
+        for other in (labels, *([] if instances is None else [instances])):
+            check_sizes(photo.shape, other.shape, name, "its map")
+        scene = resized(Scene(photo, labels, instances), *(size or labels.shape[::-1]))
         photo, labels, instances = to_png(scene.photo, PHOTO_PACKING), scene.labels, scene.instances
-    files = {"photos": photo, "labels": to_png(labels)}
-    if instances is not None:
-        files["instances"] = to_png(instances)
+    files = {"photos": photo, "labels": to_png(labels)} | (
+        {} if instances is None else {"instances": to_png(instances)}
+    )
     counts = histogram(labels)
     record = Record(
         part=item.part,
@@ -245,23 +226,21 @@ def _write_scene(folder: Path, item: Item, stamp: str, palette: Palette, size: S
     return record
 
 
-def _finish(folder: Path, about: dict[str, Any], records: Sequence[Record]) -> None:
+def _finish(folder: Path, account: Account) -> None:
     """Write prepared.json, when all else is on the disk."""
-    without = [record for record in records if "instances" not in record.files]
-    if 0 < len(without) < len(records):
+    without = [record for record in account.scenes if "instances" not in record.files]
+    if 0 < len(without) < len(account.scenes):
         raise UserError(
             f"{without[0].part}/{without[0].name} has no instances and others have; add them or leave out all."
         )
-    for part in PARTS:
-        for left in (folder / part).glob("*/.*.tmp"):  # of a process that was killed
-            left.unlink(missing_ok=True)
-    counts = {part: sum(record.part == part for record in records) for part in PARTS}
+    for left in folder.glob("*_dataset/*/.*.tmp"):  # of a process that was killed
+        left.unlink(missing_ok=True)
+    account.instances = bool(account.scenes) and not without
+    account.counts = {part: sum(record.part == part for record in account.scenes) for part in PARTS}
     if hasattr(os, "sync"):
         os.sync()
-    text = json.dumps(about | {"instances": bool(records) and not without, "counts": counts})
-    lines = ",\n".join(record.model_dump_json() for record in records)
     with replacing(folder / PREPARED) as file:
-        file.write(f'{text[:-1]}, "scenes": [\n{lines}\n]}}\n'.encode())
+        file.write(account.model_dump_json().encode())
     (folder / PREPARING).unlink(missing_ok=True)
 
 
@@ -274,9 +253,8 @@ def _put(path: Path, data: bytes) -> None:
 def _zip(folder: Path, part: str, records: Sequence[Record]) -> Path:
     """A part and the palette as a zip archive; the same files give the same bytes."""
     path = folder / f"{part}.zip"
-    files = [file for record in records if record.part == part for file in record.paths(folder).values()]
+    files = sorted(file for record in records if record.part == part for file in record.paths(folder).values())
     with replacing(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo(PALETTE), (folder / PALETTE).read_bytes())
-        for file in progress(len(files), path.name, "file", items=sorted(files)):
+        for file in progress(len(files) + 1, path.name, "file", items=[folder / PALETTE, *files]):
             archive.writestr(zipfile.ZipInfo(file.relative_to(folder).as_posix()), file.read_bytes())
     return path

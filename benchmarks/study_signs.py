@@ -20,7 +20,7 @@ from gan.files import replacing, require_writable
 from gan.scoring.intervals import mean_interval, paired
 from gan.study.grid import Cell, Design
 from gan.study.report import charts
-from gan.study.results import Results, shown, signed
+from gan.study.results import Results, percent, points
 
 ARMS = {"classical": "", "drawn": "", "generated-drawn": "300"}  # of the tracks kept; drawings that the GAN learned
 MEASURES = {"test.rare": "recall of the ten smallest classes, test part", "held_out.rare": "the same, held-out signs"}
@@ -107,12 +107,12 @@ def table(rows: Rows) -> str:
     for regime, seeds in regimes_of(rows).items():
         by_arm = {arm: [values(rows, regime, arm, part) for part in MEASURES] for arm in ARMS}
         *others, best = by_arm
-        shares = [" / ".join(shown(mean_interval(each)) for each in by_arm[arm]) for arm in ARMS]
+        shares = [" / ".join(percent(mean_interval(part)) for part in by_arm[arm]) for arm in ARMS]
         name = "all" if regime == "full" else regime
         lines.append(f"| {name} | {len(seeds)} | {' | '.join(shares)} |")
         for other in others:
             found = [paired(*pair).difference for pair in zip(by_arm[best], by_arm[other], strict=True)]
-            gains.append(f"{REGIMES[regime]}: {best} over {other} {' / '.join(map(signed, found))}")
+            gains.append(f"{REGIMES[regime]}: {best} over {other} {' / '.join(map(points, found))}")
     return "\n".join([*lines, "", *gains])
 
 

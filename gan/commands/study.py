@@ -1,6 +1,7 @@
 """Measure whether generated images help, against everything that people do without them."""
 
 import dataclasses
+import functools
 import importlib
 import os
 import signal
@@ -11,7 +12,7 @@ from gan.errors import UserError
 from gan.invocation import command
 from gan.study import scenes_arms, signs_arms
 
-TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # each has a `prepare` as gan.study.signs has it
+TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # modules with `prepare`
 ARMS = {"signs": signs_arms, "scenes": scenes_arms}
 # What is meant where an option is left open, and which options are of one task only.
 LEFT_OPEN = {
@@ -89,6 +90,7 @@ def main(config: StudyConfig) -> int:
     """Generators -> experiments -> table, charts, report -> archive; the exit status of the program."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan.files import require_writable
+    from gan.progress import say
     from gan.study.grid import Stopped, require_own
     from gan.study.processes import GPU_MEMORY
 
@@ -97,21 +99,17 @@ def main(config: StudyConfig) -> int:
     require_own(folder)
     require_writable(folder, STATE_BYTES + generators(settled(config)) * GENERATOR_BYTES)
     try:
-        study(config, folder)
+        study(settled(config), folder)
     except (KeyboardInterrupt, Stopped) as stop:
-        from gan.progress import say
-
-        say(f"finished experiments are kept in {folder}; go on with\n  {again(config)}")
+        say(f"finished experiments are kept in {folder}; go on with\n  {command('gan.commands.study', config)}")
         return stop.status if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
     return 0
 
 
 def generators(config: StudyConfig) -> int:
     """How many generators of signs a study has."""
-    arms = signs_arms.parse_arms(config.arms) if config.task == "signs" else ()
-    if not any(signs_arms.GENERATED in arm.sources for arm in arms):
-        return 0
-    return len(signs_arms.parse_regimes(config.regimes)) * config.gan_seeds
+    generated = config.task == "signs" and any(arm.generated for arm in signs_arms.parse_arms(config.arms))
+    return len(signs_arms.parse_regimes(config.regimes)) * config.gan_seeds if generated else 0
 
 
 def settled(config: StudyConfig) -> StudyConfig:
@@ -121,16 +119,16 @@ def settled(config: StudyConfig) -> StudyConfig:
 
 
 def study(config: StudyConfig, folder: Path) -> None:
-    """Run what is missing of a study and tell its results."""
+    """Run what is missing of a study and show its results."""
     from gan import archive
     from gan.progress import say
-    from gan.study import report as study_report
+    from gan.study import report
     from gan.study.grid import Store, conduct, plain
     from gan.study.results import Results
 
-    config = settled(config)
-    studied, build = importlib.import_module(TASKS[config.task]).prepare(config, folder, train_generator, say)
-    design, store = studied.design, Store(folder, studied)
+    prepare = importlib.import_module(TASKS[config.task]).prepare
+    experiment, build = prepare(config, folder, functools.partial(train_generator, config), say)
+    design, store = experiment.design, Store(folder, experiment)
     name = f"study {config.task} {config.data}"
     say(
         f"{name}: {len(design.regimes)} regimes x {len(design.arms)} arms x {design.seeds} seeds, "
@@ -143,36 +141,31 @@ def study(config: StudyConfig, folder: Path) -> None:
             run.metrics({f"{measure}/{where}": value for measure, value in values.items()}, cell.seed)
 
         try:
-            results = Results(design, conduct(studied, build, store, config.workers, log))
+            results = Results(design, conduct(experiment, build, store, config.workers, log))
         except KeyboardInterrupt:
             run.finish("KILLED")
             raise
-        for path in study_report.write(results, studied, folder, store.notes()):
+        for path in report.write(results, experiment, folder, store.notes()):
             run.file(path)
         run.metrics(results.summary(), 0)
         run.tags({f"result.{plain(regime)}": results.sentence(regime) for regime in design.regimes})
-    say(f"report: {folder / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}\n\n{study_report.text(results)}")
-
-
-def again(config: StudyConfig) -> str:
-    """The command line that starts this study again."""
-    return command("gan.commands.study", config)
+    say(f"report: {folder / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}\n\n{report.text(results)}")
 
 
 def train_generator(
-    data: str, iterations: int, seed: int, use_held_out: bool, precision: str, drawn: int, goodrun_ref: str
+    config: StudyConfig, data: str, seed: int, use_held_out: bool, goodrun_ref: str
 ) -> tuple[str, int]:
     """Train a generator of all classes as `train_dcgan.py` does; its run id, and the exit status."""
     import train_dcgan
     from gan import archive
 
-    config = train_dcgan.TrainConfig(
-        class_val="all", data=data, iterations=iterations, seed=seed, use_held_out=use_held_out, precision=precision,
-        drawn=drawn, goodrun_ref=goodrun_ref, sample_interval=max(1, iterations // 8), keep_checkpoints=0,
-        judge_iterations=0,
+    chosen = train_dcgan.TrainConfig(
+        class_val="all", data=data, iterations=config.gan_iterations, seed=seed, use_held_out=use_held_out,
+        precision=config.precision, drawn=config.gan_drawn, goodrun_ref=goodrun_ref, keep_checkpoints=0,
+        sample_interval=max(1, config.gan_iterations // 8), judge_iterations=0,
     )  # fmt: skip
     with archive.opened_set_aside():  # the run that `mlflow run` has opened is the study's
-        return train_dcgan.train(config)
+        return train_dcgan.train(chosen)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""A study: a grid of arms x regimes x seeds, each cell of it a few numbers, one file for each that is finished.
+"""A grid of experiments: regimes x arms x seeds. A finished cell is a file with a few numbers.
 
-What is studied (signs, scenes) is behind `Study`; this module knows nothing of networks or images. Results are told
-by `gan.study.results` and `gan.study.report`.
+What is trained and measured in a cell is behind `Study`; this module knows nothing of networks or images.
 """
 
 import contextlib
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pydantic
 
 from gan.errors import UserError
 from gan.files import replacing
@@ -24,7 +24,7 @@ from gan.progress import progress
 from gan.study import processes
 
 CELLS = "cells"  # the subfolder of a study's folder that holds a file for each cell
-MARK = "study.json"  # says that a folder is a study's own
+MARK = "study.json"  # a folder that holds it belongs to a study
 
 Values = dict[str, float]
 Tick = Callable[[int], None]
@@ -48,12 +48,12 @@ class Design:
 
     Attributes:
         title: of the report.
-        arms: what is done to the training data, in words, by name; in the order of tables.
+        arms: descriptions of the training data by name, in the order of tables.
         generated: names of the arms that use generated images; the others are what they must beat.
-        regimes: in words, by name; in the order of tables and along the axis of charts.
+        regimes: descriptions by name, in the order of tables and along the axis of charts.
         axis: what the regimes differ in ("tracks kept").
         seeds: repetitions of every arm in every regime.
-        measures: in words, by name; all of them shares from 0 to 1 of which more is better.
+        measures: descriptions by name; shares from 0 to 1, higher is better.
         headline: the measure that the study is decided by.
         subject: the headline in a sentence ("the recall of the rare classes").
     """
@@ -74,20 +74,20 @@ class Design:
 
 
 class Study(Protocol):
-    """What is studied. A task (signs, scenes) brings one; it is built anew in every worker."""
+    """One kind of data; built anew in every worker."""
 
     design: Design
-    steps: int  # ticks that a cell makes while it runs
-    lifetime: int  # cells that a process may run before its memory has to be given back; 0: any number
+    steps: int  # ticks of a cell
+    lifetime: int  # cells that a process runs before its memory is given back; 0: any number
 
     def identity(self, cell: Cell) -> dict[str, Any]:
-        """All that decides the numbers of a cell, as JSON: data, steps, generator. Equal identity, equal numbers."""
+        """All that decides the numbers of a cell, as JSON: equal identity, equal numbers."""
 
     def run_cell(self, cell: Cell, tick: Tick) -> Values:
-        """Make one experiment: a value of every measure. A pure function of the cell's identity."""
+        """A value of every measure; a pure function of the cell's identity."""
 
     def describe(self, report: Any) -> None:
-        """Add to the report (`gan.report.Report`) what only this task knows: data, generators, pictures."""
+        """Add data, generators and pictures to the report (`gan.report.Report`)."""
 
 
 class Stopped(Exception):
@@ -98,74 +98,74 @@ class Stopped(Exception):
         self.status = status
 
 
-class Store:
-    """The finished cells of a folder. Cells of other identity lie beside them and are never taken for them.
+class Record(pydantic.BaseModel):
+    """The file of a finished cell."""
 
-    Args:
-        folder: the study's folder.
-        study: gives the identities.
-    """
+    cell: Any = None
+    values: dict[str, pydantic.FiniteFloat]
+    seconds: float = 0.0
+    code_version: str = "unknown"
+    identity: dict[str, Any]
+
+
+class Store:
+    """The finished cells of a study in its folder; files of other identities lie beside them."""
 
     def __init__(self, folder: Path, study: Study):
         self._folder, self._study, self._version = folder / CELLS, study, code_version()
 
-    def path(self, cell: Cell) -> Path:
-        """The file of a cell: its name ends with the digest of the cell's identity."""
-        place = self._folder / plain(cell.regime) / plain(cell.arm)
-        return place / f"seed-{cell.seed:02d}-{digest(self._study.identity(cell))}.json"
-
-    def read(self, cell: Cell) -> Values | None:
-        """The numbers of a cell; None where it is not finished, or its file is damaged."""
-        try:
-            found = json.loads(self.path(cell).read_text())
-            values = {name: float(found["values"][name]) for name in self._study.design.measures}
-            same = found["identity"] == _as_json(self._study.identity(cell))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return values if same and all(map(math.isfinite, values.values())) else None
-
     def write(self, cell: Cell, values: Values, seconds: float) -> Values:
-        """Keep the numbers of a cell; the file is there whole or not at all.
-
-        Returns:
-            What `read` finds from now on.
+        """Keep the numbers of a cell, whole or not at all; those of the design's measures.
 
         Raises:
             ValueError: a measure is missing, or no finite number.
         """
-        path = self.path(cell)
-        kept_values = {name: float(values.get(name, math.nan)) for name in self._study.design.measures}
-        if not all(map(math.isfinite, kept_values.values())):
+        values = {name: float(values.get(name, math.nan)) for name in self._study.design.measures}
+        if not all(map(math.isfinite, values.values())):
             raise ValueError(f"{cell} answered {values}")
+        record = Record(
+            cell=dataclasses.asdict(cell), values=values, seconds=round(seconds, 1), code_version=self._version,
+            identity=self._study.identity(cell),
+        )  # fmt: skip
+        path = self._path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {
-            "cell": dataclasses.asdict(cell),
-            "values": kept_values,
-            "seconds": round(seconds, 1),
-            "code_version": self._version,
-            "identity": self._study.identity(cell),
-        }
         with replacing(path) as file:
-            file.write(json.dumps(kept, indent=1).encode())
-        return kept_values
-
-    def notes(self) -> list[str]:
-        """How long the finished cells of the design took together, and which versions of the code made them."""
-        seconds, versions, count = 0.0, set(), 0
-        for cell in self.finished():
-            found = json.loads(self.path(cell).read_text())
-            seconds, count = seconds + float(found.get("seconds", 0)), count + 1
-            versions.add(str(found.get("code_version", "unknown")))
-        took = f"{seconds / 3600:.1f} hours" if seconds > 7200 else f"{seconds / 60:.1f} minutes"
-        return [
-            f"{count} experiments of {self._study.steps} steps took {took} of computing.",
-            f"Version of the code: {', '.join(sorted(versions))}.",
-        ]
+            file.write(record.model_dump_json(indent=1).encode())
+        return values
 
     def finished(self) -> dict[Cell, Values]:
-        """All cells of the design that are finished."""
-        found = {cell: self.read(cell) for cell in self._study.design.cells()}
-        return {cell: values for cell, values in found.items() if values is not None}
+        """The numbers of all finished cells of the design."""
+        return {cell: record.values for cell, record in self._records().items()}
+
+    def notes(self) -> list[str]:
+        """How long the finished cells of the design took together, and which versions of the code ran them."""
+        records = self._records().values()
+        seconds = sum(record.seconds for record in records)
+        took = f"{seconds / 3600:.1f} hours" if seconds > 7200 else f"{seconds / 60:.1f} minutes"
+        return [
+            f"{len(records)} experiments of {self._study.steps} steps took {took} of computing.",
+            f"Version of the code: {', '.join(sorted({record.code_version for record in records}))}.",
+        ]
+
+    def _path(self, cell: Cell) -> Path:
+        place = self._folder / plain(cell.regime) / plain(cell.arm)
+        return place / f"seed-{cell.seed:02d}-{digest(self._study.identity(cell))}.json"
+
+    def _records(self) -> dict[Cell, Record]:
+        found = {cell: self._record(cell) for cell in self._study.design.cells()}
+        return {cell: record for cell, record in found.items() if record is not None}
+
+    def _record(self, cell: Cell) -> Record | None:
+        """None where the cell is not finished, or its file is damaged."""
+        try:
+            record = Record.model_validate_json(self._path(cell).read_bytes())
+        except (OSError, ValueError):
+            return None
+        measures = self._study.design.measures
+        same = record.identity == json.loads(json.dumps(self._study.identity(cell)))
+        if not same or not record.values.keys() >= measures.keys():
+            return None
+        return record.model_copy(update={"values": {name: record.values[name] for name in measures}})
 
 
 def conduct(
@@ -191,8 +191,7 @@ def conduct(
         UserError: a worker ended without an answer.
         KeyboardInterrupt: from the signal; no worker is left then, and finished cells are kept.
     """
-    cells = study.design.cells()
-    done = store.finished()
+    cells, done = study.design.cells(), store.finished()
     missing = [cell for cell in cells if cell not in done]
     for cell, values in done.items():
         report(cell, values)
@@ -230,14 +229,8 @@ def require_own(folder: Path) -> None:
             file.write(b"{}")
 
 
-def kept_arrays(folder: Path, identity: Any, make: Callable[[], dict[str, np.ndarray]]) -> Path:
-    """The file of arrays that an identity decides: made now, unless it is there and whole.
-
-    Args:
-        folder: where such files lie.
-        identity: JSON; names the file.
-        make: makes the arrays, by name.
-    """
+def cached_arrays(folder: Path, identity: Any, make: Callable[[], dict[str, np.ndarray]]) -> Path:
+    """The .npz file in `folder` that an identity (JSON) names: made now, unless it is there and whole."""
     path = folder / f"{digest(identity)}.npz"
     if not _whole(path):
         folder.mkdir(parents=True, exist_ok=True)
@@ -257,6 +250,18 @@ def plain(name: str) -> str:
     return re.sub(r"[^\w.-]", "-", name)
 
 
+def split_names(parameter: str, text: str) -> list[str]:
+    """The names in a parameter, with commas between them.
+
+    Raises:
+        UserError: one is there twice.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if len(set(names)) < len(names):
+        raise UserError(f"{parameter} names one twice: {text!r}.")
+    return names
+
+
 def _whole(path: Path) -> bool:
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -265,7 +270,3 @@ def _whole(path: Path) -> bool:
     except Exception:  # whatever a damaged zip ends in: it is made again
         return False
     return True
-
-
-def _as_json(identity: Any) -> Any:
-    return json.loads(json.dumps(identity))

@@ -17,7 +17,7 @@ from gan.errors import UserError
 # What TensorFlow, NumPy's and scikit-learn's libraries read when a process loads them.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 GPU_MEMORY = "TF_FORCE_GPU_ALLOW_GROWTH"  # else the first process takes all of it
-LOOK = 0.5  # seconds between two looks at the steps that were made
+POLL = 0.5  # seconds between two updates of the progress bar
 
 _study: Any = None  # in a worker: what it runs cells of
 _steps: Any = None  # in a worker: the counter of steps that all share
@@ -51,18 +51,16 @@ def run(
 
 def _batch(build: Callable[[], Any], cells: list, workers: int, bar) -> Iterator[tuple[Any, dict[str, float], float]]:
     context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow can hang
-    steps, seen = context.Value("q", 0), 0
-    before = set(multiprocessing.active_children())
+    steps, seen, before = context.Value("q", 0), 0, set(multiprocessing.active_children())
     executor = futures.ProcessPoolExecutor(workers, context, _start, (build, steps))
-    threads = dict.fromkeys(THREADS, str(max(1, cores() // workers)))
     try:
-        with _environment(threads | {GPU_MEMORY: "true"}), _ctrl_c_put_off():
+        with _environment(dict.fromkeys(THREADS, str(max(1, cores() // workers))) | {GPU_MEMORY: "true"}):
             running = {executor.submit(_run, cell): cell for cell in cells}
         while running:
-            done, _ = futures.wait(running, LOOK, futures.FIRST_COMPLETED)
-            made = steps.get_obj().value  # without the lock, which a killed worker may hold
-            bar.update(made - seen)
-            seen = made
+            done, _ = futures.wait(running, POLL, futures.FIRST_COMPLETED)
+            counted = steps.get_obj().value  # without the lock, which a killed worker may hold
+            bar.update(counted - seen)
+            seen = counted
             for future in done:
                 cell = running.pop(future)
                 yield cell, *_answer(future, cell)
@@ -112,25 +110,16 @@ def _count(steps: int) -> None:
 
 
 @contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables for the processes that are started in the block; what the user has set stays."""
-    added = {name: value for name, value in values.items() if name not in os.environ}
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Processes that are started here have these variables, where the user has not set them, and see no Ctrl-C."""
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    mask = getattr(signal, "pthread_sigmask", None)  # not on every system
+    before = mask and mask(signal.SIG_BLOCK, [signal.SIGINT])
     os.environ.update(added)
     try:
         yield
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-@contextlib.contextmanager
-def _ctrl_c_put_off() -> Iterator[None]:
-    """Ctrl-C waits until the block ends; processes started in it do not see one at all."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if mask:
+            mask(signal.SIG_SETMASK, before)

@@ -1,6 +1,6 @@
-"""How the results of a study are shown: console, Markdown, CSV, charts, and the report."""
+"""The results of a study as console text, Markdown, CSV, charts and a report."""
 
-from collections.abc import Sequence
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gan import pictures
 from gan.files import replacing
-from gan.pictures import drawn
 from gan.report import Report
 from gan.scoring.intervals import Interval
 from gan.study.grid import Study
@@ -24,61 +24,58 @@ GAP = 0.05  # between arms at one tick, in ticks, so that their intervals don't 
 
 def text(results: Results) -> str:
     """Tables and sentences for the console."""
-    design, parts = results.design, []
-    for regime, words in design.regimes.items():
-        parts += [f"{words}: percent, mean over {design.seeds} seeds ± 95 % interval"]
-        parts += [_lined_up(results.table(regime)), ""]
-    compared = results.comparisons()
-    if len(compared):
-        parts += [f"{design.measures[design.headline]}: arms with generated images beside the best other"]
-        parts += [_lined_up(compared), ""]
+    design = results.design
+    tables = {f"{words}: percent, mean over {design.seeds} seeds ± 95 % interval": results.table(regime)
+              for regime, words in design.regimes.items()}  # fmt: skip
+    compared = f"{design.measures[design.headline]}: arms with generated images beside the best other"
+    tables |= {compared: results.comparisons()} if len(results.comparisons()) else {}
+    parts = [f"{title}\n{_aligned(table)}\n" for title, table in tables.items()]
     return "\n".join(parts + [results.sentence(regime) for regime in design.regimes])
 
 
 def markdown(results: Results) -> str:
     """The same as Markdown, for docs."""
-    design, parts = results.design, [f"# {results.design.title}", ""]
-    parts += [f"- {results.sentence(regime)}" for regime in design.regimes]
-    parts += ["", f"Percent, mean over {design.seeds} seeds ± 95 % t-interval."]
-    for regime, words in design.regimes.items():
-        parts += ["", f"## {words}", "", *_piped(results.table(regime))]
-    compared = results.comparisons()
+    design, compared = results.design, results.comparisons()
+    tables = {words: results.table(regime) for regime, words in design.regimes.items()}
     if len(compared):
-        parts += ["", f"## Gain over the best other method: {design.measures[design.headline]}", ""]
-        parts += _piped(compared)
-    parts += ["", "## Arms", "", *_piped(pd.DataFrame(design.arms.items(), columns=["arm", "training data"]))]
-    parts += ["", "## Measures", "", *_piped(pd.DataFrame(design.measures.items(), columns=["measure", ""]))]
-    return "\n".join([*parts, ""])
+        tables[f"Gain over the best other method: {design.measures[design.headline]}"] = compared
+    tables["Arms"] = pd.DataFrame(design.arms.items(), columns=["arm", "training data"])
+    tables["Measures"] = pd.DataFrame(design.measures.items(), columns=["measure", ""])
+    lines = [f"# {design.title}", "", *(f"- {results.sentence(regime)}" for regime in design.regimes)]
+    lines += ["", f"Percent, mean over {design.seeds} seeds ± 95 % t-interval."]
+    for title, table in tables.items():
+        rows = [list(table), ["---"] * table.shape[1], *table.values.tolist()]
+        lines += ["", f"## {title}", "", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join([*lines, ""])
 
 
 def write(results: Results, study: Study, folder: Path, notes: list[str]) -> list[Path]:
     """Write table.md, results.csv, cells.csv, charts and report.html into a folder; the files."""
     files = {
-        "table.md": markdown(results),
-        "results.csv": results.rows().to_csv(index=False, lineterminator="\n", na_rep="nan"),
-        "cells.csv": results.cells.to_csv(index=False, lineterminator="\n"),
+        "table.md": markdown(results).encode(),
+        "results.csv": results.rows().to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),
+        "cells.csv": results.cells.to_csv(index=False, lineterminator="\n").encode(),
     }
+    images = charts(results)
+    for name, image in images.items():
+        data = io.BytesIO()
+        image.save(data, "PNG")
+        files[f"{name}.png"] = data.getvalue()
     for name, content in files.items():
         with replacing(folder / name) as file:
-            file.write(content.encode())
-    paths = [folder / name for name in files]
-    for name, picture in charts(results).items():
-        paths.append(folder / f"{name}.png")
-        with replacing(paths[-1]) as file:
-            picture.save(file, "PNG")
-    paths.append(folder / "report.html")
-    report(results, study, notes).write(paths[-1])
-    return paths
+            file.write(content)
+    report(results, study, images, notes).write(folder / "report.html")
+    return [folder / name for name in (*files, "report.html")]
 
 
-def report(results: Results, study: Study, notes: list[str]) -> Report:
+def report(results: Results, study: Study, images: dict[str, Image.Image], notes: list[str]) -> Report:
     """The page that shows all of it."""
     design, page = results.design, Report(results.design.title)
     for regime in design.regimes:
         gain = results.best_gain(regime)
         page.text(results.sentence(regime), warn=gain is not None and not gain.difference.low > 0)
-    for name, picture in charts(results).items():
-        page.picture(picture, name)
+    for name, image in images.items():
+        page.picture(image, name)
     compared = results.comparisons()
     if len(compared):
         page.heading(f"Gain over the best other method: {design.measures[design.headline]}")
@@ -105,58 +102,52 @@ def report(results: Results, study: Study, notes: list[str]) -> Report:
 
 def charts(results: Results) -> dict[str, Image.Image]:
     """The headline measure over the regimes: "arms", all of them, and "gain", what generated images add."""
-    design, pictures = results.design, {}
+    return {name: pictures.drawn(figure) for name, figure in figures(results).items()}
+
+
+def figures(results: Results) -> dict[str, Figure]:
+    """`charts` before they are drawn."""
+    design, found = results.design, {"arms": Figure(figsize=(9, 5), layout="constrained")}
     arms = {arm: [results.interval(regime, arm, design.headline) for regime in design.regimes] for arm in design.arms}
+    axes = _lines(found["arms"], arms, results, f"{design.measures[design.headline]}, %")
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     gains: dict[str, list[Interval]] = {}
     for regime in design.regimes:
         for gain in results.gains(regime, design.headline):
             gains.setdefault(gain.arm, []).append(gain.difference)
-    figure = Figure(figsize=(9, 5), layout="constrained")
-    axes = _lines(figure, arms, results, dashed=[arm for arm in arms if arm not in design.generated])
-    axes.set_ylabel(f"{design.measures[design.headline]}, %")
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-    pictures["arms"] = drawn(figure)
     if gains:
-        figure = Figure(figsize=(8, 4), layout="constrained")
-        axes = _lines(figure, gains, results, dashed=[])
+        found["gain"] = Figure(figsize=(8, 4), layout="constrained")
+        axes = _lines(found["gain"], gains, results, "points over the best other method")
         axes.axhline(0, color="#212529", linewidth=1, zorder=0)
-        axes.set_ylabel("points over the best other method")
         axes.set_title(f"What generated images add to {design.subject}", fontsize=10, loc="left")
         axes.legend(frameon=False, fontsize=9)
-        pictures["gain"] = drawn(figure)
-    return pictures
+    return found
 
 
-def _lines(figure: Figure, arms: dict[str, list[Interval]], results: Results, dashed: Sequence[str]):
-    """Means in percent with their intervals, a line for each arm; dashed ones in cool colours."""
-    axes, ticks, colours = figure.add_subplot(), list(results.design.regimes), {True: 0, False: 0}
+def _lines(figure: Figure, arms: dict[str, list[Interval]], results: Results, label: str):
+    """Means in percent with their intervals, a line for each arm; dashed and cool without generated images."""
+    axes, ticks, colours = figure.add_subplot(), list(results.design.regimes), {False: [*COOL], True: [*WARM]}
     for number, (arm, intervals) in enumerate(arms.items()):
-        cool = arm in dashed
-        palette = COOL if cool else WARM
-        x = np.arange(len(ticks)) + (number - (len(arms) - 1) / 2) * GAP
-        means = np.array([interval.mean for interval in intervals]) * 100
-        half = np.nan_to_num([interval.half * 100 for interval in intervals])  # one seed: no interval
+        generated = arm in results.design.generated
+        colours[generated].append(colour := colours[generated].pop(0))
         axes.errorbar(
-            x, means, half, label=arm, color=palette[colours[cool] % len(palette)], marker=MARKS[number % len(MARKS)],
-            markersize=5, linestyle="--" if cool else "-", linewidth=1.3, elinewidth=1, capsize=2,
+            np.arange(len(ticks)) + (number - (len(arms) - 1) / 2) * GAP,
+            np.array([interval.mean * 100 for interval in intervals]),
+            np.nan_to_num([interval.half * 100 for interval in intervals]),  # one seed: no interval
+            label=arm, color=colour, marker=MARKS[number % len(MARKS)], markersize=5,
+            linestyle="-" if generated else "--", linewidth=1.3, elinewidth=1, capsize=2,
         )  # fmt: skip
-        colours[cool] += 1
-    axes.set(xlabel=results.design.axis, xticks=range(len(ticks)), xlim=(-0.5, len(ticks) - 0.5))
+    axes.set(xlabel=results.design.axis, ylabel=label, xticks=range(len(ticks)), xlim=(-0.5, len(ticks) - 0.5))
     axes.set_xticklabels(ticks)
     axes.grid(alpha=0.25, axis="y")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
 
-def _lined_up(table: pd.DataFrame) -> str:
+def _aligned(table: pd.DataFrame) -> str:
     """Columns of words begin below each other, columns of numbers end below each other."""
     columns = []
     for name, cells in table.items():
-        width = max(len(name), *map(len, cells))
-        words = cells.str[:1].str.isalpha().all()
-        columns.append([each.ljust(width) if words else each.rjust(width) for each in [name, *cells]])
+        width, words = max(len(name), *map(len, cells)), cells.str[:1].str.isalpha().all()
+        columns.append([cell.ljust(width) if words else cell.rjust(width) for cell in (name, *cells)])
     return "\n".join("  " + "  ".join(row).rstrip() for row in zip(*columns, strict=True))
-
-
-def _piped(table: pd.DataFrame) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in [list(table), ["---"] * table.shape[1], *table.values.tolist()]]

@@ -1,6 +1,7 @@
 """What a study found: means with intervals, paired comparisons, and the sentence that decides it."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ from gan.study.grid import Cell, Design, Values, plain
 
 FEWEST = 3  # seeds for a verdict: two that happen to agree would have an interval without width
 LEVEL = 0.05  # p value below which a difference is called one
+GAIN_COLUMNS = ("best_other", "gain", "gain_low", "gain_high", "t_p", "wilcoxon_p", "t_p_corrected")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Gain:
     Attributes:
         arm: with generated images.
         best_other: the arm without them whose mean is highest in this regime and measure.
-        comparison: seed by seed.
+        comparison: of the first with the second, seed by seed.
         corrected_p: of the t test, for as many arms as were compared (Holm).
     """
 
@@ -34,14 +36,14 @@ class Gain:
         """How much higher the arm is than the best other, with its interval."""
         return self.comparison.difference
 
+    @property
+    def p_values(self) -> tuple[float, float, float]:
+        """Of the t test, of Wilcoxon's test, and of the t test corrected."""
+        return self.comparison.t_p, self.comparison.wilcoxon_p, self.corrected_p
+
 
 class Results:
-    """The numbers of a finished study.
-
-    Args:
-        design: of the study.
-        cells: the numbers of all of its cells.
-    """
+    """The numbers of a finished study: `cells` has a row for each cell, a column for each measure."""
 
     def __init__(self, design: Design, cells: dict[Cell, Values]):
         self.design = design
@@ -67,8 +69,7 @@ class Results:
         other = self.best([arm for arm in self.design.arms if arm not in arms], regime, measure)
         if other is None:
             return []
-        beside = self.values(regime, other, measure)
-        found = [paired(self.values(regime, arm, measure), beside) for arm in arms]
+        found = [paired(self.values(regime, arm, measure), self.values(regime, other, measure)) for arm in arms]
         levels = corrected([comparison.t_p for comparison in found])
         return [Gain(arm, other, *rest) for arm, *rest in zip(arms, found, levels, strict=True)]
 
@@ -94,8 +95,7 @@ class Results:
         points = f"{subject} by {abs(mean):.1f} points ({between})"
         if difference.low > 0:
             compared = f"; not certain for the best of {len(self.gains(regime, self.design.headline))} arms"
-            unsure = compared if gain.corrected_p >= LEVEL else ""
-            return f"{where}: Generated images raised {points} over {over}{unsure}."
+            return f"{where}: Generated images raised {points} over {over}{compared * (gain.corrected_p >= LEVEL)}."
         if difference.high < 0:
             return f"{where}: Generated images lowered {points} against {over}."
         return (
@@ -104,65 +104,59 @@ class Results:
         )
 
     def rows(self) -> pd.DataFrame:
-        """All means and comparisons, one row for each regime, arm and measure; no number where none is compared."""
+        """All means and comparisons, one row for each regime, measure and arm; no number where none is compared."""
         rows = []
-        for regime in self.design.regimes:
-            for measure in self.design.measures:
-                gains = {gain.arm: gain for gain in self.gains(regime, measure)}
-                rows += [self._row(regime, arm, measure, gains.get(arm)) for arm in self.design.arms]
-        return pd.DataFrame(rows, dtype=object)
-
-    def _row(self, regime: str, arm: str, measure: str, gain: Gain | None) -> dict[str, object]:
-        interval = self.interval(regime, arm, measure)
-        generated = str(arm in self.design.generated).lower()
-        row: dict[str, object] = {"regime": regime, "arm": arm, "generated": generated, "measure": measure}
-        row |= {"seeds": interval.count, "mean": interval.mean, "low": interval.low, "high": interval.high}
-        numbers = ("", "", "", "", "", "", "")
-        if gain is not None:
-            difference, compared = gain.difference, gain.comparison
-            numbers = (gain.best_other, difference.mean, difference.low, difference.high, compared.t_p,
-                       compared.wilcoxon_p, gain.corrected_p)  # fmt: skip
-        names = ("best_other", "gain", "gain_low", "gain_high", "t_p", "wilcoxon_p", "t_p_corrected")
-        return row | dict(zip(names, numbers, strict=True))
+        for regime, measure in itertools.product(self.design.regimes, self.design.measures):
+            gains = {gain.arm: gain for gain in self.gains(regime, measure)}
+            for arm in self.design.arms:
+                interval, numbers = self.interval(regime, arm, measure), ("",) * len(GAIN_COLUMNS)
+                if gain := gains.get(arm):
+                    found = gain.difference
+                    numbers = gain.best_other, found.mean, found.low, found.high, *gain.p_values
+                generated = str(arm in self.design.generated).lower()
+                rows.append((regime, arm, generated, measure, interval.count, interval.mean, interval.low,
+                             interval.high, *numbers))  # fmt: skip
+        names = ("regime", "arm", "generated", "measure", "seeds", "mean", "low", "high", *GAIN_COLUMNS)
+        return pd.DataFrame(rows, columns=names, dtype=object)
 
     def table(self, regime: str) -> pd.DataFrame:
         """One regime for people: arms, and each measure in percent with its interval."""
-        columns = {name: [shown(self.interval(regime, arm, name)) for arm in self.design.arms]
+        columns = {name: [percent(self.interval(regime, arm, name)) for arm in self.design.arms]
                    for name in self.design.measures}  # fmt: skip
         return pd.DataFrame({"arm": list(self.design.arms)} | columns)
 
     def comparisons(self) -> pd.DataFrame:
         """The paired comparisons in the headline measure, for people."""
+        rows = []
+        for regime in self.design.regimes:
+            for gain in self.gains(regime, self.design.headline):
+                t_p, wilcoxon_p, corrected_p = map(_p, gain.p_values)
+                rows.append(
+                    (regime, gain.arm, gain.best_other, points(gain.difference), t_p, corrected_p, wilcoxon_p)
+                )
         head = [self.design.axis, "arm", "best other", "gain, points", "t test", "corrected", "Wilcoxon"]
-        rows = [
-            [regime, gain.arm, gain.best_other, signed(gain.difference),
-             *(_p(p) for p in (gain.comparison.t_p, gain.corrected_p, gain.comparison.wilcoxon_p))]
-            for regime in self.design.regimes
-            for gain in self.gains(regime, self.design.headline)
-        ]  # fmt: skip
         return pd.DataFrame(rows, columns=head)
 
     def summary(self) -> dict[str, float]:
         """The headline as metrics of a run: the best gain of each regime and the ends of its interval."""
-        found = {}
-        for regime in self.design.regimes:
-            if gain := self.best_gain(regime):
-                ends = {"gain": gain.difference.mean, "gain_low": gain.difference.low}
-                ends["gain_high"] = gain.difference.high
-                found |= {f"{name}/{plain(regime)}": value for name, value in ends.items() if math.isfinite(value)}
-        return found
+        best = {plain(regime): self.best_gain(regime) for regime in self.design.regimes}
+        differences = {regime: gain.difference for regime, gain in best.items() if gain}
+        ends = {"gain": "mean", "gain_low": "low", "gain_high": "high"}
+        found = {f"{name}/{regime}": getattr(difference, end)
+                 for regime, difference in differences.items() for name, end in ends.items()}  # fmt: skip
+        return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def shown(interval: Interval) -> str:
+def percent(interval: Interval) -> str:
     """Percent and half the interval: "93.1 ± 0.8"."""
-    beside = "" if math.isnan(interval.low) else f" ± {interval.half * 100:.1f}"
-    return f"{interval.mean * 100:.1f}{beside}"
+    half = "" if math.isnan(interval.low) else f" ± {interval.half * 100:.1f}"
+    return f"{interval.mean * 100:.1f}{half}"
 
 
-def signed(interval: Interval) -> str:
+def points(interval: Interval) -> str:
     """Points and the interval: "+1.2 (0.3 to 2.1)"."""
-    beside = "" if math.isnan(interval.low) else f" ({interval.low * 100:.1f} to {interval.high * 100:.1f})"
-    return f"{interval.mean * 100:+.1f}{beside}"
+    ends = "" if math.isnan(interval.low) else f" ({interval.low * 100:.1f} to {interval.high * 100:.1f})"
+    return f"{interval.mean * 100:+.1f}{ends}"
 
 
 def _p(value: float) -> str:

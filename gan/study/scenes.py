@@ -1,12 +1,10 @@
 """The study of scenes: does a segmenter that has seen generated pairs find more in scenes that nobody has seen?
 
 Segmenters and the generator learn the training part. The study is decided by the test part, of other sequences; the
-validation part is looked at too, but checkpoints and the filter of generated pairs were chosen by it.
+validation part is measured too, but checkpoints and the filter of generated pairs were chosen by it.
 """
 
-import dataclasses
 import functools
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,28 +13,28 @@ import numpy as np
 from PIL import Image
 
 from gan import pictures
+from gan.archive import judges
 from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, open_scenes
 from gan.errors import UserError
+from gan.pix2pix import segmenter
 from gan.pix2pix.augment import restore
 from gan.pix2pix.judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
 from gan.pix2pix.segmenter import BATCH, SegmenterTrainer, class_weights
+from gan.pix2pix.segmenter_network import build_segmenter
 from gan.report import Report
 from gan.scoring.segmentation import mean, overlap
-from gan.study.grid import Cell, Design, Tick, Values
+from gan.study.experiment import Experiment
+from gan.study.grid import Cell, Design, Values
 from gan.study.scenes_arms import FULL, odds, parse_arms
-from gan.study.scenes_pools import Pairs, Source, generated
-from gan.training.devices import make_deterministic
-from gan.training.loop import train_quietly
+from gan.study.scenes_pairs import Pairs, Source, generated
 
-RECIPE = 1  # count up when a cell would come out differently: cells of another recipe are not taken for this one's
 PARTS = {"test": "test part", "validation": "validation part"}
-LIFETIME = 4  # cells in one process: TensorFlow keeps the graphs of loops, and the photos in them, to its end
 
 
-class SceneStudy:
-    """Arms of street scenes (see `gan.study.grid.Study`).
+class SceneStudy(Experiment):
+    """Arms of street scenes.
 
     Args:
         config: of the command (`gan.commands.study.StudyConfig`).
@@ -45,13 +43,9 @@ class SceneStudy:
     """
 
     def __init__(self, config, source: Source, scenes: SceneSet | None = None):
-        make_deterministic()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every cell compiles a new network
-        self._config, self.source = config, source
-        self.scenes = scenes or open_scenes(config.data)
+        super().__init__(config, parse_arms(config.arms))
+        self.source, self.scenes = source, scenes or open_scenes(config.data)
         self.parts = {part: scenes for part in PARTS if len(scenes := getattr(self.scenes, part))}
-        self._arms = {arm.name: arm for arm in parse_arms(config.arms)}
-        self.steps, self.lifetime = config.steps, LIFETIME
 
     @functools.cached_property
     def design(self) -> Design:
@@ -61,30 +55,27 @@ class SceneStudy:
             UserError: no pixel of the part that decides is of a scored class.
         """
         palette, first, measures = self.scenes.palette, next(iter(self.parts)), {}
+        names = dict(zip(palette.scored, zip(iou_names(palette), scored_names(palette), strict=True), strict=True))
         for part, scenes in self.parts.items():
-            present = ids_in(scenes)
-            rare = [k for k in palette.scored if k in palette.rare and k in present]
+            present = ids_in(scenes).intersection(palette.scored)
+            rare = [k for k in palette.scored if k in present.intersection(palette.rare)]
             if rare:
                 measures[f"{part}.rare"] = f"mean IoU of the rare classes that the {PARTS[part]} has"
-            if present.intersection(palette.scored):
+            if present:
                 measures[f"{part}.mean_iou"] = f"mean IoU of all scored classes, {PARTS[part]}"
                 measures[f"{part}.pixel_accuracy"] = f"share of the scored pixels whose class is found, {PARTS[part]}"
-            for k, name in zip(palette.scored, iou_names(palette), strict=True):
-                if part == first and k in rare:
-                    measures[f"{part}.{name}"] = f"IoU of {_names(palette, [k])[0]}, {PARTS[part]}"
+            for measure, name in (names[k] for k in rare if part == first):
+                measures[f"{part}.{measure}"] = f"IoU of {name}, {PARTS[part]}"
         headline = next(iter(measures), "")
         if not headline.startswith(first):
             raise UserError(f"no pixel of the {PARTS[first]} of {self.scenes.name} is of a class that is scored.")
-        return Design(
-            f"Do generated pairs help a segmenter? {self.scenes.name}",
-            {arm.name: arm.words for arm in self._arms.values()},
-            tuple(arm.name for arm in self._arms.values() if arm.share),
-            {FULL: "Full data"},
-            "real training scenes",
-            self._config.seeds,
-            measures,
-            headline,
-            "the mean IoU of the rare classes" if headline.endswith(".rare") else "the mean IoU",
+        return self.arranged(
+            title=f"Do generated pairs help a segmenter? {self.scenes.name}",
+            regimes={FULL: "Full data"},
+            axis="real training scenes",
+            measures=measures,
+            headline=headline,
+            subject="the mean IoU of the rare classes" if headline.endswith(".rare") else "the mean IoU",
         )
 
     @functools.cached_property
@@ -93,9 +84,12 @@ class SceneStudy:
         return self.source.read()
 
     @functools.cached_property
-    def _digests(self) -> dict[str, Any]:
+    def _traits(self) -> dict[str, Any]:
+        """What decides the numbers of all cells."""
         tests = {part: scenes.digest() for part, scenes in self.parts.items()}
-        return {"training": self.scenes.training.digest(), "tests": tests}
+        recipe = judges.recipe(build_segmenter(len(self.scenes.palette.scored), *self.source.size), segmenter)
+        return {"recipe": recipe, "size": list(self.source.size), "batch_size": BATCH, "tests": tests,
+                "training": self.scenes.training.digest()}  # fmt: skip
 
     @functools.cached_property
     def _real(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -106,55 +100,46 @@ class SceneStudy:
         return loaded.photos, labels, class_weights(labels, len(palette.scored))
 
     @functools.cached_property
-    def _shown(self) -> dict[str, np.ndarray]:
+    def _photos(self) -> dict[str, np.ndarray]:
         """The photos of the parts that are tested on, at the working size."""
         return {part: load(scenes, *self.source.size, edges=False).photos for part, scenes in self.parts.items()}
 
-    def identity(self, cell: Cell) -> dict[str, Any]:
-        """All that decides the numbers of a cell."""
-        arm, config = self._arms[cell.arm], self._config
-        identity = {
-            "task": "scenes", "recipe": RECIPE, "arm": dataclasses.asdict(arm) | {"words": ""}, "seed": cell.seed,
-            "size": list(self.source.size), "steps": config.steps, "batch_size": BATCH, "precision": config.precision,
-        }  # fmt: skip
-        return identity | self._digests | ({"generated": self.pairs.digest} if arm.share else {})
-
-    def run_cell(self, cell: Cell, tick: Tick) -> Values:
-        """Train one segmenter and test it."""
-        trainer = self.trainer(cell)
-        train_quietly(trainer, self.steps, tick)
-        segmenter, values = Segmenter(trainer.model), {}
-        for part, scenes in self.parts.items():
-            table, _ = segmenter.judge(self._shown[part], scored_maps(scenes))
-            values |= {f"{part}.{kind}": value for kind, value in measured(table, self.scenes.palette).items()}
-        return values
+    def data_identity(self, cell: Cell) -> dict[str, Any]:
+        """What decides the numbers of a cell besides its arm, its steps and its seed."""
+        return self._traits | ({"generated": self.pairs.digest} if self.arms[cell.arm].generated else {})
 
     def trainer(self, cell: Cell) -> SegmenterTrainer:
-        """What a cell trains, on what its arm says."""
-        arm, config, palette = self._arms[cell.arm], self._config, self.scenes.palette
+        """A segmenter on the scenes and pairs of an arm."""
+        arm, config, palette = self.arms[cell.arm], self.config, self.scenes.palette
         photos, labels, weights = self._real
-        drawn = None
-        if arm.share:
+        of_scenes = None
+        if arm.generated:
             pairs = self.pairs
-            drawn = odds(arm.share, len(photos), len(pairs))
+            of_scenes = odds(arm.share, len(photos), len(pairs.photos))
             photos = np.concatenate([photos, pairs.photos])
             labels = np.concatenate([labels, palette.scored_indices(pairs.labels)])
         # Classes weigh the same in all arms, so that these differ in what is drawn and in nothing else.
         return SegmenterTrainer(
-            photos, labels, len(palette.scored), config.steps, cell.seed, config.precision, arm.classical, drawn,
+            photos, labels, len(palette.scored), config.steps, cell.seed, config.precision, arm.classical, of_scenes,
             weights,
         )  # fmt: skip
 
+    def measure(self, model, part: str) -> Values:
+        """See `measured`."""
+        table, _ = Segmenter(model).judge(self._photos[part], scored_maps(self.parts[part]))
+        return measured(table, self.scenes.palette)
+
     def describe(self, report: Report) -> None:
-        """Add data, the generator and what it made to the report."""
+        """Add data, the generator and its pairs to the report."""
         palette, (width, height) = self.scenes.palette, self.source.size
         report.heading("Data")
-        named = {"training": self.scenes.training} | self.parts
-        report.table(["part", "scenes"], [[PARTS.get(part, f"{part} part"), len(s)] for part, s in named.items()])
-        rare = ", ".join(_names(palette, [k for k in palette.scored if k in palette.rare])) or "none"
+        rows = [["training part", len(self.scenes.training)]]
+        report.table(["part", "scenes"], rows + [[PARTS[part], len(scenes)] for part, scenes in self.parts.items()])
+        rare = [name for k, name in zip(palette.scored, scored_names(palette), strict=True) if k in palette.rare]
         report.text(
-            f"Rare classes: {rare}. Segmenters see photos of {width}x{height} pixels and are tested at the size of "
-            "the label maps; classes weigh in their loss what the real training scenes say, the same in all arms."
+            f"Rare classes: {', '.join(rare) or 'none'}. Segmenters see photos of {width}x{height} pixels and are "
+            "tested at the size of the label maps; classes weigh in their loss what the real training scenes say, "
+            "the same in all arms."
         )
         if "test" not in self.parts:
             report.text("There is no test part: checkpoints and the filter were chosen by what decides here.", True)
@@ -162,22 +147,23 @@ class SceneStudy:
             "Intervals are over seeds of the segmenters: they do not hold what other test scenes, another training "
             "of the generator or other generated pairs would change."
         )
-        if self.source.path is None:
-            return
-        pairs, told = self.pairs, self.pairs.told
+        if self.source.path is not None:
+            self._describe_pairs(report)
+
+    def _describe_pairs(self, report: Report) -> None:
+        pairs, found, palette = self.pairs, self.pairs.summary, self.scenes.palette
         report.heading("Generated pairs")
         report.text(
-            f"From iteration {self.source.iteration} of run {self.source.run_id}: {told['kept']} pairs kept, "
-            f"{told['thrown_away']} thrown away by the filter (it would keep {told['kept_of_real']:.0%} of real "
-            f"photos), {told['no_place']} tries in which nothing found a place."
+            f"From iteration {self.source.iteration} of run {self.source.run_id}: {found['kept']} pairs kept, "
+            f"{found['thrown_away']} thrown away by the filter (it would keep {found['kept_of_real']:.0%} of real "
+            f"photos), {found['no_place']} tries in which nothing found a place."
         )
-        if told["blind"]:
-            blind = ", ".join(told["blind"])
+        if found["blind"]:
+            blind = ", ".join(found["blind"])
             report.text(f"The filter does not judge {blind}: its segmenter finds too little of that.", True)
-        made, real = np.bincount(pairs.labels.ravel(), minlength=256), pairs.real_pixels
-        shares = {k: (f"{real[k] / real.sum():.2%}", f"{made[k] / made.sum():.2%}") for k in palette.scored}
+        pixels, real = np.bincount(pairs.labels.ravel(), minlength=256), pairs.real_pixels
         rows = [
-            [name, *shares[k], told["put_in"].get(name, 0)]
+            [name, f"{real[k] / real.sum():.2%}", f"{pixels[k] / pixels.sum():.2%}", found["put_in"].get(name, 0)]
             for k, name in zip(palette.scored, scored_names(palette), strict=True)
         ]
         report.table(["class", "of real pixels", "of generated pixels", "objects put in"], rows)
@@ -207,10 +193,6 @@ def ids_in(part: Scenes) -> set[int]:
     """The ids that the label maps of a part hold."""
     found = in_threads(lambda k: np.flatnonzero(histogram(part.scene(k).labels)).tolist(), range(len(part)))
     return {k for ids in found for k in ids}
-
-
-def _names(palette: Palette, ids: list[int]) -> list[str]:
-    return [palette.names[palette.ids.index(k)] for k in ids]
 
 
 def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], SceneStudy]]:

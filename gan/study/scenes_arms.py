@@ -6,9 +6,10 @@ import re
 import numpy as np
 
 from gan.errors import UserError
+from gan.study.grid import split_names
 
 FULL = "full"
-SHARES = 25, 50  # percent of generated pairs, of the arms that are meant by nothing
+USUAL = "real,classical,generated-25,generated-50,both-25,both-50"
 _CLASSICAL = "mirrored, zoomed, shifted and in another light"
 
 
@@ -28,22 +29,21 @@ class Arm:
     classical: bool = False
     share: int = 0
 
+    @property
+    def generated(self) -> bool:
+        """Whether it uses generated pairs."""
+        return self.share > 0
+
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
-    """The arms that the parameter `arms` names, in its order.
+    """The arms that the parameter `arms` names, in its order; "" for those of `USUAL`.
 
-    Args:
-        text: some of `real`, `classical`, `generated-SHARE` and `both-SHARE` (a percentage, 1 to 99) with commas
-            between them; "" for the first two and the others with `SHARES`.
+    They are `real`, `classical`, `generated-SHARE` and `both-SHARE`, a percentage from 1 to 99.
 
     Raises:
         UserError: there is no such arm, or one is named twice.
     """
-    usual = ["real", "classical", *(f"{kind}-{share}" for kind in ("generated", "both") for share in SHARES)]
-    names = [name.strip() for name in text.split(",")] if text else usual
-    if len(set(names)) < len(names):
-        raise UserError(f"arms names one twice: {text!r}.")
-    return tuple(_arm(name) for name in names)
+    return tuple(map(_arm, split_names("arms", text or USUAL)))
 
 
 def _arm(name: str) -> Arm:
@@ -63,7 +63,7 @@ def _arm(name: str) -> Arm:
 
 
 def parse_regimes(text: str) -> tuple[str, ...]:
-    """The regimes that the parameter `regimes` names: "full" is the only one.
+    """The regimes that the parameter `regimes` names; "full" is the only one.
 
     Raises:
         UserError: it names anything else.
@@ -81,8 +81,7 @@ def odds(share: int, real: int, generated: int) -> np.ndarray:
 
     Args:
         share: percent of the draws that are generated pairs, 1 to 99.
-        real: number of real scenes, 1 or more; each is drawn as often as every other.
-        generated: number of generated pairs, 1 or more; the same.
+        real: number of real scenes, 1 or more.
+        generated: number of generated pairs, 1 or more.
     """
-    each = (1 - share / 100) / real, share / 100 / generated
-    return np.repeat(each, (real, generated))
+    return np.repeat([(1 - share / 100) / real, share / 100 / generated], (real, generated))

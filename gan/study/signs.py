@@ -3,48 +3,41 @@
 Test parts: the held-out tracks, and the official test set. Neither classifiers nor generators see anything of them.
 """
 
-import dataclasses
 import functools
-import logging
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
 
-from gan import pictures
 from gan.data.sets import SignSet
-from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, with_mirrored
+from gan.data.signs import CLASSES, Signs, with_mirrored
 from gan.data.split import cut
-from gan.data.spread import spread_over
 from gan.dcgan import balance_files
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
 from gan.errors import UserError
 from gan.report import Report
 from gan.scoring.classification import agreement
-from gan.study.grid import Cell, Design, Tick, Values
+from gan.study import signs_report
+from gan.study.experiment import Experiment
+from gan.study.grid import Cell, Design, Values
 from gan.study.signs_arms import (
     DRAWN,
     FULL,
     GENERATED,
-    REAL_LAST,
     SMOTE,
     Arm,
-    class_weights,
     cut_tracks,
     missing_images,
     parse_arms,
     parse_regimes,
     rare_classes,
 )
-from gan.study.signs_drawn import drawn_pool
-from gan.study.signs_generators import FATES, RECIPE, Generators, Pool, Source, Train
+from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, recipe
 from gan.study.smote import require_imblearn, smote
-from gan.training.devices import make_deterministic
-from gan.training.loop import train_quietly
 from gan.training.sampling import Sampler, Shares
 
 PARTS = {"test": "official test set", "held_out": "held-out tracks"}
@@ -54,12 +47,11 @@ KINDS = {
     "worst": "recall of the worst class",
     "accuracy": "share of all images that are recognised",
 }
-LIFETIME = 4  # cells in one process: TensorFlow keeps the graphs of loops, and the images in them, to its end
-SHOWN = 10  # generated and real images of each rare class in the report
+REAL_LAST = 0.4  # of the steps of the mixed arm that see real images only: the last ones
 
 
-class SignsStudy:
-    """Arms and regimes of traffic signs (see `gan.study.grid.Study`).
+class SignStudy(Experiment):
+    """Arms and regimes of traffic signs.
 
     Args:
         config: of the command (`gan.commands.study.StudyConfig`).
@@ -67,53 +59,41 @@ class SignsStudy:
         drawn: drawn images; None where no arm needs them, or while they are not made yet.
     """
 
+    part_names = PARTS
+
     def __init__(self, config, sources: dict[tuple[str, int], Source], drawn: Pool | None = None):
-        make_deterministic()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every cell compiles a new network
-        self._config, self.sources, self.drawn = config, sources, drawn
-        self.signs = opened(config.data)
+        super().__init__(config, parse_arms(config.arms))
+        self.sources, self.drawn, self.signs = sources, drawn, opened(config.data)
         self.fit, held_out = cut(self.signs.train)
         self.rare = rare_classes(self.signs.train)
-        self.parts = {"test": self.signs.test, "held_out": held_out}
-        self.parts = {
-            part: self.parts[part] for part in PARTS if self.parts[part] is not None and len(self.parts[part])
-        }
-        self._arms = {arm.name: arm for arm in parse_arms(config.arms)}
-        self.steps, self.lifetime = config.steps, LIFETIME
-        self._check()
-        self.design = self._designed()
+        parts = {"test": self.signs.test, "held_out": held_out}
+        self.parts = {part: signs for part, signs in parts.items() if signs is not None and len(signs)}
         self._digests = {part: signs.digest() for part, signs in self.parts.items()}
+        self.design = self._design()
 
-    def _check(self) -> None:
+    def _design(self) -> Design:
         if np.count_nonzero(self.signs.train.counts()) < 2:
             raise UserError(f"the study needs images of two classes or more, and {self.signs.name} has them of one.")
-        if not any(np.isin(self.rare, signs.labels).any() for signs in self.parts.values()):
+        measures = {
+            f"{part}.{kind}": f"{words.format(rare=len(self.rare))}, {PARTS[part]}"
+            for part, signs in self.parts.items() for kind, words in KINDS.items()
+            if kind != "rare" or np.isin(self.rare, signs.labels).any()
+        }  # fmt: skip
+        headline = next((name for name in measures if name.endswith(".rare")), None)
+        if headline is None:
             raise UserError(
                 f"{self.signs.name} has no images of its rare classes to test on: they have a single track each; "
                 "add a test.p or more tracks."
             )
-
-    def _designed(self) -> Design:
-        measures = {}
-        for part, signs in self.parts.items():
-            for kind, words in KINDS.items():
-                if kind != "rare" or np.isin(self.rare, signs.labels).any():
-                    measures[f"{part}.{kind}"] = f"{words.format(rare=len(self.rare))}, {PARTS[part]}"
-        regimes = {
-            regime: "Full data" if regime == FULL
-            else f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}"
-            for regime in parse_regimes(self._config.regimes)
-        }  # fmt: skip
-        return Design(
-            f"Do generated images help to recognise rare signs? {self.signs.name}",
-            {arm.name: arm.words for arm in self._arms.values()},
-            tuple(arm.name for arm in self._arms.values() if GENERATED in arm.sources),
-            regimes,
-            "tracks kept of each rare class",
-            self._config.seeds,
-            measures,
-            next(name for name in measures if name.endswith(".rare")),
-            "the recall of the rare classes",
+        tracks = {regime: f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}"
+                  for regime in parse_regimes(self.config.regimes)}  # fmt: skip
+        return self.arranged(
+            title=f"Do generated images help to recognise rare signs? {self.signs.name}",
+            regimes={regime: "Full data" if regime == FULL else words for regime, words in tracks.items()},
+            axis="tracks kept of each rare class",
+            measures=measures,
+            headline=headline,
+            subject="the recall of the rare classes",
         )
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  a study lives as long as its process
@@ -127,141 +107,55 @@ class SignsStudy:
 
     def draw(self, seed: int) -> int:
         """Which choice of tracks, and which generator, a seed has."""
-        return seed % self._config.gan_seeds
+        return seed % self.config.gan_seeds
 
-    def identity(self, cell: Cell) -> dict[str, Any]:
-        """All that decides the numbers of a cell."""
-        arm, draw, config = self._arms[cell.arm], self.draw(cell.seed), self._config
+    def data_identity(self, cell: Cell) -> dict[str, Any]:
+        """What decides the numbers of a cell besides its arm, its steps and its seed."""
+        sources, pools = self.arms[cell.arm].sources, self._pools(cell)
         identity = {
-            "task": "signs", "recipe": RECIPE, "arm": dataclasses.asdict(arm) | {"words": ""}, "seed": cell.seed,
-            "training": self._training_digest(cell.regime, draw), "tests": self._digests, "rare": self.rare,
-            "steps": config.steps, "batch_size": config.batch_size, "precision": config.precision,
+            "recipe": recipe(), "training": self._training_digest(cell.regime, self.draw(cell.seed)),
+            "tests": self._digests, "rare": self.rare, "batch_size": self.config.batch_size,
         }  # fmt: skip
-        pools = self._pools(cell)
-        return identity | {source: pools[source].identity for source in arm.sources if source in pools}
+        return identity | {source: pools[source].identity for source in sources if source in pools}
 
-    def run_cell(self, cell: Cell, tick: Tick) -> Values:
-        """Train one classifier and test it."""
-        arm, config, draw = self._arms[cell.arm], self._config, self.draw(cell.seed)
-        signs = self.training(cell.regime, draw)
-        images, labels = self._others(arm, cell, signs)
+    def trainer(self, cell: Cell) -> ClassifierTrainer:
+        """A classifier on the images of an arm."""
+        arm, config, signs = self.arms[cell.arm], self.config, self.training(cell.regime, self.draw(cell.seed))
+        images, labels = self._extra(arm, cell, signs)
         real = with_mirrored(signs) if arm.classical else signs
         shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=CLASSES), config.steps)
-        trainer = ClassifierTrainer(
+        weights, present = None, np.unique(signs.labels)
+        if arm.weighted:
+            weights = np.zeros(CLASSES)
+            weights[present] = compute_class_weight("balanced", classes=present, y=signs.labels)
+        return ClassifierTrainer(
             Sampler(real.images, real.labels, CLASSES, shares, images, labels), config.steps, cell.seed,
-            config.precision, config.batch_size, arm.classical,
-            class_weights(signs.counts()) if arm.weighted else None,
+            config.precision, config.batch_size, arm.classical, weights,
         )  # fmt: skip
-        train_quietly(trainer, config.steps, tick)
-        judge, values = Judge(trainer.model), {}
-        for part, shown in self.parts.items():
-            values |= {f"{part}.{kind}": value for kind, value in measured(judge, shown, self.rare).items()}
-        return {name: values[name] for name in self.design.measures}
 
-    def _others(self, arm: Arm, cell: Cell, signs: Signs) -> tuple[np.ndarray, np.ndarray]:
+    def measure(self, model, part: str) -> Values:
+        """See `measured`."""
+        return measured(Judge(model), self.parts[part], self.rare)
+
+    def describe(self, report: Report) -> None:
+        """Add data, generators and their images to the report."""
+        signs_report.describe(self, report)
+
+    def _extra(self, arm: Arm, cell: Cell, signs: Signs) -> tuple[np.ndarray, np.ndarray]:
         """The images of an arm that are not real, and their labels."""
         if arm.source == SMOTE:
             return smote(signs.images, signs.labels, CLASSES, arm.target, cell.seed)
-        images, labels = [np.empty((0, *signs.images.shape[1:]), np.uint8)], [np.empty(0, np.int64)]
         lacking, pools = missing_images(signs.counts(), arm.target), self._pools(cell)
-        for place, source in enumerate(arm.sources):
-            part = (lacking + place) // len(arm.sources)  # odd ones come from the last
-            made, of = pools[source].first(part)
-            images.append(made)
-            labels.append(of)
+        count = len(arm.sources)  # odd images come from the last
+        parts = [pools[source].first((lacking + place) // count) for place, source in enumerate(arm.sources)]
+        images, labels = zip((signs.images[:0], signs.labels[:0]), *parts, strict=True)
         return np.concatenate(images), np.concatenate(labels)
 
     def _pools(self, cell: Cell) -> dict[str, Pool]:
         """The images that are not real, by where they are from."""
-        made = self.sources.get((cell.regime, self.draw(cell.seed)))
-        pools = {GENERATED: made and made.pool, DRAWN: self.drawn}
-        return {source: pool for source, pool in pools.items() if pool is not None}
-
-    def describe(self, report: Report) -> None:
-        """Add data, generators and what they make to the report."""
-        report.heading("Data")
-        rows = []
-        for regime, words in self.design.regimes.items():
-            signs = self.training(regime, 0)
-            kept = signs.take(np.isin(signs.labels, self.rare))
-            rows.append([words, len(signs), len(kept), len(np.unique(kept.tracks[kept.tracks >= 0]))])
-        rows += [
-            [PARTS[part], len(s), int(np.isin(s.labels, self.rare).sum()), "-"] for part, s in self.parts.items()
-        ]
-        report.table(["part", "images", "of rare classes", "their tracks"], rows)
-        report.text(f"Rare classes: {_named(self.rare)}.")
-        config = self._config
-        report.text(
-            "Intervals are over seeds, taken as independent: they do not hold what other test images or other "
-            f"held-out tracks would change, and {config.seeds} seeds share {config.gan_seeds} choice"
-            f"{'s' * (config.gan_seeds > 1)} of kept tracks, each with one generator and its images (gan_seeds). The "
-            "correction of a test is for the arms of its regime. One image of rare classes in the "
-            f"{PARTS[next(iter(self.parts))]} is worth {self._weight():.1f} points of their recall on average."
-        )
-        twins = [k for k in self.rare if MIRROR.get(k, k) not in (k, *self.rare)]
-        mirrored = any(arm.classical or GENERATED in arm.sources for arm in self._arms.values())
-        if twins and mirrored and set(self.design.regimes) != {FULL}:
-            report.text(
-                f"Of {_named(twins)}, mirrored photos of another class, which is not cut, are real images too "
-                "wherever images are mirrored: in arms with classical augmentation, and for every generator."
-            )
-        if self.drawn is not None:
-            report.heading("Drawn signs, which no network made")
-            report.text("Pictograms in streets that the program draws, each thirty of one sign in one place.")
-            images, labels, _ = self.drawn.read()
-            rows = [(f"{k}  {NAMES[k]}", images[labels == k][: 2 * SHOWN], images[:0]) for k in self.rare]
-            report.picture(pictures.class_strips(rows, ("drawn", "")), "drawn signs")
-        if not self.sources:
-            return
-        report.heading("Generators")
-        report.text(
-            f"Each learned the images of its regime{self._drawings()} and no others; minutes are of its training. A "
-            "classifier that has seen no others either sorts what it makes, as the command balance does."
-        )
-        if config.goodrun_ref:
-            report.text(
-                f"That of the regime {FULL} was given. A run id names the checkpoint that came nearest to the "
-                "held-out tracks, so there its arms were chosen by what they are tested on; on the official test set "
-                "they were not."
-            )
-        head = ["regime", "draw", "run", "iteration", "minutes", *FATES, "thrown away of rare classes"]
-        report.table(head, [self._source_row(*key, source) for key, source in self.sources.items()])
-        for (regime, draw), source in self.sources.items():
-            if draw == 0:
-                report.heading(
-                    f"Generated images, and all that is known of the rare classes: {self.design.regimes[regime]}"
-                )
-                report.picture(self._strips(regime, source), f"generated and real images, {regime}")
-
-    def _drawings(self) -> str:
-        drawn = self._config.gan_drawn
-        return f", {drawn} drawn signs of each class as another domain of it," if drawn else ""
-
-    def _weight(self) -> float:
-        """Points of the rare classes' recall that an image of the first test part is worth, on average."""
-        labels = next(iter(self.parts.values())).labels
-        return 100 / max(1, np.isin(labels, self.rare).sum())
-
-    def _source_row(self, regime: str, draw: int, source: Source) -> list[object]:
-        made, (_, _, fates) = source.made, source.pool.read()
-        minutes = "-" if math.isnan(made.minutes) else f"{made.minutes:.1f}"
-        of_rare = fates[:, self.rare].sum(axis=1)
-        thrown = f"{1 - of_rare[1] / of_rare[0]:.1%}" if of_rare[0] else "-"
-        return [regime, draw, made.run_id, made.iteration, minutes, *fates.sum(axis=1).tolist(), thrown]
-
-    def _strips(self, regime: str, source: Source):
-        images, labels, _ = source.pool.read()
-        real = self.training(regime, 0)
-        rows = []
-        for k in self.rare:
-            known = real.images[real.labels == k]
-            spread = spread_over(len(known), SHOWN)
-            rows.append((f"{k}  {NAMES[k]}", images[labels == k][:SHOWN], known[spread]))
-        return pictures.class_strips(rows)
-
-
-def _named(class_ids: list[int]) -> str:
-    return ", ".join(f"{k} ({NAMES[k]})" for k in class_ids)
+        source = self.sources.get((cell.regime, self.draw(cell.seed)))
+        pools = {GENERATED: source and source.pool, DRAWN: self.drawn}
+        return {name: pool for name, pool in pools.items() if pool is not None}
 
 
 def opened(data: str) -> SignSet:
@@ -276,17 +170,17 @@ def opened(data: str) -> SignSet:
         raise UserError(re.sub(r"^source\b", "data", str(error))) from None
 
 
-def shares_of(arm: Arm, real: np.ndarray, others: np.ndarray, steps: int) -> Shares:
+def shares_of(arm: Arm, real: np.ndarray, extra: np.ndarray, steps: int) -> Shares:
     """How often an arm draws what.
 
     Args:
         arm: the arm.
         real: integers (C,), real images of each class, without mirror images.
-        others: integers (C,), images of each class that are not real.
+        extra: integers (C,), images of each class that are not real.
         steps: of the training.
     """
-    together = real + others
-    lacking = others / np.maximum(together, 1)
+    together = real + extra
+    lacking = extra / np.maximum(together, 1)
     classes = (together > 0) / np.count_nonzero(together) if arm.even else together / together.sum()
     if arm.mix:
         return Shares(classes, arm.mix * lacking, max(1, round((1 - REAL_LAST) * steps)))
@@ -296,12 +190,11 @@ def shares_of(arm: Arm, real: np.ndarray, others: np.ndarray, steps: int) -> Sha
 def measured(judge: Judge, signs: Signs, rare: list[int]) -> Values:
     """What a classifier is worth on signs: a value for each of `KINDS`; without "rare" where there are none."""
     found = agreement(judge(signs.images)[1], signs.labels)
-    values = {"macro": found.macro, "worst": found.worst, "accuracy": found.overall}
-    of_rare = found.per_class[rare]
+    values, of_rare = {"macro": found.macro, "worst": found.worst, "accuracy": found.overall}, found.per_class[rare]
     return values | ({"rare": float(np.nanmean(of_rare))} if np.isfinite(of_rare).any() else {})
 
 
-def prepare(config, folder: Path, train: Train, say) -> tuple[SignsStudy, Callable[[], SignsStudy]]:
+def prepare(config, folder: Path, train: Train, say) -> tuple[SignStudy, Callable[[], SignStudy]]:
     """All that is done once, before the first cell: mistakes found, generators trained, images generated.
 
     Args:
@@ -320,29 +213,15 @@ def prepare(config, folder: Path, train: Train, say) -> tuple[SignsStudy, Callab
     arms = parse_arms(config.arms)
     if any(arm.source == SMOTE for arm in arms):
         require_imblearn()
-    study = SignsStudy(config, {})
-    regimes, draws = parse_regimes(config.regimes), range(min(config.gan_seeds, config.seeds))
+    study = SignStudy(config, {})
+    regimes, draws = study.design.regimes, range(min(config.gan_seeds, config.seeds))
     for regime in regimes:  # before hours of training: whether each can be cut
         study.training(regime, 0)
-    drawn = [arm.target for arm in arms if DRAWN in arm.sources]
-    if drawn:
-        fewest = [study.training(regime, draw).counts() for regime in regimes for draw in draws]
-        lacking = [missing_images(counts, target) for counts in fewest for target in drawn]
+    if targets := [arm.target for arm in arms if DRAWN in arm.sources]:
+        counts = [study.training(regime, draw).counts() for regime in regimes for draw in draws]
+        lacking = [missing_images(fewest, target) for fewest in counts for target in targets]
         study.drawn = drawn_pool(folder, np.max(lacking, axis=0))
-    targets = [arm.target for arm in arms if GENERATED in arm.sources]
-    if targets:
-        generators = Generators(
-            folder,
-            study.signs,
-            config.gan_iterations,
-            config.precision,
-            config.gan_drawn,
-            config.goodrun_ref,
-            train,
-            say,
-        )
-        study.sources = generators.sources(
-            study.design.regimes, len(draws), study.training,
-            max(targets), config.quality, config.steps,
-        )  # fmt: skip
-    return study, functools.partial(SignsStudy, config, study.sources, study.drawn)
+    if targets := [arm.target for arm in arms if arm.generated]:
+        generators = Generators(folder, study.signs, config, train, say)
+        study.sources = generators.sources(regimes, len(draws), study.training, max(targets))
+    return study, functools.partial(SignStudy, config, study.sources, study.drawn)

@@ -7,14 +7,13 @@ import numpy as np
 
 from gan.data.signs import NAMES, Signs
 from gan.errors import UserError
+from gan.study.grid import split_names
 
 FULL = "full"
 SMOTE, GENERATED, DRAWN = "smote", "generated", "drawn"  # where further images are from
 MOST_TRACKS = 1_000  # that a regime may name
 MOST_IMAGES = 20_000  # of a class that an arm may be filled up to
 RARE = 10  # classes, at most a quarter of those that there are
-MIX = 0.5  # share of the missing images that the mixed arm draws from generated ones, where none is given
-REAL_LAST = 0.4  # of the steps of the mixed arm that see real images only: the last ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +26,7 @@ class Arm:
         even: classes are drawn evenly, and not as often as the data has them.
         weighted: the loss of an image is weighed by how rare its class is.
         classical: mirror images that are signs, and changed light and view.
-        source: where further images are from: "", "smote", "generated", "drawn", or "generated+drawn", of which each
-            gives half.
+        source: where further images are from, with "+" between several, of which each gives an equal part.
         target: images that each class is filled up to; 0: as many as the largest class has.
         mix: 0, or the share of the missing images that is drawn from the generated ones, in the first steps.
     """
@@ -43,32 +41,35 @@ class Arm:
     mix: float = 0.0
 
     @property
-    def sources(self) -> tuple[str, ...]:
+    def sources(self) -> list[str]:
         """Where further images are from, one by one."""
-        return tuple(self.source.split("+")) if self.source else ()
+        return self.source.split("+") if self.source else []
+
+    @property
+    def generated(self) -> bool:
+        """Whether it uses generated images."""
+        return GENERATED in self.sources
 
 
 _CLASSICAL = "turned, moved, zoomed and in other light; real ones mirrored where that is a sign"
-ARMS = {
-    arm.name: arm
-    for arm in (
-        Arm("real", "real images only, as the data has them"),
-        Arm("weights", "real images only, the loss weighed by class (images / classes / images of the class)",
-            weighted=True),
-        Arm("oversampling", "real images only, classes drawn evenly (random oversampling)", even=True),
-        Arm("smote", "filled up to the largest class by SMOTE on pixels (imbalanced-learn)", source=SMOTE),
-        Arm("classical", f"real images, classes drawn evenly, {_CLASSICAL}", even=True, classical=True),
-        Arm("drawn", f"filled up with drawn signs, which no network made; all {_CLASSICAL}", source=DRAWN,
-            classical=True),
-        Arm("generated", "filled up with generated images", source=GENERATED),
-        Arm("generated-classical", f"filled up with generated images; all {_CLASSICAL}", source=GENERATED,
-            classical=True),
-        Arm("generated-drawn", f"filled up with generated images and drawn signs, half and half; all {_CLASSICAL}",
-            source=f"{GENERATED}+{DRAWN}", classical=True),
-        Arm("mixed", "as classical; at first a share of what a class lacks is drawn from generated images, at last "
-            "real images only", even=True, classical=True, source=GENERATED, mix=MIX),
-    )
-}  # fmt: skip
+_ARMS = (
+    Arm("real", "real images only, as the data has them"),
+    Arm("weights", "real images only, the loss weighed by class (images / classes / images of the class)",
+        weighted=True),
+    Arm("oversampling", "real images only, classes drawn evenly (random oversampling)", even=True),
+    Arm("smote", "filled up to the largest class by SMOTE on pixels (imbalanced-learn)", source=SMOTE),
+    Arm("classical", f"real images, classes drawn evenly, {_CLASSICAL}", even=True, classical=True),
+    Arm("drawn", f"filled up with drawn signs, which no network made; all {_CLASSICAL}", source=DRAWN,
+        classical=True),
+    Arm("generated", "filled up with generated images", source=GENERATED),
+    Arm("generated-classical", f"filled up with generated images; all {_CLASSICAL}", source=GENERATED,
+        classical=True),
+    Arm("generated-drawn", f"filled up with generated images and drawn signs, half and half; all {_CLASSICAL}",
+        source=f"{GENERATED}+{DRAWN}", classical=True),
+    Arm("mixed", "as classical; at first a share of what a class lacks is drawn from generated images, at last "
+        "real images only", even=True, classical=True, source=GENERATED, mix=0.5),
+)  # fmt: skip
+ARMS = {arm.name: arm for arm in _ARMS}
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
@@ -80,16 +81,13 @@ def parse_arms(text: str) -> tuple[Arm, ...]:
     Raises:
         UserError: there is no such arm, one is named twice, or its number is out of range.
     """
-    names = [name.strip() for name in text.split(",")] if text else list(ARMS)
-    if len(set(names)) < len(names):
-        raise UserError(f"arms names one twice: {text!r}.")
-    return tuple(_arm(name) for name in names)
+    return tuple(map(_arm, split_names("arms", text or ",".join(ARMS))))
 
 
 def _arm(name: str) -> Arm:
     base, colon, number = name.partition(":")
     arm = ARMS.get(base)
-    if arm is None or (colon and not set(arm.sources) & {GENERATED, DRAWN}):
+    if arm is None or (colon and not {GENERATED, DRAWN}.intersection(arm.sources)):
         raise UserError(
             f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, drawn:IMAGES, "
             f"mixed:SHARE), not {name!r}."
@@ -97,16 +95,14 @@ def _arm(name: str) -> Arm:
     if not colon:
         return arm
     if arm.mix:
-        share = float(number) if re.fullmatch(r"\d(\.\d{1,4})?", number) else 0.0
-        if not 0 < share <= 1:
+        if not re.fullmatch(r"\d(\.\d{1,4})?", number) or not 0 < float(number) <= 1:
             raise UserError(f"the arm mixed takes a share above 0 and up to 1, as mixed:0.25, not {number!r}.")
-        return dataclasses.replace(arm, name=name, mix=share, words=f"{arm.words} (share {number})")
-    count = int(number) if re.fullmatch(r"\d{1,6}", number) else 0
-    if not 1 <= count <= MOST_IMAGES:
+        return dataclasses.replace(arm, name=name, mix=float(number), words=f"{arm.words} (share {number})")
+    if not re.fullmatch(r"\d{1,6}", number) or not 1 <= int(number) <= MOST_IMAGES:
         raise UserError(
             f"the arm {base} takes the images to fill each class up to, from 1 to {MOST_IMAGES}, not {number!r}."
         )
-    return dataclasses.replace(arm, name=name, target=count, words=f"{arm.words} (up to {count} a class)")
+    return dataclasses.replace(arm, name=name, target=int(number), words=f"{arm.words} (up to {number} a class)")
 
 
 def parse_regimes(text: str) -> tuple[str, ...]:
@@ -122,9 +118,7 @@ def parse_regimes(text: str) -> tuple[str, ...]:
                 f"regimes are {FULL} and numbers of tracks from 1 to {MOST_TRACKS} with commas between them, as "
                 f"full,5,3,2,1, not {name!r}."
             )
-    if len(set(names)) < len(names):
-        raise UserError(f"regimes names one twice: {text!r}.")
-    return tuple(sorted(names, key=lambda name: MOST_TRACKS + 1 if name == FULL else int(name)))
+    return tuple(sorted(split_names("regimes", text), key=lambda name: (name == FULL, len(name), name)))
 
 
 def rare_classes(signs: Signs) -> list[int]:
@@ -171,16 +165,8 @@ def cut_tracks(signs: Signs, regime: str, rare: list[int], draw: int) -> Signs:
 
 
 def missing_images(counts: np.ndarray, target: int) -> np.ndarray:
-    """int64 (C,): how many images each class lacks; a class that has none at all lacks none.
+    """int64 (C,): how many images each class lacks of `target`, or where that is 0 of the largest class.
 
-    Args:
-        counts: integers (C,), real images of each class.
-        target: images of a class; 0: as many as the largest has.
+    A class that has no images at all, of the real ones in integers (C,) `counts`, lacks none.
     """
     return np.where(counts > 0, np.maximum((target or counts.max()) - counts, 0), 0)
-
-
-def class_weights(counts: np.ndarray) -> np.ndarray:
-    """float64 (C,): images / classes / images of the class, as scikit-learn's "balanced"; 0 for absent classes."""
-    present = counts > 0
-    return np.where(present, counts.sum() / present.sum() / np.maximum(counts, 1), 0.0)

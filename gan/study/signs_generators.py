@@ -1,10 +1,11 @@
-"""Generated images for the study of signs.
+"""Images that are not real for the study of signs: generated, or drawn by the program.
 
-A generator for each regime, trained on that regime's images only, and a pool of what it makes, sorted by a classifier
-that has seen no others either.
+Each regime has a generator, trained on that regime's images only, and a pool of its images, filtered by a classifier
+that has learned no others either.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import re
@@ -15,52 +16,33 @@ from pathlib import Path
 import numpy as np
 
 from gan import archive
-from gan.archive import GoodRun
+from gan.archive import GoodRun, judges
 from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
-from gan.data.signs import CLASSES, NAMES, SIZE, Signs, join
-from gan.dcgan import balance
+from gan.data.signs import CLASSES, NAMES, Signs, join
+from gan.dcgan import balance, classifier
+from gan.dcgan.classifier_network import build_classifier
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
+from gan.dcgan.learned import learned
 from gan.drawn.signs import drawn_signs
 from gan.errors import UserError
 from gan.files import replacing, sha256
-from gan.study.grid import Stopped, kept_arrays
+from gan.study.grid import Stopped, cached_arrays
 from gan.study.signs_arms import FULL, missing_images
+from gan.training import augment
 
 RECORDS = "generators.json"  # minutes of training
 POOL_SEED = 0
-RECIPE = 2  # count up when cells or the images in pools would come out differently: older ones are not taken then
-SHAPE = SIZE, SIZE, 3
-FATES = ("drawn", "kept", *balance.REASONS.values())  # what becomes of generated images
+COUNTS = ("drawn", "kept", *balance.REASONS.values())  # what is counted of generated images
 
-Train = Callable[[str, int, int, bool, str, int, str], tuple[str, int]]
-"""Trains a generator of all classes.
-
-Of data, iterations, seed, use_held_out, precision, drawn and goodrun_ref; the run and the exit status.
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """A generator of a regime.
-
-    Attributes:
-        run_id: of the archive.
-        iteration: updates made.
-        minutes: of training; NaN where it was not trained here.
-        weights: digest of its checkpoint.
-    """
-
-    run_id: str
-    iteration: int
-    minutes: float
-    weights: str
+Train = Callable[[str, int, bool, str], tuple[str, int]]
+"""Trains a generator of all classes. Of data, seed, use_held_out and goodrun_ref; run id and exit status."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """Images of a regime that are not real, and how many were thrown away.
+    """Images of a regime that are not real.
 
     Attributes:
         path: its file.
@@ -71,16 +53,12 @@ class Pool:
     identity: dict
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The images uint8 (M, 32, 32, 3), their class ids (M,) ascending, and integers (5, C): `FATES` by class."""
+        """The images uint8 (M, 32, 32, 3), their class ids (M,) ascending, and integers (5, C): `COUNTS` by class."""
         with np.load(self.path, allow_pickle=False) as kept:
             return kept["images"], kept["labels"], kept["fates"]
 
     def first(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first images of each class, as far as there are any: uint8 (M', 32, 32, 3), and their class ids (M',).
-
-        Args:
-            wanted: integers (C,), how many of each class.
-        """
+        """The first images of each class, as many as integers (C,) `wanted` and there are, and their class ids."""
         images, labels, _ = self.read()
         place = np.arange(len(labels)) - np.searchsorted(labels, labels)  # labels ascend: the place within the class
         chosen = place < wanted[labels]
@@ -89,9 +67,16 @@ class Pool:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where the generated images of a regime and draw are from."""
+    """Where the generated images of a regime and draw are from.
 
-    made: Made
+    Attributes:
+        goodrun: the generator.
+        minutes: of its training; NaN where it was not trained here.
+        pool: its images.
+    """
+
+    goodrun: GoodRun
+    minutes: float
     pool: Pool
 
 
@@ -101,41 +86,25 @@ class Generators:
     Args:
         folder: the study's folder.
         signs: the data set.
-        iterations: of a generator that is trained here.
-        precision: of its training.
-        drawn: drawn signs of each class that it learns besides.
-        goodrun_ref: the generator of the full regime; "" to train one.
+        config: of the command; its `goodrun_ref` is the generator of the full regime, "" to train one.
         train: trains one.
         say: prints a line for the user.
     """
 
-    def __init__(
-        self, folder: Path, signs: SignSet, iterations: int, precision: str, drawn: int, goodrun_ref: str,
-        train: Train, say,
-    ):  # fmt: skip
-        self._folder, self._signs = folder, signs
-        self._iterations, self._precision, self._drawn = iterations, precision, drawn
-        self._train, self._say = train, say
-        self._given = self._checked(goodrun_ref) if goodrun_ref else None
+    def __init__(self, folder: Path, signs: SignSet, config, train: Train, say):
+        self._folder, self._signs, self._config, self._train, self._say = folder, signs, config, train, say
+        self._given = self._resolved(config.goodrun_ref) if config.goodrun_ref else None
 
     def sources(
-        self,
-        regimes: dict[str, str],
-        draws: int,
-        training: Callable[[str, int], Signs],
-        target: int,
-        quality: float,
-        steps: int,
+        self, regimes: dict[str, str], draws: int, training: Callable[[str, int], Signs], target: int
     ) -> dict[tuple[str, int], Source]:
         """Generated images for every regime and draw.
 
         Args:
-            regimes: in words, by name.
+            regimes: descriptions by name.
             draws: choices of tracks in each.
             training: gives the images of a regime and draw.
-            target: see `pool`, as the rest.
-            quality: see `pool`.
-            steps: see `pool`.
+            target: images that every class can be filled up to, if the largest class has fewer.
 
         Raises:
             UserError: a generator can't be trained.
@@ -144,21 +113,21 @@ class Generators:
         found: dict[tuple[str, int], Source] = {}
         for regime, draw in itertools.product(regimes, range(draws)):
             signs = training(regime, draw)
-            goodrun, made = self.of(regime, draw, signs)
+            goodrun, minutes = self.generator(regime, draw, signs)
             words = regimes[regime] + (f", draw {draw}" if draws > 1 else "")
-            kept = pool(self._folder, (goodrun, made), signs, self._drawn, target, quality, steps, words)
-            found[regime, draw] = Source(made, kept)
-            short = np.maximum(missing_images(signs.counts(), 0) - kept.read()[2][1], 0)
+            pool = generated_pool(self._folder, goodrun, signs, target, self._config, words)
+            found[regime, draw] = Source(goodrun, minutes, pool)
+            short = np.maximum(missing_images(signs.counts(), 0) - pool.read()[2][1], 0)
             if short.any():
                 k = int(short.argmax())
                 self._say(
                     f"warning: {words}: {np.count_nonzero(short)} classes could not be filled up with images that "
-                    f"pass quality={quality}; class {k} ({NAMES[k]}) lacks most: {short[k]}"
+                    f"pass quality={self._config.quality}; class {k} ({NAMES[k]}) lacks most: {short[k]}"
                 )
         return found
 
-    def of(self, regime: str, draw: int, training: Signs) -> tuple[GoodRun, Made]:
-        """The generator of a regime.
+    def generator(self, regime: str, draw: int, training: Signs) -> tuple[GoodRun, float]:
+        """The generator of a regime, and the minutes of its training (NaN where they are not known).
 
         Args:
             regime: its name.
@@ -170,31 +139,36 @@ class Generators:
             Stopped: its training was stopped.
         """
         if regime == FULL and self._given:
-            return self._given, self._made(self._given, float("nan"))
+            return self._given, float("nan")
         as_is = regime == FULL and (is_drawn(self._signs.name) or (Path(self._signs.name) / "train.p").is_file())
-        data, whole = (self._signs.name, False) if as_is else (self._write(regime, draw, training), True)
-        learned = select(SignSet(data, training, None), None, False, True).digest()
-        traits = {"data_digest": learned, "class_val": "all", "seed": str(draw)}
-        traits |= {"iterations": str(self._iterations), "judge_iterations": "0"}  # runs of this study's kind
-        traits |= {"drawn": str(self._drawn), "precision": self._precision}
-        found = archive.newest_of("dcgan", traits, lambda info: info.learned_only(learned))
-        key = f"{regime}-{draw}-{learned}-{self._iterations}" + (f"-drawn{self._drawn}" if self._drawn else "")
-        if found is None or found.iteration < self._iterations:
-            before = f"{found.run_id}/{found.iteration}" if found else ""
-            done = f", going on from {found.iteration}" if found else ""
-            self._say(f"training the generator of regime {regime}: {self._iterations} iterations{done}")
-            began = time.perf_counter()
-            run_id, status = self._train(data, self._iterations, draw, whole, self._precision, self._drawn, before)
+        data = self._signs.name if as_is else self._write(regime, draw, training)
+        digest, config = select(SignSet(data, training, None), None, False, True).digest(), self._config
+        traits = {"data_digest": digest, "class_val": "all", "seed": draw, "iterations": config.gan_iterations}
+        traits |= {"judge_iterations": 0, "drawn": config.gan_drawn, "precision": config.precision}
+        traits = {name: str(value) for name, value in traits.items()}
+        found = archive.newest_of("dcgan", traits, lambda info: info.learned_only(digest))
+        drawn = f"-drawn{config.gan_drawn}" if config.gan_drawn else ""
+        key, minutes = f"{regime}-{draw}-{digest}-{config.gan_iterations}{drawn}", self._minutes()
+        if found is None or found.iteration < config.gan_iterations:
+            going_on = f", going on from {found.iteration}" if found else ""
+            self._say(f"training the generator of regime {regime}: {config.gan_iterations} iterations{going_on}")
+            before, began = minutes.get(key, float("nan")) if found else 0.0, time.perf_counter()
+            run_id, status = self._train(data, draw, not as_is, f"{found.run_id}/{found.iteration}" if found else "")
             # The time of a part that was stopped counts too.
-            self._record(key, self._minutes(key, before != "") + (time.perf_counter() - began) / 60)
+            minutes[key] = before + (time.perf_counter() - began) / 60
+            with replacing(self._folder / RECORDS) as file:
+                file.write(json.dumps(minutes, indent=1).encode())
             if status:
                 raise Stopped(status)
-            found = archive.resolve(f"{run_id}/{self._iterations}", "dcgan", "all")
-        return found, self._made(found, self._minutes(key, True))
+            found = archive.resolve(f"{run_id}/{config.gan_iterations}", "dcgan", "all")
+        return found, minutes.get(key, float("nan"))
 
-    def _checked(self, reference: str) -> GoodRun:
-        """A good run that has seen nothing of the test parts."""
-        goodrun = resolved(reference)
+    def _resolved(self, reference: str) -> GoodRun:
+        """A good run of all classes that has seen nothing of the test parts."""
+        try:
+            goodrun = archive.resolve(reference, "dcgan", "all")
+        except UserError as error:  # it speaks of a parameter that the study has not
+            raise UserError(re.sub(r"give class_val=\w+, or a good run", "give a good run", str(error))) from None
         info = goodrun.info
         # Runs of the time before there were held-out tracks have learned them all.
         for name, absent in (("use_held_out", True), ("use_test", False)):
@@ -203,17 +177,16 @@ class Generators:
                     f"goodrun_ref {reference} was trained with {name}=true: it has learned signs that the study "
                     f"tests on; give a run with {name}=false, or none to have one trained."
                 )
-        if not info.learned_only(select(self._signs, None, False, False).digest()):
+        if not learned(info, self._signs):
             raise UserError(
                 f"goodrun_ref {reference} was trained on other images ({info.data.get('name')}, or before that) "
                 f"than the training part of {self._signs.name}, and may know signs that the study tests on; give a "
                 "run of this data, or none to have one trained."
             )
-        drawn = info.config.get("drawn", 0)
-        if drawn != self._drawn:
+        if (drawn := info.config.get("drawn", 0)) != self._config.gan_drawn:
             raise UserError(
                 f"goodrun_ref {reference} has learned {drawn} drawn signs of each class, and the generators of the "
-                f"other regimes would learn {self._drawn}; give gan_drawn={drawn}, or another run."
+                f"other regimes would learn {self._config.gan_drawn}; give gan_drawn={drawn}, or another run."
             )
         return goodrun
 
@@ -225,18 +198,7 @@ class Generators:
             write_signs(folder / "train.p", training)
         return str(folder)
 
-    def _made(self, goodrun: GoodRun, minutes: float) -> Made:
-        return Made(goodrun.run_id, goodrun.iteration, minutes, sha256(goodrun.checkpoint)[:16])
-
-    def _minutes(self, key: str, known: bool) -> float:
-        """Minutes of training so far, NaN where that is not known; 0 for a training that begins."""
-        return float(self._records().get(key, "nan")) if known else 0.0
-
-    def _record(self, key: str, minutes: float) -> None:
-        with replacing(self._folder / RECORDS) as file:
-            file.write(json.dumps(self._records() | {key: minutes}, indent=1).encode())
-
-    def _records(self) -> dict[str, float]:
+    def _minutes(self) -> dict[str, float]:
         try:
             found = json.loads((self._folder / RECORDS).read_text())
             return {key: float(value) for key, value in found.items()}
@@ -244,41 +206,29 @@ class Generators:
             return {}
 
 
-def recipe() -> dict[str, int]:
-    """What the identity of a pool says of the recipe; the first one was not written down."""
-    return {"recipe": RECIPE} if RECIPE > 1 else {}
+@functools.cache
+def recipe() -> str:
+    """A digest of the settings that decide cells and pools: those of another recipe are not taken."""
+    return judges.recipe(build_classifier(CLASSES), classifier, augment, balance)
 
 
-def resolved(reference: str) -> GoodRun:
-    """A good run of all classes."""
-    try:
-        return archive.resolve(reference, "dcgan", "all")
-    except UserError as error:  # it speaks of a parameter that the study has not
-        raise UserError(re.sub(r"give class_val=\w+, or a good run", "give a good run", str(error))) from None
+def generated_pool(folder: Path, goodrun: GoodRun, training: Signs, target: int, config, words: str) -> Pool:
+    """The generated images of a regime: read if they are there, else generated and filtered as `balance` does.
 
-
-def pool(
-    folder: Path, source: tuple[GoodRun, Made], training: Signs, drawn: int, target: int, quality: float, steps: int,
-    words: str,
-) -> Pool:  # fmt: skip
-    """The pool of a regime: read if it is there, else made. What is kept is what `balance` keeps.
-
-    The classifier that sorts learns all images of the regime: held-out ones would leave too few of the rare classes.
+    The classifier that filters learns all images of the regime: to hold some out would leave too few of rare classes.
 
     Args:
         folder: the study's folder.
-        source: the generator, and what is known of it.
+        goodrun: the generator.
         training: the images of the regime.
-        drawn: drawn signs of each class that the generator has learned besides, and what sorts learns too.
-        target: images that every class can be filled up to, if the largest class has fewer.
-        quality: see `gan.dcgan.balance.Filter`; 0 keeps all.
-        steps: updates of the classifier that sorts.
+        target: see `Generators.sources`.
+        config: of the command: `quality`, `steps` of the classifier, and `gan_drawn`, which it learns besides.
         words: what progress bars say.
     """
-    goodrun, made = source
-    identity = {"weights": made.weights, "quality": quality, "seed": POOL_SEED} | recipe()
+    quality, drawn = config.quality, config.gan_drawn
+    identity = {"weights": sha256(goodrun.checkpoint)[:16], "quality": quality, "seed": POOL_SEED, "recipe": recipe()}
     if quality:
-        identity |= {"sorted_by": training.digest(), "sorted_steps": steps, "copy": balance.COPY}
+        identity |= {"sorted_by": training.digest(), "sorted_steps": config.steps, "copy": balance.COPY}
         identity |= {"sorted_drawn": drawn} if drawn else {}
     counts = training.counts()
     wanted = np.maximum(missing_images(counts, target), missing_images(counts, 0))
@@ -286,22 +236,27 @@ def pool(
     def make() -> dict[str, np.ndarray]:
         judge = None
         if quality:
-            learned = join(training, drawn_signs(np.full(CLASSES, drawn), POOL_SEED)) if drawn else training
-            judge = train_judge(learned, steps, POOL_SEED, f"training the classifier that sorts: {words}")
+            known = join(training, drawn_signs(np.full(CLASSES, drawn), POOL_SEED)) if drawn else training
+            judge = train_judge(known, config.steps, POOL_SEED, f"training the classifier that filters: {words}")
         keep = balance.Filter(judge, quality, training)
-        images, labels, fates = _generate(goodrun, wanted, keep, POOL_SEED, words)
-        return {"images": images, "labels": labels, "fates": fates}
+        images, classes = balance.generate(
+            Generator(goodrun).images, keep, wanted, np.zeros_like(wanted), POOL_SEED, f"generating: {words}"
+        )
+        counted = np.zeros((len(COUNTS), len(wanted)), np.int64)
+        for found in classes:
+            counted[:, found.class_id] = found.drawn, found.kept, *found.rejected.values()
+        return {"images": images, "labels": np.repeat(np.arange(len(wanted)), counted[1]), "fates": counted}
 
-    return Pool(kept_arrays(folder / "pools", [identity, wanted.tolist()], make), identity)
+    return Pool(cached_arrays(folder / "pools", [identity, wanted.tolist()], make), identity)
 
 
-def _generate(goodrun: GoodRun, wanted: np.ndarray, keep: balance.Filter, seed: int, words: str):
-    """Accepted images in order of class, their labels, and what became of all that were generated (`Pool.read`)."""
-    images, counts = balance.generate(
-        Generator(goodrun).images, keep, wanted, np.zeros_like(wanted), seed, f"generating: {words}"
-    )
-    fates, labels = np.zeros((len(FATES), len(wanted)), np.int64), []
-    for each in counts:
-        labels += [each.class_id] * each.kept
-        fates[:, each.class_id] = each.drawn, each.kept, *each.rejected.values()
-    return images, np.array(labels, np.int64), fates
+def drawn_pool(folder: Path, wanted: np.ndarray) -> Pool:
+    """Drawn images, as many of each class as integers (C,) `wanted`: read if they are there, else drawn."""
+    identity = {"seed": POOL_SEED, "recipe": recipe()}
+
+    def make() -> dict[str, np.ndarray]:
+        signs, counted = drawn_signs(wanted, POOL_SEED), np.zeros((len(COUNTS), len(wanted)), np.int64)
+        return {"images": signs.images, "labels": signs.labels.astype(np.int64), "fates": counted}
+
+    key = {"drawn": POOL_SEED, "wanted": wanted.tolist(), "recipe": recipe()}
+    return Pool(cached_arrays(folder / "pools", key, make), identity)

@@ -11,11 +11,7 @@ NEIGHBOURS = 5  # of SMOTE (Chawla et al. 2002, section 4.2), fewer where a clas
 
 
 def require_imblearn() -> None:
-    """Make sure that imbalanced-learn is there.
-
-    Raises:
-        UserError: it is not.
-    """
+    """Raise a UserError where imbalanced-learn is not installed."""
     if importlib.util.find_spec("imblearn") is None:
         raise UserError(
             "the arm smote needs the package imbalanced-learn, which is not installed; install it with "
@@ -23,8 +19,10 @@ def require_imblearn() -> None:
         )
 
 
-def smote(images: np.ndarray, labels: np.ndarray, classes: int, target: int, seed: int):
-    """Interpolated images, as many as each class lacks.
+def smote(
+    images: np.ndarray, labels: np.ndarray, classes: int, target: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolated images, as many as each class lacks (`missing_images`).
 
     One class after the other: only neighbours of the same class take part, and all at once would need gigabytes.
 
@@ -45,21 +43,20 @@ def smote(images: np.ndarray, labels: np.ndarray, classes: int, target: int, see
     require_imblearn()
     from imblearn.over_sampling import SMOTE
 
-    wanted = missing_images(np.bincount(labels, minlength=classes), target)
-    made = [np.empty((0, *images.shape[1:]), np.uint8)]
-    for k in np.flatnonzero(wanted):
+    lacking = missing_images(np.bincount(labels, minlength=classes), target)
+    parts = [images[:0]]
+    for k in np.flatnonzero(lacking):
         real = images[labels == k]
         if len(real) == 1:
-            made.append(np.repeat(real, wanted[k], axis=0))
+            parts.append(np.repeat(real, lacking[k], axis=0))
             continue
         # SMOTE asks for two classes; the single point of the other one has no part in what is interpolated.
         points = np.concatenate([real.reshape(len(real), -1), np.zeros((1, real[0].size))]).astype(np.float32)
-        names = np.append(np.ones(len(real), int), 0)
         sampler = SMOTE(
-            sampling_strategy={1: int(len(real) + wanted[k])},
+            sampling_strategy={1: int(len(real) + lacking[k])},
             k_neighbors=min(NEIGHBOURS, len(real) - 1),
             random_state=int(np.random.default_rng([seed, k]).integers(2**31)),
         )
-        added = sampler.fit_resample(points, names)[0][len(points) :]
-        made.append(np.rint(added).clip(0, 255).astype(np.uint8).reshape(-1, *images.shape[1:]))
-    return np.concatenate(made), np.repeat(np.arange(classes), wanted)
+        added = sampler.fit_resample(points, np.append(np.ones(len(real), int), 0))[0][len(points) :]
+        parts.append(np.rint(added).clip(0, 255).astype(np.uint8).reshape(-1, *images.shape[1:]))
+    return np.concatenate(parts), np.repeat(np.arange(classes), lacking)

@@ -12,7 +12,7 @@ import pytest
 from gan import checkpoints
 from gan.checkpoints import CheckpointInfo
 from gan.commands import study as command
-from gan.commands.study import StudyConfig, again, main, settled
+from gan.commands.study import StudyConfig, main, settled
 from gan.config import stops
 from gan.data.gtsrb import read_signs
 from gan.data.sets import open_signs, select
@@ -153,7 +153,7 @@ def test_the_room_on_the_disk_grows_with_the_generators(monkeypatch, signs_folde
 def counted(monkeypatch):
     """Experiments that take no time; a list of those that were run. The fourth can be made to fail."""
     ran = []
-    monkeypatch.setattr(ran_at := signs_study.SignsStudy, "stop_at", None, raising=False)
+    monkeypatch.setattr(ran_at := signs_study.SignStudy, "stop_at", None, raising=False)
 
     def run_cell(self, cell, tick):
         if ran_at.stop_at == len(ran):
@@ -162,8 +162,8 @@ def counted(monkeypatch):
         tick(self.steps)
         return dict.fromkeys(self.design.measures, 0.5 + 0.1 * (cell.arm == "weights") + 0.01 * cell.seed)
 
-    monkeypatch.setattr(signs_study.SignsStudy, "run_cell", run_cell)
-    monkeypatch.setattr(signs_study, "LIFETIME", 0)  # in this process
+    monkeypatch.setattr(signs_study.SignStudy, "run_cell", run_cell)
+    monkeypatch.setattr(signs_study.SignStudy, "lifetime", 0)  # in this process
     return ran
 
 
@@ -171,7 +171,7 @@ def test_an_interrupted_study_keeps_what_is_finished_and_says_how_to_go_on(
     workplace, signs_folder, counted, capsys, monkeypatch
 ) -> None:
     chosen = QUICK | {"data": signs_folder, "arms": "real,weights", "regimes": "full,2"}
-    monkeypatch.setattr(signs_study.SignsStudy, "stop_at", 3)
+    monkeypatch.setattr(signs_study.SignStudy, "stop_at", 3)
     assert run(**chosen) == 128 + signal.SIGINT
     said = capsys.readouterr().out
     assert "finished experiments are kept in" in said
@@ -182,7 +182,7 @@ def test_an_interrupted_study_keeps_what_is_finished_and_says_how_to_go_on(
         k: str(v) for k, v in chosen.items()
     }
     assert newest("study")[0].info.status == "KILLED"
-    monkeypatch.setattr(signs_study.SignsStudy, "stop_at", None)
+    monkeypatch.setattr(signs_study.SignStudy, "stop_at", None)
     assert run(**chosen) == 0
     assert len(counted) == len(set(counted)) == 8 and newest("study")[0].info.status == "FINISHED"
     assert run(**chosen) == 0 and len(counted) == 8
@@ -210,15 +210,6 @@ def test_a_generator_that_is_stopped_stops_the_study(workplace, signs_folder, co
     assert isinstance(Stopped(143), Exception) and not stops
 
 
-def test_the_command_that_goes_on_is_one_of_a_module(monkeypatch) -> None:
-    monkeypatch.chdir(conftest.ROOT)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("UV", "/usr/bin/uv")
-    assert again(StudyConfig(seeds=3)) == "uv run python -m gan.commands.study --seeds 3"
-    monkeypatch.delenv("UV")
-    assert again(StudyConfig()).endswith(" -m gan.commands.study") and "study.py" not in again(StudyConfig())
-
-
 @pytest.mark.slow
 def test_generators_and_classifiers_from_end_to_end(
     workplace, signs_folder, small_networks, capsys, monkeypatch
@@ -241,7 +232,7 @@ def test_generators_and_classifiers_from_end_to_end(
     learned = read_signs(Path(generator.data.params["data"]) / "train.p")
     assert set(learned.tracks) <= set(fit.tracks) and not set(learned.tracks) & set(held_out.tracks)
     assert len(learned) < len(fit) and generator.data.params["use_held_out"] == "true"
-    study = signs_study.SignsStudy(StudyConfig(**chosen), {})
+    study = signs_study.SignStudy(StudyConfig(**chosen), {})
     assert learned.digest() == study.training("2", 0).digest()
 
     (pool,) = Path("out/pools").glob("*.npz")
@@ -257,7 +248,7 @@ def test_generators_and_classifiers_from_end_to_end(
     lost = next(Path("out/cells/2/mixed").glob("seed-01-*.json"))
     before = json.loads(lost.read_text())
     lost.unlink()
-    monkeypatch.setattr(command, "train_generator", None)
+    monkeypatch.setattr(command, "train_generator", lambda *given: pytest.fail("trained once more"))
     assert run(**chosen) == 0
     assert json.loads(lost.read_text())["values"] == before["values"]
     assert dataclasses.asdict(StudyConfig(**chosen)).keys() == mlflow.get_run(opened).data.params.keys()
@@ -270,7 +261,7 @@ def test_workers_train_real_classifiers(workplace, signs_folder, monkeypatch) ->
     assert run(**chosen, arms="real,drawn", workers=2) == 0
     values = {arm: next(Path("out/cells/full", arm).glob("*.json")) for arm in ("real", "drawn")}
     assert "Drawn signs" in Path("out/report.html").read_text()
-    study = signs_study.SignsStudy(StudyConfig(**chosen, arms="real"), {})
+    study = signs_study.SignStudy(StudyConfig(**chosen, arms="real"), {})
     kept = json.loads(values["real"].read_text())
     assert kept["identity"] == json.loads(json.dumps(study.identity(Cell(0, "full", "real"))))
     # A worker measures what this process does, whatever two updates are worth.

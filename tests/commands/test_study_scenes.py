@@ -9,7 +9,7 @@ import pytest
 from gan.commands.study import StudyConfig, main
 from gan.pix2pix import augment
 from gan.study import scenes as scene_study
-from gan.study import scenes_pools
+from gan.study import scenes_pairs
 from tests import conftest
 from tests.made_up_scene_run import DATA, good_run
 
@@ -48,8 +48,8 @@ def test_mistakes_are_one_sentence(capsys, workplace, changed, words) -> None:
 @pytest.mark.slow
 def test_from_a_good_run_to_the_report(workplace, capsys, monkeypatch) -> None:
     """Everything is trained for a moment, and whatever it generates is kept."""
-    monkeypatch.setattr(scenes_pools, "AGREEMENT", "0")
-    monkeypatch.setattr(scenes_pools, "SEGMENTER_ITERATIONS", 1)
+    monkeypatch.setattr(scenes_pairs, "AGREEMENT", "0")
+    monkeypatch.setattr(scenes_pairs, "SEGMENTER_ITERATIONS", 1)
     reference = good_run(workplace / "good")
     assert run(goodrun_ref=reference) == 0
     said = capsys.readouterr().out

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from gan.study import report as study_report
-from gan.study.results import Results, shown, signed
+from gan.study import report
+from gan.study.results import Results, percent, points
 from tests.made_up_study import MadeUp, design
 
 
@@ -113,11 +113,11 @@ def test_few_seeds_and_missing_arms_prove_nothing() -> None:
 
 def test_numbers_for_people() -> None:
     results = results_of({"real": [0.5, 0.6], "generated": [0.55, 0.66]})
-    assert shown(results.interval("full", "real", "rare")) == "55.0 ± 63.5"
-    assert signed(results.best_gain("full").comparison.difference) == "+5.5 (-0.9 to 11.9)"
+    assert percent(results.interval("full", "real", "rare")) == "55.0 ± 63.5"
+    assert points(results.best_gain("full").comparison.difference) == "+5.5 (-0.9 to 11.9)"
     alone = results_of({"real": [0.5], "generated": [0.45]})
-    assert shown(alone.interval("full", "real", "rare")) == "50.0"
-    assert signed(alone.best_gain("full").comparison.difference) == "-5.0"
+    assert percent(alone.interval("full", "real", "rare")) == "50.0"
+    assert points(alone.best_gain("full").comparison.difference) == "-5.0"
 
 
 def test_the_headline_as_metrics() -> None:
@@ -136,7 +136,7 @@ def made_up():
 
 def test_the_console_ends_with_the_sentences(made_up) -> None:
     _, results = made_up
-    said = study_report.text(results).splitlines()
+    said = report.text(results).splitlines()
     assert said[-2:] == [results.sentence("1"), results.sentence("full")]
     assert "Full data: percent, mean over 3 seeds ± 95 % interval" in said
     rows = [line.split("  ") for line in said if line.strip().startswith("classical")]
@@ -145,7 +145,7 @@ def test_the_console_ends_with_the_sentences(made_up) -> None:
 
 def test_files_hold_every_number(made_up, tmp_path) -> None:
     study, results = made_up
-    paths = study_report.write(results, study, tmp_path, ["It took a while."])
+    paths = report.write(results, study, tmp_path, ["It took a while."])
     assert [path.name for path in paths] == [
         "table.md", "results.csv", "cells.csv", "arms.png", "gain.png", "report.html"
     ]  # fmt: skip
@@ -174,27 +174,26 @@ def test_files_hold_every_number(made_up, tmp_path) -> None:
 
 def test_a_study_without_a_comparison_has_no_chart_of_gains(tmp_path) -> None:
     results = results_of({"real": [0.5, 0.6]})
-    names = [path.name for path in study_report.write(results, MadeUp(), tmp_path, [])]
+    names = [path.name for path in report.write(results, MadeUp(), tmp_path, [])]
     assert "arms.png" in names and "gain.png" not in names
 
 
 def test_a_study_of_one_seed_has_tables_without_intervals(tmp_path) -> None:
     study = MadeUp(seeds=1)
     cells = cells_of(study)
-    study_report.write(Results(study.design, cells), study, tmp_path, [])
+    report.write(Results(study.design, cells), study, tmp_path, [])
     assert "| generated | 70.0 | 75.0 |" in (tmp_path / "table.md").read_text()
     row = next(csv.DictReader((tmp_path / "results.csv").open()))
     assert math.isnan(float(row["low"]))
 
 
-def test_the_charts_show_means_and_intervals_where_they_are(monkeypatch) -> None:
+def test_the_charts_show_means_and_intervals_where_they_are() -> None:
     """Every mean is a mark at its height, and the gains stand around the line of zero."""
-    figures = []
-    monkeypatch.setattr(study_report, "drawn", lambda figure: figures.append(figure) or figure)
     study = MadeUp()
-    assert set(study_report.charts(Results(study.design, cells_of(study)))) == {"arms", "gain"}
+    figures = report.figures(Results(study.design, cells_of(study)))
+    assert set(figures) == {"arms", "gain"}
     heights = {}
-    for figure in figures:
+    for figure in figures.values():
         (axes,) = figure.axes
         for container in axes.containers:
             heights[container.get_label(), axes.get_ylabel()[:6]] = container[0].get_ydata().round(6).tolist()

@@ -16,10 +16,10 @@ from gan.errors import UserError
 from gan.pix2pix import augment as augmenting
 from gan.pix2pix.presets import LABELS
 from gan.report import Report
-from gan.study import scenes_pools
+from gan.study import scenes_pairs
 from gan.study.grid import Cell
 from gan.study.scenes import SceneStudy, ids_in, measured, prepare
-from gan.study.scenes_pools import Source, generated, wanted_classes
+from gan.study.scenes_pairs import Source, generated, wanted_classes
 from tests.made_up_painter import painter, reader
 from tests.made_up_scene_run import DATA, good_run
 from tests.made_up_streets import CAR, PERSON, ROAD, SKY, some_streets
@@ -173,7 +173,7 @@ def test_classes_weigh_the_same_in_all_arms(study) -> None:
 
 
 def test_a_worker_is_sent_no_pictures(study) -> None:
-    assert len(study.pairs) == 5
+    assert len(study.pairs.photos) == 5
     assert len(pickle.dumps(study.source)) < 2_000
 
 
@@ -234,7 +234,7 @@ def test_pairs_are_made_once_and_used_again(scenes, tmp_path, capsys) -> None:
     assert pairs.photos.shape == (4, 48, 64, 3) and pairs.labels.shape == (4, 48, 64)
     apart = pairs.photos.astype(int) - CITYSCAPES.colour(pairs.labels)
     assert np.abs(apart).max() <= 2, "the photos of these label maps"
-    assert pairs.told["kept"] == 4 and pairs.told["put_in"]["person"] >= 4 and pairs.real_pixels[PERSON] > 0
+    assert pairs.summary["kept"] == 4 and pairs.summary["put_in"]["person"] >= 4 and pairs.real_pixels[PERSON] > 0
     before = first.path.stat().st_mtime_ns
     again = generated(tmp_path, GoodRun(scenes, never), 4, print)
     assert again == first and again.path.stat().st_mtime_ns == before
@@ -266,7 +266,7 @@ def test_too_few_pairs_are_told_and_none_is_an_error(scenes, tmp_path, monkeypat
     monkeypatch.setattr(augmenting, "MOST_TRIES", 1)
     said = []
     source = generated(tmp_path, GoodRun(scenes, painter(unseen=(PERSON,), often=2)), 6, said.append)
-    kept = len(source.read())
+    kept = len(source.read().photos)
     assert 0 < kept < 6 and f"warning: only {kept} generated pairs of 6 passed the filter, in 6 tries" in said
     with pytest.raises(UserError, match="none agreed with its label map enough to be kept"):
         generated(tmp_path, GoodRun(scenes, painter(unseen=(PERSON,)), "def"), 6, print)
@@ -306,7 +306,7 @@ def test_mistakes_are_found_before_anything_is_made(workplace, tmp_path) -> None
 
 
 def test_arms_without_generated_pairs_make_none(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(scenes_pools, "_made", never)
+    monkeypatch.setattr(scenes_pairs, "_arrays", never)
     config = settled(StudyConfig(task="scenes", data=DATA, arms="real", goodrun_ref=good_run(tmp_path / "good")))
     study, build = prepare(config, tmp_path / "out", None, print)
     assert study.source.path is None and study.source.size == (64, 32) and not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from gan.archive import GoodRun
 from gan.checkpoints import CheckpointInfo
+from gan.commands.study import StudyConfig
 from gan.data.gtsrb import read_signs
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import CLASSES, Signs
@@ -23,7 +24,7 @@ from gan.study import signs_generators
 from gan.study.grid import Stopped
 from gan.study.signs import opened
 from gan.study.signs_arms import cut_tracks, missing_images, rare_classes
-from gan.study.signs_generators import Generators, Made, pool
+from gan.study.signs_generators import Generators, generated_pool
 
 
 @pytest.fixture
@@ -54,17 +55,24 @@ def world(tmp_path, monkeypatch, signs_folder):
     monkeypatch.setattr(signs_generators.archive, "newest_of", newest_of)
     monkeypatch.setattr(signs_generators.archive, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
     made.good_run = good_run
-    made.generators = Generators(tmp_path, signs, 5, "float32", 0, "", train, made.said.append)
+    made.of = lambda regime, draw, training, signs=signs, **changed: Generators(
+        tmp_path, signs, config(**changed), train, made.said.append
+    ).generator(regime, draw, training)
+    made.sources = Generators(tmp_path, signs, config(), train, made.said.append).sources
     return made
 
 
+def config(**changed) -> StudyConfig:
+    return dataclasses.replace(StudyConfig(gan_iterations=5, steps=7), **changed)
+
+
 def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> None:
-    goodrun, made = world.generators.of("2", 1, world.cut)
-    ((data, iterations, seed, whole, precision, drawn, before),) = world.calls
-    assert (iterations, seed, whole, precision, drawn, before) == (5, 1, True, "float32", 0, "")
+    goodrun, minutes = world.of("2", 1, world.cut)
+    ((data, seed, whole, before),) = world.calls
+    assert (seed, whole, before) == (1, True, "")
     assert read_signs(Path(data) / "train.p").digest() == world.cut.digest()
     assert [path.name for path in Path(data).iterdir()] == ["train.p"]
-    assert (goodrun.iteration, made.iteration) == (5, 5) and made.minutes >= 0 and len(made.weights) == 16
+    assert goodrun.iteration == 5 and minutes >= 0
     # What the run will say of its data is what is looked for next time.
     learned = select(SignSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
     assert world.asked[0] == {
@@ -74,30 +82,29 @@ def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> No
 
 
 def test_a_generator_that_learns_drawings_is_another_one(world) -> None:
-    world.generators._drawn = 7
-    world.generators.of("2", 0, world.cut)
-    assert world.calls[0][5] == 7 and world.asked[0]["drawn"] == "7"
+    world.of("2", 0, world.cut, gan_drawn=7)
+    assert len(world.calls) == 1 and world.asked[0]["drawn"] == "7"
     (key,) = json.loads((world.folder / "generators.json").read_text())
     assert key.startswith("2-0-") and key.endswith("-5-drawn7")
 
 
 def test_the_generator_of_all_data_leaves_the_held_out_tracks_out(world, signs_folder) -> None:
-    world.generators.of("full", 0, world.fit)
-    data, _, _, whole, *_ = world.calls[0]
+    world.of("full", 0, world.fit)
+    data, _, whole, _ = world.calls[0]
     assert (data, whole) == (signs_folder, False)
     assert world.asked[0]["data_digest"] == select(open_signs(signs_folder), None, False, False).digest()
 
 
 def test_a_trained_generator_is_found_again(world) -> None:
     world.archive = world.good_run(5)
-    _, made = world.generators.of("2", 0, world.cut)
-    assert world.calls == [] and np.isnan(made.minutes)
+    _, minutes = world.of("2", 0, world.cut)
+    assert world.calls == [] and np.isnan(minutes)
 
 
 def test_a_generator_that_went_on_from_other_data_is_not_taken(world) -> None:
     world.archive = world.good_run(5)
     world.archive.info.data["learned_before"] = ["0" * 16]
-    world.generators.of("2", 0, world.cut)
+    world.of("2", 0, world.cut)
     assert len(world.calls) == 1 and world.calls[0][-1] == ""
 
 
@@ -106,16 +113,16 @@ def test_a_generator_that_was_stopped_goes_on_and_its_minutes_add_up(world, monk
     monkeypatch.setattr(signs_generators.time, "perf_counter", lambda: next(clock))
     world.status = 130
     with pytest.raises(Stopped) as stopped:
-        world.generators.of("2", 0, world.cut)
+        world.of("2", 0, world.cut)
     assert stopped.value.status == 130
     world.status, world.archive = 0, world.good_run(3)
-    _, made = world.generators.of("2", 0, world.cut)
-    assert world.calls[1][-1] == f"{'f' * 32}/3" and made.minutes == pytest.approx(3)
+    _, minutes = world.of("2", 0, world.cut)
+    assert world.calls[1][-1] == f"{'f' * 32}/3" and minutes == pytest.approx(3)
     assert "going on from 3" in world.said[1]
     world.archive = world.good_run(5)
-    assert world.generators.of("2", 0, world.cut)[1].minutes == pytest.approx(3)
+    assert world.of("2", 0, world.cut)[1] == pytest.approx(3)
     (world.folder / "generators.json").write_text("[")
-    assert np.isnan(world.generators.of("2", 0, world.cut)[1].minutes)
+    assert np.isnan(world.of("2", 0, world.cut)[1])
 
 
 # --- class folders of the user's own
@@ -136,9 +143,8 @@ def test_class_folders_are_understood_and_written_for_the_generator(world, class
     signs = opened(class_folders)
     assert len(signs.train) == 3 * CLASSES - 1 and signs.test is None
     fit = cut(signs.train)[0]
-    world.generators._signs = signs
-    world.generators.of("full", 0, fit)
-    data, _, _, whole, *_ = world.calls[0]
+    world.of("full", 0, fit, signs)
+    data, _, whole, _ = world.calls[0]
     assert whole and read_signs(Path(data) / "train.p").digest() == fit.digest()
 
 
@@ -192,16 +198,16 @@ def sorting(monkeypatch):
     return trained
 
 
-MADE = Made("f" * 32, 5, 1.0, "abc")
 TRAINING = Signs.of(
     np.random.default_rng(5).integers(0, 256, (36, 32, 32, 3), np.uint8), np.repeat([0, 1, 2], [30, 4, 2])
 )
 
 
-def make(folder: Path, **changed):
-    given = {"source": (None, MADE), "training": TRAINING, "drawn": 0, "target": 0, "quality": 0.5, "steps": 7}
-    given["words"] = "x"
-    return pool(folder, **given | changed)
+def make(folder: Path, weights: str = "abc", training: Signs = TRAINING, target: int = 0, **changed):
+    checkpoint = folder / "checkpoint.npz"
+    checkpoint.write_text(weights)
+    goodrun = types.SimpleNamespace(checkpoint=checkpoint)
+    return generated_pool(folder, goodrun, training, target, config(**changed), "x")
 
 
 def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tmp_path, sorting) -> None:
@@ -216,7 +222,7 @@ def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tm
 
 def test_what_sorts_has_learned_the_drawings_that_the_generator_has(tmp_path, sorting, monkeypatch) -> None:
     monkeypatch.setattr(drawn, "MORE_AT_ONCE", 4)
-    assert make(tmp_path, drawn=3).identity["sorted_drawn"] == 3
+    assert make(tmp_path, gan_drawn=3).identity["sorted_drawn"] == 3
     ((learned, _),) = sorting
     np.testing.assert_array_equal(learned.counts(), TRAINING.counts() + 3)
     np.testing.assert_array_equal(learned.images[: len(TRAINING)], TRAINING.images)
@@ -242,10 +248,10 @@ def test_whatever_decides_the_images_is_in_the_identity(tmp_path, sorting) -> No
     other = dataclasses.replace(TRAINING, images=TRAINING.images[::-1].copy())
     for changed in (
         {"quality": 0.4}, {"quality": 0.0}, {"steps": 8}, {"training": other},
-        {"source": (None, dataclasses.replace(MADE, weights="def"))},
+        {"weights": "def"},
     ):  # fmt: skip
         assert make(tmp_path, **changed).identity != first.identity, changed
-    assert make(tmp_path, source=(None, dataclasses.replace(MADE, minutes=9.0))) == first
+    assert make(tmp_path) == first
 
 
 def test_a_larger_pool_begins_as_the_smaller_one(tmp_path, sorting) -> None:
@@ -259,9 +265,8 @@ def test_a_larger_pool_begins_as_the_smaller_one(tmp_path, sorting) -> None:
 
 
 def test_a_class_that_stays_short_is_told(world, sorting, monkeypatch) -> None:
-    monkeypatch.setattr(world.generators, "of", lambda *given: (world.good_run(5), MADE))
-    words = {"full": "Full data"}
-    found = world.generators.sources(words, 1, lambda regime, draw: TRAINING, 0, 0.5, 7)
+    monkeypatch.setattr(Generators, "generator", lambda *given: (world.good_run(5), 1.0))
+    found = world.sources({"full": "Full data"}, 1, lambda regime, draw: TRAINING, 0)
     assert list(found) == [("full", 0)]
     assert world.said[-1].startswith("warning: Full data: 1 classes could not be filled up with images that pass")
     assert "class 2 (Speed limit 50) lacks most: 28" in world.said[-1]

@@ -14,9 +14,9 @@ from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.report import Report
 from gan.study.grid import Cell
-from gan.study.signs import SignsStudy, measured, prepare, shares_of
+from gan.study.signs import SignStudy, measured, prepare, shares_of
 from gan.study.signs_arms import parse_arms
-from gan.study.signs_generators import Made, Pool, Source
+from gan.study.signs_generators import Pool, Source
 from gan.training.sampling import Sampler
 
 
@@ -27,7 +27,7 @@ def config(signs_folder):
 
 @pytest.fixture
 def study(config):
-    return SignsStudy(config, {})
+    return SignStudy(config, {})
 
 
 def test_nothing_is_tested_on_what_is_learned(study) -> None:
@@ -63,7 +63,7 @@ def test_the_design_names_everything(study) -> None:
 def test_the_report_says_what_the_figures_do_not_hold(config, tmp_path) -> None:
     def told(**changed):
         report = Report("x")
-        SignsStudy(dataclasses.replace(config, **changed), {}).describe(report)
+        SignStudy(dataclasses.replace(config, **changed), {}).describe(report)
         report.write(tmp_path / "report.html")
         return (tmp_path / "report.html").read_text()
 
@@ -76,7 +76,7 @@ def test_the_report_says_what_the_figures_do_not_hold(config, tmp_path) -> None:
 
 def test_without_a_test_part_the_held_out_tracks_decide(config, tmp_path) -> None:
     write_signs(tmp_path / "train.p", read_signs(f"{config.data}/train.p"))
-    study = SignsStudy(dataclasses.replace(config, data=str(tmp_path)), {})
+    study = SignStudy(dataclasses.replace(config, data=str(tmp_path)), {})
     assert list(study.parts) == ["held_out"] and study.design.headline == "held_out.rare"
 
 
@@ -85,17 +85,16 @@ def test_what_decides_the_numbers_of_a_cell(config, study) -> None:
     cell = Cell(0, "2", "classical")
     first = study.identity(cell)
     for changed in ({"steps": 3}, {"batch_size": 5}, {"precision": "bfloat16"}):
-        assert SignsStudy(dataclasses.replace(config, **changed), {}).identity(cell) != first, changed
+        assert SignStudy(dataclasses.replace(config, **changed), {}).identity(cell) != first, changed
     for changed in ({"seed": 1}, {"seed": 2}, {"regime": "full"}, {"arm": "real"}):
         assert study.identity(dataclasses.replace(cell, **changed)) != first, changed
     for same in ({"workers": 2}, {"seeds": 9}, {"arms": "classical"}, {"gan_iterations": 3}, {"quality": 0.0}):
-        assert SignsStudy(dataclasses.replace(config, **same), {}).identity(cell) == first, same
+        assert SignStudy(dataclasses.replace(config, **same), {}).identity(cell) == first, same
 
 
 def test_generated_arms_depend_on_their_generator_and_the_others_do_not(config, tmp_path) -> None:
-    made = Made("f" * 32, 3, 0.1, "abc")
     studies = [
-        SignsStudy(config, {("2", draw): Source(made, Pool(tmp_path, {"weights": weights})) for draw in (0, 1)})
+        SignStudy(config, {("2", draw): Source(None, 0.1, Pool(tmp_path, {"weights": weights})) for draw in (0, 1)})
         for weights in ("abc", "def")
     ]
     arms = {"generated": False, "generated-drawn": False, "mixed": False, "smote": True, "drawn": True, "real": True}
@@ -105,7 +104,7 @@ def test_generated_arms_depend_on_their_generator_and_the_others_do_not(config, 
 
 
 def test_drawn_arms_depend_on_the_drawings(config, tmp_path) -> None:
-    one, other = (SignsStudy(config, {}, Pool(tmp_path, {"seed": seed})) for seed in (0, 1))
+    one, other = (SignStudy(config, {}, Pool(tmp_path, {"seed": seed})) for seed in (0, 1))
     for arm, same in (("drawn", False), ("generated-drawn", False), ("classical", True), ("generated", True)):
         assert (one.identity(Cell(0, "2", arm)) == other.identity(Cell(0, "2", arm))) == same, arm
 
@@ -161,7 +160,7 @@ def test_absent_classes_are_not_drawn() -> None:
 
 @pytest.fixture
 def cells_seen(monkeypatch, study, tmp_path):
-    """What `run_cell` gives to the trainer and to the draw, without training anything."""
+    """What a cell gives to its trainer and sampler, without training anything."""
     seen = {}
 
     class Watched(ClassifierTrainer):
@@ -181,7 +180,7 @@ def cells_seen(monkeypatch, study, tmp_path):
     np.savez(
         path, images=np.full((len(labels), 32, 32, 3), 7, np.uint8), labels=labels, fates=np.ones((5, CLASSES), int)
     )
-    source = Source(Made("f" * 32, 3, 0.1, "abc"), Pool(path, {}))
+    source = Source(None, 0.1, Pool(path, {}))
     study.sources = {("2", 0): source, ("2", 1): source}
     drawings = tmp_path / "drawn.npz"
     np.savez(drawings, images=np.full((len(labels), 32, 32, 3), 9, np.uint8), labels=labels, fates=[])
@@ -190,7 +189,7 @@ def cells_seen(monkeypatch, study, tmp_path):
     def run(arm: str, seed: int = 2):
         seen.clear()
         with pytest.raises(InterruptedError):
-            study.run_cell(Cell(seed, "2", arm), lambda count: None)
+            study.trainer(Cell(seed, "2", arm))
         return dict(seen)
 
     return run
@@ -246,7 +245,7 @@ def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch
     np.testing.assert_array_equal(np.bincount(labels, minlength=CLASSES), np.maximum(30 - counts, 0))
     k = study.rare[0]
     np.testing.assert_array_equal(images[labels == k], drawn.draw_more(k, 30 - counts[k], 0))
-    monkeypatch.setattr("gan.study.signs_drawn.drawn_signs", None)
+    monkeypatch.setattr("gan.study.signs_generators.drawn_signs", None)
     prepare(changed, tmp_path, no_generator, print)
     cell = Cell(0, "full", "drawn:30")
     assert build().identity(cell) == study.identity(cell) and "drawn" in study.identity(cell)

@@ -1,4 +1,4 @@
-"""Generated pairs for the study of scenes: made once by the good run and the filter, kept in the study's folder."""
+"""Generated pairs for the study of scenes: generated once by the good run, filtered, kept in the study's folder."""
 
 import dataclasses
 import functools
@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from gan.archive import judges
 from gan.data.palettes import Palette
 from gan.errors import UserError
 from gan.files import require_writable
+from gan.pix2pix import augment, cutouts, edits, pair_filter, segmenter
 from gan.pix2pix.augment import Counts, PairGenerator, Restored
 from gan.pix2pix.augment_report import Gallery, thrown_text
-from gan.pix2pix.cutouts import parse_classes
-from gan.study.grid import kept_arrays
+from gan.pix2pix.segmenter_network import build_segmenter
+from gan.study.grid import cached_arrays
 
-RECIPE = 2  # count up when other pairs would be made of the same good run and data
 SEED = 0  # of label maps and noise
 AGREEMENT = "auto"  # what the filter asks for: see `gan.pix2pix.pair_filter.filter_for`
 SEGMENTER_ITERATIONS = 2_000  # of the filter's segmenter: that of train_pix2pix, which the archive has already
@@ -41,8 +42,8 @@ class Source:
     def read(self) -> "Pairs":
         """What the file holds."""
         with np.load(self.path, allow_pickle=False) as kept:
-            told = json.loads(str(kept["told"]))
-            return Pairs(kept["photos"], kept["labels"], kept["sheet"], kept["real_pixels"], told)
+            return Pairs(kept["photos"], kept["labels"], kept["sheet"], kept["real_pixels"],
+                         json.loads(str(kept["told"])))  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,8 +54,8 @@ class Pairs:
         photos: uint8 (M, height, width, 3).
         labels: uint8 (M, height, width), ids.
         sheet: uint8 (h, w, 3), some of them beside the label maps that they were made from.
-        real_pixels: integers (256,), pixels of each id in the training scenes that were looked at for objects.
-        told: "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
+        real_pixels: integers (256,), pixels of each id in the training scenes that were searched for objects.
+        summary: "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
             "kept_of_real", the share of real photos that the filter would keep; "blind", the names of classes that
             it does not judge.
     """
@@ -63,10 +64,7 @@ class Pairs:
     labels: np.ndarray
     sheet: np.ndarray
     real_pixels: np.ndarray
-    told: dict
-
-    def __len__(self) -> int:
-        return len(self.photos)
+    summary: dict
 
     @functools.cached_property
     def digest(self) -> str:
@@ -89,7 +87,7 @@ def wanted_classes(palette: Palette) -> tuple[int, ...]:
             f"the palette {palette.name} marks no class as rare and none as thing, so that there is nothing to put "
             "into label maps; mark some in palette.json, and prepare the data with --palette."
         )
-    return parse_classes(",".join(map(str, classes)), palette)
+    return cutouts.parse_classes(",".join(map(str, classes)), palette)
 
 
 def generated(folder: Path, good: Restored, count: int, say) -> Source:
@@ -104,10 +102,13 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
     Raises:
         UserError: there is nothing to put in, no segmenter can be trained, or no pair passes the filter.
     """
-    classes, (width, height), origin = wanted_classes(good.scenes.palette), good.size, good.origin()
+    palette, (width, height), origin = good.scenes.palette, good.size, good.origin()
+    classes = wanted_classes(palette)
+    network = build_segmenter(len(palette.scored), width, height)
     # Names of runs and folders decide nothing: the same weights and scenes give the same pairs.
     identity = {
-        "recipe": RECIPE, "weights": origin["weights"], "training": origin["digests"]["training"],
+        "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, pair_filter),
+        "weights": origin["weights"], "training": origin["digests"]["training"],
         "validation": origin["digests"]["validation"], "size": [width, height], "classes": list(classes),
         "count": count, "seed": SEED, "agreement": AGREEMENT, "segmenter_iterations": SEGMENTER_ITERATIONS,
     }  # fmt: skip
@@ -115,17 +116,17 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
     def make() -> dict[str, np.ndarray]:
         require_writable(folder, count * width * height * 4)
         say(f"generating {count} pairs from iteration {good.goodrun.iteration} of run {good.goodrun.run_id}")
-        return _made(good, classes, count, say)
+        return _arrays(good, classes, count, say)
 
-    path = kept_arrays(folder / "pools", identity, make)
+    path = cached_arrays(folder / "pools", identity, make)
     source = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), path)
-    told = source.read().told
-    if told["kept"] < count:
-        say(f"warning: only {told['kept']} generated pairs of {count} passed the filter, in {told['tries']} tries")
+    found = source.read().summary
+    if found["kept"] < count:
+        say(f"warning: only {found['kept']} generated pairs of {count} passed the filter, in {found['tries']} tries")
     return source
 
 
-def _made(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str, np.ndarray]:
+def _arrays(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str, np.ndarray]:
     width, height = good.size
     photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
     generator = PairGenerator.restored(good, classes, SEED, AGREEMENT, SEGMENTER_ITERATIONS, say)
@@ -140,13 +141,9 @@ def _made(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str
             f"of {counts.tries} generated pairs none agreed with its label map enough to be kept; give a good "
             "run that was trained longer."
         )
-    kept = counts.kept
-    told = counts.numbers() | {
-        "put_in": counts.put_in,
-        "kept_of_real": generator.real.kept,
-        "blind": list(map(good.scenes.palette.name_of, generator.real.blind)),
-    }
+    blind = list(map(good.scenes.palette.name_of, generator.real.blind))
+    summary = counts.numbers() | {"put_in": counts.put_in, "kept_of_real": generator.real.kept, "blind": blind}
     return {
-        "photos": photos[:kept], "labels": labels[:kept], "sheet": gallery.sheet(),
-        "real_pixels": generator.pool.pixels, "told": np.array(json.dumps(told)),
+        "photos": photos[: counts.kept], "labels": labels[: counts.kept], "sheet": gallery.sheet(),
+        "real_pixels": generator.pool.pixels, "told": np.array(json.dumps(summary)),
     }  # fmt: skip

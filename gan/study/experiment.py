@@ -1,0 +1,59 @@
+"""What the studies of signs and scenes share: a cell trains one network and measures it on held-out parts."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from gan.study.grid import Cell, Design, Tick, Values
+from gan.training.devices import make_deterministic
+from gan.training.loop import Trainable, train_quietly
+
+
+class Experiment:
+    """A `gan.study.grid.Study`; a kind of data adds `design`, `parts`, `describe` and the methods below.
+
+    Attributes:
+        config: of the command (`gan.commands.study.StudyConfig`).
+        arms: by name; each has `name`, `words` for tables, and `generated`, whether it uses generated images.
+        parts: what networks are tested on, by name; the first one decides.
+    """
+
+    lifetime = 4  # TensorFlow keeps the graphs of loops, and the images in them, to the end of a process
+    parts: dict[str, Any]
+
+    def __init__(self, config, arms: Sequence[Any]):
+        make_deterministic()
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every cell compiles a new network
+        self.config, self.steps, self.arms = config, config.steps, {arm.name: arm for arm in arms}
+
+    def data_identity(self, cell: Cell) -> dict[str, Any]:
+        """What `identity` says of recipe and data."""
+        raise NotImplementedError
+
+    def trainer(self, cell: Cell) -> Trainable:
+        """What a cell trains, on the training set of its arm and regime."""
+        raise NotImplementedError
+
+    def measure(self, model, part: str) -> Values:
+        """What a trained network is worth on a part, by the name of the measure."""
+        raise NotImplementedError
+
+    def arranged(self, **fields) -> Design:
+        """A design with the arms and seeds of this study."""
+        words = {arm.name: arm.words for arm in self.arms.values()}
+        generated = tuple(arm.name for arm in self.arms.values() if arm.generated)
+        return Design(arms=words, generated=generated, seeds=self.config.seeds, **fields)
+
+    def identity(self, cell: Cell) -> dict[str, Any]:
+        """All that decides the numbers of a cell."""
+        config, arm = self.config, dataclasses.asdict(self.arms[cell.arm]) | {"words": ""}
+        identity = {"task": config.task, "arm": arm, "seed": cell.seed, "steps": config.steps}
+        return identity | {"precision": config.precision} | self.data_identity(cell)
+
+    def run_cell(self, cell: Cell, tick: Tick) -> Values:
+        """Train one network and test it."""
+        trainer = self.trainer(cell)
+        train_quietly(trainer, self.steps, tick)
+        found = {part: self.measure(trainer.model, part) for part in self.parts}
+        return {f"{part}.{name}": value for part, values in found.items() for name, value in values.items()}

@@ -17,9 +17,10 @@ from benchmarks.tables import write_csv
 from gan.config import option, require, run
 from gan.errors import UserError
 from gan.files import replacing, require_writable
+from gan.pictures import drawn
 from gan.scoring.intervals import mean_interval, paired
 from gan.study.grid import Cell, Design
-from gan.study.report import charts
+from gan.study.report import figures
 from gan.study.results import Results, percent, points
 
 ARMS = {"classical": "", "drawn": "", "generated-drawn": "300"}  # of the tracks kept; drawings that the GAN learned
@@ -107,12 +108,14 @@ def table(rows: Rows) -> str:
     for regime, seeds in regimes_of(rows).items():
         by_arm = {arm: [values(rows, regime, arm, part) for part in MEASURES] for arm in ARMS}
         *others, best = by_arm
-        shares = [" / ".join(percent(mean_interval(part)) for part in by_arm[arm]) for arm in ARMS]
+        means = {arm: map(mean_interval, by_arm[arm]) for arm in ARMS}
+        shares = [" / ".join(percent(part.mean, part.low, part.high) for part in means[arm]) for arm in ARMS]
         name = "all" if regime == "full" else regime
         lines.append(f"| {name} | {len(seeds)} | {' | '.join(shares)} |")
         for other in others:
             found = [paired(*pair).difference for pair in zip(by_arm[best], by_arm[other], strict=True)]
-            gains.append(f"{REGIMES[regime]}: {best} over {other} {' / '.join(map(points, found))}")
+            words = " / ".join(points(gain.mean, gain.low, gain.high) for gain in found)
+            gains.append(f"{REGIMES[regime]}: {best} over {other} {words}")
     return "\n".join([*lines, "", *gains])
 
 
@@ -143,14 +146,14 @@ def main(config: StudySignsConfig) -> int:
     rows = read(source)
     if config.cells:
         rows = added(rows, read(Path(config.cells)), config.gan_drawn)
-    pictures = charts(results(rows, config.seeds))
+    charts = figures(results(rows, config.seeds))
     require_writable(output)
     if config.cells:
         write_csv(source, list(rows.values()))
-    for name, picture in pictures.items():
+    for name, figure in charts.items():
         path = output / ("study-signs.png" if name == "arms" else f"study-signs-{name}.png")
         with replacing(path) as file:
-            picture.save(file, "PNG")
+            drawn(figure).save(file, "PNG")
     print(table(rows))
     print(f"\ncharts: {output / 'study-signs.png'}, {output / 'study-signs-gain.png'}")
     return 0

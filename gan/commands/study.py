@@ -102,7 +102,7 @@ def main(config: StudyConfig) -> int:
         study(settled(config), folder)
     except (KeyboardInterrupt, Stopped) as stop:
         say(f"finished experiments are kept in {folder}; go on with\n  {command('gan.commands.study', config)}")
-        return stop.status if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
+        return stop.args[0] if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
     return 0
 
 

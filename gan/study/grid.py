@@ -7,10 +7,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import math
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,29 +42,17 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """What is compared with what.
-
-    Attributes:
-        title: of the report.
-        arms: descriptions of the training data by name, in the order of tables.
-        generated: names of the arms that use generated images; the others are what they must beat.
-        regimes: descriptions by name, in the order of tables and along the axis of charts.
-        axis: what the regimes differ in ("tracks kept").
-        seeds: repetitions of every arm in every regime.
-        measures: descriptions by name; shares from 0 to 1, higher is better.
-        headline: the measure that the study is decided by.
-        subject: the headline in a sentence ("the recall of the rare classes").
-    """
+    """What is compared with what. Arms, regimes and measures are descriptions by name, in the order of tables."""
 
     title: str
     arms: dict[str, str]
-    generated: tuple[str, ...]
+    generated: tuple[str, ...]  # the arms that use generated images; the others are what they must beat
     regimes: dict[str, str]
-    axis: str
-    seeds: int
-    measures: dict[str, str]
-    headline: str
-    subject: str
+    axis: str  # what the regimes differ in ("tracks kept")
+    seeds: int  # repetitions of every arm in every regime
+    measures: dict[str, str]  # shares from 0 to 1, higher is better
+    headline: str  # the measure that decides
+    subject: str  # the headline in a sentence ("the recall of the rare classes")
 
     def cells(self) -> list[Cell]:
         """All experiments, every arm once before any is repeated."""
@@ -91,11 +77,7 @@ class Study(Protocol):
 
 
 class Stopped(Exception):
-    """A training that the study had started was stopped, with this exit status."""
-
-    def __init__(self, status: int):
-        super().__init__(status)
-        self.status = status
+    """A training that the study had started was stopped; the argument is its exit status."""
 
 
 class Record(pydantic.BaseModel):
@@ -115,30 +97,26 @@ class Store:
         self._folder, self._study, self._version = folder / CELLS, study, code_version()
 
     def write(self, cell: Cell, values: Values, seconds: float) -> Values:
-        """Keep the numbers of a cell, whole or not at all; those of the design's measures.
-
-        Raises:
-            ValueError: a measure is missing, or no finite number.
-        """
-        values = {name: float(values.get(name, math.nan)) for name in self._study.design.measures}
-        if not all(map(math.isfinite, values.values())):
-            raise ValueError(f"{cell} answered {values}")
-        record = Record(
-            cell=dataclasses.asdict(cell), values=values, seconds=round(seconds, 1), code_version=self._version,
-            identity=self._study.identity(cell),
-        )  # fmt: skip
+        """Keep the measures of a cell, whole or not at all; a ValueError where one is missing or not finite."""
+        try:
+            record = Record(
+                cell=dataclasses.asdict(cell), values={name: values[name] for name in self._study.design.measures},
+                seconds=round(seconds, 1), code_version=self._version, identity=self._study.identity(cell),
+            )  # fmt: skip
+        except (KeyError, ValueError):
+            raise ValueError(f"{cell} answered {values}") from None
         path = self._path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             file.write(record.model_dump_json(indent=1).encode())
-        return values
+        return record.values
 
     def finished(self) -> dict[Cell, Values]:
         """The numbers of all finished cells of the design."""
         return {cell: record.values for cell, record in self._records().items()}
 
     def notes(self) -> list[str]:
-        """How long the finished cells of the design took together, and which versions of the code ran them."""
+        """How long the finished cells took together, and which versions of the code ran them."""
         records = self._records().values()
         seconds = sum(record.seconds for record in records)
         took = f"{seconds / 3600:.1f} hours" if seconds > 7200 else f"{seconds / 60:.1f} minutes"
@@ -181,7 +159,7 @@ def conduct(
         study: what is studied.
         build: makes the same study in a worker; can be pickled.
         store: where cells are kept.
-        workers: processes that work side by side; one works in this process where cells are few.
+        workers: processes side by side; one works in this process where cells are few.
         report: called with every cell, those that were finished before first.
 
     Returns:
@@ -189,7 +167,6 @@ def conduct(
 
     Raises:
         UserError: a worker ended without an answer.
-        KeyboardInterrupt: from the signal; no worker is left then, and finished cells are kept.
     """
     cells, done = study.design.cells(), store.finished()
     missing = [cell for cell in cells if cell not in done]
@@ -198,7 +175,10 @@ def conduct(
     with progress(len(cells) * study.steps, f"{len(cells)} experiments", "step", len(done) * study.steps) as bar:
         bar.set_postfix_str(f"{len(done)} done")
         here = workers == 1 and (not study.lifetime or len(missing) <= study.lifetime)
-        answers = _here(study, missing, bar) if here else processes.run(build, missing, workers, study.lifetime, bar)
+        answers = (
+            ((cell, *processes.timed(study, cell, bar.update)) for cell in missing)
+            if here else processes.run(build, missing, workers, study.lifetime, bar)
+        )  # fmt: skip
         with contextlib.closing(answers):
             for cell, values, seconds in answers:
                 done[cell] = store.write(cell, values, seconds)
@@ -207,18 +187,8 @@ def conduct(
     return {cell: done[cell] for cell in cells}
 
 
-def _here(study: Study, cells: list[Cell], bar) -> Iterator[tuple[Cell, Values, float]]:
-    for cell in cells:
-        began = time.perf_counter()
-        yield cell, study.run_cell(cell, bar.update), time.perf_counter() - began
-
-
 def require_own(folder: Path) -> None:
-    """Make sure that a folder is new, empty, or a study's, so that nothing of the user's is overwritten.
-
-    Raises:
-        UserError: it holds something else.
-    """
+    """Make a study's folder; raise a UserError where it holds something of the user's."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"output {folder} is a file; name a folder.")
     if folder.exists() and not (folder / MARK).is_file() and any(folder.iterdir()):
@@ -251,11 +221,7 @@ def plain(name: str) -> str:
 
 
 def split_names(parameter: str, text: str) -> list[str]:
-    """The names in a parameter, with commas between them.
-
-    Raises:
-        UserError: one is there twice.
-    """
+    """The names in a parameter, with commas between them; a UserError where one is there twice."""
     names = [name.strip() for name in text.split(",")]
     if len(set(names)) < len(names):
         raise UserError(f"{parameter} names one twice: {text!r}.")

@@ -23,9 +23,10 @@ _study: Any = None  # in a worker: what it runs cells of
 _steps: Any = None  # in a worker: the counter of steps that all share
 
 
-def run(
-    build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar
-) -> Iterator[tuple[Any, dict[str, float], float]]:
+Answers = Iterator[tuple[Any, dict[str, float], float]]
+
+
+def run(build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar) -> Answers:
     """Run cells in processes; none is left at the end.
 
     After `lifetime` cells for each worker all give way to fresh processes, and their memory is given back. (Not by
@@ -49,7 +50,13 @@ def run(
         yield from _batch(build, cells[first : first + batch], workers, bar)
 
 
-def _batch(build: Callable[[], Any], cells: list, workers: int, bar) -> Iterator[tuple[Any, dict[str, float], float]]:
+def timed(study: Any, cell: Any, tick: Callable[[int], None]) -> tuple[dict[str, float], float]:
+    """The values of a cell, and the seconds it took."""
+    began = time.perf_counter()
+    return study.run_cell(cell, tick), time.perf_counter() - began
+
+
+def _batch(build: Callable[[], Any], cells: list, workers: int, bar) -> Answers:
     context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow can hang
     steps, seen, before = context.Value("q", 0), 0, set(multiprocessing.active_children())
     executor = futures.ProcessPoolExecutor(workers, context, _start, (build, steps))
@@ -100,8 +107,7 @@ def _end_with_parent() -> None:
 
 
 def _run(cell: Any) -> tuple[dict[str, float], float]:
-    began = time.perf_counter()
-    return _study.run_cell(cell, _count), time.perf_counter() - began
+    return timed(_study, cell, _count)
 
 
 def _count(steps: int) -> None:

@@ -1,17 +1,14 @@
 """The results of a study as console text, Markdown, CSV, charts and a report."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image
 
 from gan import pictures
 from gan.files import replacing
 from gan.report import Report
-from gan.scoring.intervals import Interval
 from gan.study.grid import Study
 from gan.study.results import Results
 
@@ -24,11 +21,11 @@ GAP = 0.05  # between arms at one tick, in ticks, so that their intervals don't 
 
 def text(results: Results) -> str:
     """Tables and sentences for the console."""
-    design = results.design
+    design, compared = results.design, results.comparisons()
     tables = {f"{words}: percent, mean over {design.seeds} seeds ± 95 % interval": results.table(regime)
               for regime, words in design.regimes.items()}  # fmt: skip
-    compared = f"{design.measures[design.headline]}: arms with generated images beside the best other"
-    tables |= {compared: results.comparisons()} if len(results.comparisons()) else {}
+    if len(compared):
+        tables[f"{design.measures[design.headline]}: arms with generated images beside the best other"] = compared
     parts = [f"{title}\n{_aligned(table)}\n" for title, table in tables.items()]
     return "\n".join(parts + [results.sentence(regime) for regime in design.regimes])
 
@@ -52,31 +49,35 @@ def markdown(results: Results) -> str:
 def write(results: Results, study: Study, folder: Path, notes: list[str]) -> list[Path]:
     """Write table.md, results.csv, cells.csv, charts and report.html into a folder; the files."""
     files = {
-        "table.md": markdown(results).encode(),
-        "results.csv": results.rows().to_csv(index=False, lineterminator="\n", na_rep="nan").encode(),
-        "cells.csv": results.cells.to_csv(index=False, lineterminator="\n").encode(),
+        "table.md": markdown(results),
+        "results.csv": results.rows.to_csv(index=False, lineterminator="\n", na_rep="nan"),
+        "cells.csv": results.cells.to_csv(index=False, lineterminator="\n"),
     }
-    images = charts(results)
-    for name, image in images.items():
-        data = io.BytesIO()
-        image.save(data, "PNG")
-        files[f"{name}.png"] = data.getvalue()
+    images = {name: pictures.drawn(figure) for name, figure in figures(results).items()}
     for name, content in files.items():
         with replacing(folder / name) as file:
-            file.write(content)
-    report(results, study, images, notes).write(folder / "report.html")
-    return [folder / name for name in (*files, "report.html")]
-
-
-def report(results: Results, study: Study, images: dict[str, Image.Image], notes: list[str]) -> Report:
-    """The page that shows all of it."""
-    design, page = results.design, Report(results.design.title)
-    for regime in design.regimes:
-        gain = results.best_gain(regime)
-        page.text(results.sentence(regime), warn=gain is not None and not gain.difference.low > 0)
+            file.write(content.encode())
+    for name, image in images.items():
+        with replacing(folder / f"{name}.png") as file:
+            image.save(file, "PNG")
+    page = Report(results.design.title)
+    for regime in results.design.regimes:
+        best = results.best_gain(regime)
+        page.text(results.sentence(regime), warn=best is not None and not best["gain_low"] > 0)
     for name, image in images.items():
         page.picture(image, name)
-    compared = results.comparisons()
+    _describe(results, page)
+    study.describe(page)
+    page.heading("How it was measured")
+    for note in notes:
+        page.text(note)
+    page.write(folder / "report.html")
+    return [folder / name for name in (*files, *(f"{name}.png" for name in images), "report.html")]
+
+
+def _describe(results: Results, page: Report) -> None:
+    """All tables as sections of the report."""
+    design, compared = results.design, results.comparisons()
     if len(compared):
         page.heading(f"Gain over the best other method: {design.measures[design.headline]}")
         page.text(
@@ -87,57 +88,47 @@ def report(results: Results, study: Study, images: dict[str, Image.Image], notes
     for regime, words in design.regimes.items():
         page.heading(words)
         table = results.table(regime)
-        for name in design.measures:
-            table.loc[table["arm"] == results.best(design.arms, regime, name), name] += " (best)"
+        for measure in design.measures:
+            table.loc[table["arm"] == results.of(regime, measure)["mean"].idxmax(), measure] += " (best)"
         page.table(list(table), table.values.tolist())
     page.heading("Arms and measures")
     page.table(["arm", "training data"], list(map(list, design.arms.items())))
     page.table(["measure", ""], list(map(list, design.measures.items())))
-    study.describe(page)
-    page.heading("How it was measured")
-    for note in notes:
-        page.text(note)
-    return page
-
-
-def charts(results: Results) -> dict[str, Image.Image]:
-    """The headline measure over the regimes: "arms", all of them, and "gain", what generated images add."""
-    return {name: pictures.drawn(figure) for name, figure in figures(results).items()}
 
 
 def figures(results: Results) -> dict[str, Figure]:
-    """`charts` before they are drawn."""
+    """The headline measure over the regimes: "arms", all of them, and "gain", what generated images add."""
     design, found = results.design, {"arms": Figure(figsize=(9, 5), layout="constrained")}
-    arms = {arm: [results.interval(regime, arm, design.headline) for regime in design.regimes] for arm in design.arms}
-    axes = _lines(found["arms"], arms, results, f"{design.measures[design.headline]}, %")
+    rows = results.rows[results.rows["measure"] == design.headline]
+    axes = _lines(found["arms"], rows, ("mean", "low", "high"), results)
+    axes.set_ylabel(f"{design.measures[design.headline]}, %")
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-    gains: dict[str, list[Interval]] = {}
-    for regime in design.regimes:
-        for gain in results.gains(regime, design.headline):
-            gains.setdefault(gain.arm, []).append(gain.difference)
-    if gains:
+    rows = rows[rows["best_other"] != ""]
+    if len(rows):
         found["gain"] = Figure(figsize=(8, 4), layout="constrained")
-        axes = _lines(found["gain"], gains, results, "points over the best other method")
+        axes = _lines(found["gain"], rows, ("gain", "gain_low", "gain_high"), results)
         axes.axhline(0, color="#212529", linewidth=1, zorder=0)
+        axes.set_ylabel("points over the best other method")
         axes.set_title(f"What generated images add to {design.subject}", fontsize=10, loc="left")
         axes.legend(frameon=False, fontsize=9)
     return found
 
 
-def _lines(figure: Figure, arms: dict[str, list[Interval]], results: Results, label: str):
+def _lines(figure: Figure, rows: pd.DataFrame, columns: tuple[str, str, str], results: Results):
     """Means in percent with their intervals, a line for each arm; dashed and cool without generated images."""
     axes, ticks, colours = figure.add_subplot(), list(results.design.regimes), {False: [*COOL], True: [*WARM]}
-    for number, (arm, intervals) in enumerate(arms.items()):
+    arms = rows.groupby("arm", sort=False)[list(columns)]
+    for number, (arm, values) in enumerate(arms):
+        mean, low, high = 100 * values.to_numpy(float).T
         generated = arm in results.design.generated
         colours[generated].append(colour := colours[generated].pop(0))
         axes.errorbar(
-            np.arange(len(ticks)) + (number - (len(arms) - 1) / 2) * GAP,
-            np.array([interval.mean * 100 for interval in intervals]),
-            np.nan_to_num([interval.half * 100 for interval in intervals]),  # one seed: no interval
+            np.arange(len(ticks)) + (number - (len(arms) - 1) / 2) * GAP, mean,
+            np.nan_to_num((high - low) / 2),  # one seed: no interval
             label=arm, color=colour, marker=MARKS[number % len(MARKS)], markersize=5,
             linestyle="-" if generated else "--", linewidth=1.3, elinewidth=1, capsize=2,
         )  # fmt: skip
-    axes.set(xlabel=results.design.axis, ylabel=label, xticks=range(len(ticks)), xlim=(-0.5, len(ticks) - 0.5))
+    axes.set(xlabel=results.design.axis, xticks=range(len(ticks)), xlim=(-0.5, len(ticks) - 0.5))
     axes.set_xticklabels(ticks)
     axes.grid(alpha=0.25, axis="y")
     axes.spines[["top", "right"]].set_visible(False)

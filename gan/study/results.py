@@ -3,160 +3,121 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable
 
 import pandas as pd
 
-from gan.scoring.intervals import Comparison, Interval, corrected, mean_interval, paired
+from gan.scoring.intervals import corrected, mean_interval, paired
 from gan.study.grid import Cell, Design, Values, plain
 
 FEWEST = 3  # seeds for a verdict: two that happen to agree would have an interval without width
 LEVEL = 0.05  # p value below which a difference is called one
-GAIN_COLUMNS = ("best_other", "gain", "gain_low", "gain_high", "t_p", "wilcoxon_p", "t_p_corrected")
-
-
-@dataclasses.dataclass(frozen=True)
-class Gain:
-    """An arm with generated images beside the best one without.
-
-    Attributes:
-        arm: with generated images.
-        best_other: the arm without them whose mean is highest in this regime and measure.
-        comparison: of the first with the second, seed by seed.
-        corrected_p: of the t test, for as many arms as were compared (Holm).
-    """
-
-    arm: str
-    best_other: str
-    comparison: Comparison
-    corrected_p: float
-
-    @property
-    def difference(self) -> Interval:
-        """How much higher the arm is than the best other, with its interval."""
-        return self.comparison.difference
-
-    @property
-    def p_values(self) -> tuple[float, float, float]:
-        """Of the t test, of Wilcoxon's test, and of the t test corrected."""
-        return self.comparison.t_p, self.comparison.wilcoxon_p, self.corrected_p
+GAIN = ["best_other", "gain", "gain_low", "gain_high", "t_p", "wilcoxon_p", "t_p_corrected"]
 
 
 class Results:
-    """The numbers of a finished study: `cells` has a row for each cell, a column for each measure."""
+    """The numbers of a finished study.
+
+    Attributes:
+        design: of the study.
+        cells: a row for each cell, a column for each measure.
+        rows: a row for each regime, measure and arm: mean over the seeds and its 95 % interval, and, of arms with
+            generated images, how much higher they are than the best arm without, paired by seed, with p values
+            (corrected: Holm, for as many arms as are compared); "" where nothing is compared.
+    """
 
     def __init__(self, design: Design, cells: dict[Cell, Values]):
         self.design = design
         rows = [{"regime": cell.regime, "arm": cell.arm, "seed": cell.seed} | cells[cell] for cell in design.cells()]
         self.cells = pd.DataFrame(rows, columns=["regime", "arm", "seed", *design.measures])
-        self._values = self.cells.set_index(["regime", "arm", "seed"]).sort_index()
+        tables = itertools.starmap(self._compared, itertools.product(design.regimes, design.measures))
+        self.rows = pd.concat(tables, ignore_index=True)
 
-    def values(self, regime: str, arm: str, measure: str) -> list[float]:
-        """The values of all seeds, in order."""
-        return self._values.loc[(regime, arm), measure].tolist()
+    def _compared(self, regime: str, measure: str) -> pd.DataFrame:
+        arms = list(self.design.arms)
+        generated = [arm for arm in arms if arm in self.design.generated]
+        values = self.cells[self.cells["regime"] == regime].pivot(index="seed", columns="arm", values=measure)
+        means = pd.DataFrame([dataclasses.asdict(mean_interval(values[arm])) for arm in arms], arms)
+        flags = [str(arm in generated).lower() for arm in arms]
+        head = pd.DataFrame({"regime": regime, "arm": arms, "generated": flags, "measure": measure,
+                             "seeds": means["count"]}, arms)  # fmt: skip
+        others, gains = means.drop(generated), []
+        if len(others):
+            best = others["mean"].idxmax()
+            found = [paired(values[arm], values[best]) for arm in generated]
+            levels = corrected([comparison.t_p for comparison in found])
+            gains = [(best, comparison.difference.mean, comparison.difference.low, comparison.difference.high,
+                      comparison.t_p, comparison.wilcoxon_p, level)
+                     for comparison, level in zip(found, levels, strict=True)]  # fmt: skip
+        compared = pd.DataFrame(gains, generated if gains else [], GAIN, dtype=object)
+        return head.join(means[["mean", "low", "high"]]).join(compared.reindex(arms, fill_value=""))
 
-    def interval(self, regime: str, arm: str, measure: str) -> Interval:
-        """Mean over the seeds, with its 95 % interval."""
-        return mean_interval(self.values(regime, arm, measure))
+    def of(self, regime: str, measure: str) -> pd.DataFrame:
+        """The rows of a regime and measure, by arm."""
+        return self.rows.query("regime == @regime and measure == @measure").set_index("arm", drop=False)
 
-    def best(self, arms: Iterable[str], regime: str, measure: str) -> str | None:
-        """The arm with the highest mean, the first of equals; None of none."""
-        return max(arms, key=lambda arm: self.interval(regime, arm, measure).mean, default=None)
-
-    def gains(self, regime: str, measure: str) -> list[Gain]:
-        """Every arm with generated images beside the best one without; nothing where one kind is missing."""
-        arms = [arm for arm in self.design.arms if arm in self.design.generated]
-        other = self.best([arm for arm in self.design.arms if arm not in arms], regime, measure)
-        if other is None:
-            return []
-        found = [paired(self.values(regime, arm, measure), self.values(regime, other, measure)) for arm in arms]
-        levels = corrected([comparison.t_p for comparison in found])
-        return [Gain(arm, other, *rest) for arm, *rest in zip(arms, found, levels, strict=True)]
-
-    def best_gain(self, regime: str, measure: str | None = None) -> Gain | None:
-        """The largest of `gains` by its mean, in the headline measure where none is named."""
-        gains = self.gains(regime, measure or self.design.headline)
-        return max(gains, key=lambda gain: gain.difference.mean, default=None)
+    def best_gain(self, regime: str, measure: str | None = None) -> pd.Series | None:
+        """The row with the largest gain, in the headline measure where none is named; None where there is none."""
+        rows = self.of(regime, measure or self.design.headline).query("best_other != ''")
+        return rows.loc[rows["gain"].astype(float).idxmax()] if len(rows) else None
 
     def sentence(self, regime: str) -> str:
         """Whether generated images helped, in words that anyone understands."""
-        where, subject = self.design.regimes[regime], self.design.subject
-        gain = self.best_gain(regime)
-        if gain is None:
+        where, subject, best = self.design.regimes[regime], self.design.subject, self.best_gain(regime)
+        if best is None:
             return f"{where}: nothing to compare: give arms with and without generated images."
-        difference, mean = gain.difference, 100 * gain.difference.mean
-        over = f"the best other method ({gain.best_other}; {gain.arm} is the best with generated images)"
-        if difference.count < FEWEST:
+        mean, low, high = (100 * best[name] for name in ("gain", "gain_low", "gain_high"))
+        over = f"the best other method ({best['best_other']}; {best['arm']} is the best with generated images)"
+        if best["seeds"] < FEWEST:
             return (
                 f"{where}: {subject} with generated images is {mean:+.1f} points from {over}; "
                 f"fewer than {FEWEST} seeds prove nothing: give more."
             )
-        between = f"95 % interval {difference.low * 100:.1f} to {difference.high * 100:.1f}"
+        between = f"95 % interval {low:.1f} to {high:.1f}"
         points = f"{subject} by {abs(mean):.1f} points ({between})"
-        if difference.low > 0:
-            compared = f"; not certain for the best of {len(self.gains(regime, self.design.headline))} arms"
-            return f"{where}: Generated images raised {points} over {over}{compared * (gain.corrected_p >= LEVEL)}."
-        if difference.high < 0:
+        if low > 0:
+            unsure = f"; not certain for the best of {len(self.design.generated)} arms"
+            return (
+                f"{where}: Generated images raised {points} over {over}{unsure * (best['t_p_corrected'] >= LEVEL)}."
+            )
+        if high < 0:
             return f"{where}: Generated images lowered {points} against {over}."
         return (
             f"{where}: Generated images did not raise {subject} over {over}: "
             f"the difference is {mean:+.1f} points ({between})."
         )
 
-    def rows(self) -> pd.DataFrame:
-        """All means and comparisons, one row for each regime, measure and arm; no number where none is compared."""
-        rows = []
-        for regime, measure in itertools.product(self.design.regimes, self.design.measures):
-            gains = {gain.arm: gain for gain in self.gains(regime, measure)}
-            for arm in self.design.arms:
-                interval, numbers = self.interval(regime, arm, measure), ("",) * len(GAIN_COLUMNS)
-                if gain := gains.get(arm):
-                    found = gain.difference
-                    numbers = gain.best_other, found.mean, found.low, found.high, *gain.p_values
-                generated = str(arm in self.design.generated).lower()
-                rows.append((regime, arm, generated, measure, interval.count, interval.mean, interval.low,
-                             interval.high, *numbers))  # fmt: skip
-        names = ("regime", "arm", "generated", "measure", "seeds", "mean", "low", "high", *GAIN_COLUMNS)
-        return pd.DataFrame(rows, columns=names, dtype=object)
-
     def table(self, regime: str) -> pd.DataFrame:
         """One regime for people: arms, and each measure in percent with its interval."""
-        columns = {name: [percent(self.interval(regime, arm, name)) for arm in self.design.arms]
-                   for name in self.design.measures}  # fmt: skip
+        columns = {measure: [percent(row.mean, row.low, row.high) for row in self.of(regime, measure).itertuples()]
+                   for measure in self.design.measures}  # fmt: skip
         return pd.DataFrame({"arm": list(self.design.arms)} | columns)
 
     def comparisons(self) -> pd.DataFrame:
         """The paired comparisons in the headline measure, for people."""
-        rows = []
-        for regime in self.design.regimes:
-            for gain in self.gains(regime, self.design.headline):
-                t_p, wilcoxon_p, corrected_p = map(_p, gain.p_values)
-                rows.append(
-                    (regime, gain.arm, gain.best_other, points(gain.difference), t_p, corrected_p, wilcoxon_p)
-                )
-        head = [self.design.axis, "arm", "best other", "gain, points", "t test", "corrected", "Wilcoxon"]
-        return pd.DataFrame(rows, columns=head)
+        rows = self.rows[(self.rows["measure"] == self.design.headline) & (self.rows["best_other"] != "")]
+        gains = [points(row.gain, row.gain_low, row.gain_high) for row in rows.itertuples()]
+        tests = {"t test": "t_p", "corrected": "t_p_corrected", "Wilcoxon": "wilcoxon_p"}
+        words = {self.design.axis: rows["regime"], "arm": rows["arm"], "best other": rows["best_other"]}
+        return pd.DataFrame(
+            words | {"gain, points": gains} | {head: rows[name].map(_p) for head, name in tests.items()}
+        )
 
     def summary(self) -> dict[str, float]:
         """The headline as metrics of a run: the best gain of each regime and the ends of its interval."""
         best = {plain(regime): self.best_gain(regime) for regime in self.design.regimes}
-        differences = {regime: gain.difference for regime, gain in best.items() if gain}
-        ends = {"gain": "mean", "gain_low": "low", "gain_high": "high"}
-        found = {f"{name}/{regime}": getattr(difference, end)
-                 for regime, difference in differences.items() for name, end in ends.items()}  # fmt: skip
+        found = {f"{name}/{regime}": float(row[name]) for regime, row in best.items() if row is not None
+                 for name in ("gain", "gain_low", "gain_high")}  # fmt: skip
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def percent(interval: Interval) -> str:
+def percent(mean: float, low: float, high: float) -> str:
     """Percent and half the interval: "93.1 ± 0.8"."""
-    half = "" if math.isnan(interval.low) else f" ± {interval.half * 100:.1f}"
-    return f"{interval.mean * 100:.1f}{half}"
+    return f"{mean * 100:.1f}" + ("" if math.isnan(low) else f" ± {(high - low) * 50:.1f}")
 
 
-def points(interval: Interval) -> str:
+def points(mean: float, low: float, high: float) -> str:
     """Points and the interval: "+1.2 (0.3 to 2.1)"."""
-    ends = "" if math.isnan(interval.low) else f" ({interval.low * 100:.1f} to {interval.high * 100:.1f})"
-    return f"{interval.mean * 100:+.1f}{ends}"
+    return f"{mean * 100:+.1f}" + ("" if math.isnan(low) else f" ({low * 100:.1f} to {high * 100:.1f})")
 
 
 def _p(value: float) -> str:

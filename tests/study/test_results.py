@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan.study import report
-from gan.study.results import Results, percent, points
+from gan.study.results import Results
 from tests.made_up_study import MadeUp, design
 
 
@@ -28,11 +28,11 @@ def results_of(values: dict[str, list[float]], generated=("generated",), regime=
 def test_the_gain_is_over_the_best_other_arm_seed_by_seed() -> None:
     results = results_of({"real": [0.5, 0.5, 0.5], "classical": [0.6, 0.7, 0.8], "generated": [0.62, 0.73, 0.82]})
     gain = results.best_gain("full")
-    assert (gain.arm, gain.best_other) == ("generated", "classical")
+    assert (gain["arm"], gain["best_other"]) == ("generated", "classical")
     # 0.02, 0.03, 0.02: standard error 0.00333, t of 2 degrees of freedom 4.30265
-    assert gain.comparison.difference.mean == pytest.approx(0.07 / 3)
-    assert gain.comparison.difference.low == pytest.approx(0.07 / 3 - 4.302653 / 300, abs=1e-6)
-    assert gain.corrected_p == gain.comparison.t_p  # a single comparison
+    assert gain["gain"] == pytest.approx(0.07 / 3)
+    assert gain["gain_low"] == pytest.approx(0.07 / 3 - 4.302653 / 300, abs=1e-6)
+    assert gain["t_p_corrected"] == gain["t_p"]  # a single comparison
 
 
 def test_the_best_other_arm_is_that_of_each_measure_and_regime() -> None:
@@ -44,7 +44,9 @@ def test_the_best_other_arm_is_that_of_each_measure_and_regime() -> None:
         for cell in made.cells()
     }  # fmt: skip
     results = Results(made, cells)
-    best = {(regime, name): results.best_gain(regime, name).best_other for regime in ["1", "full"] for name in levels}
+    best = {
+        (regime, name): results.best_gain(regime, name)["best_other"] for regime in ["1", "full"] for name in levels
+    }
     assert best == {
         ("1", "rare"): "real",
         ("1", "macro"): "real",
@@ -57,10 +59,10 @@ def test_arms_that_are_compared_side_by_side_are_corrected_for() -> None:
     base = np.array([0.50, 0.52, 0.54, 0.56])
     steady, shaky = base + np.array([0.010, 0.012, 0.011, 0.010]), base + np.array([0.01, -0.01, 0.02, 0.01])
     results = results_of({"real": base, "mixed": steady, "generated": shaky}, ("mixed", "generated"))
-    by_arm = {gain.arm: gain for gain in results.gains("full", "rare")}
-    assert by_arm["mixed"].corrected_p == pytest.approx(2 * by_arm["mixed"].comparison.t_p)
-    assert by_arm["generated"].corrected_p == pytest.approx(by_arm["generated"].comparison.t_p)
-    assert results.best_gain("full").arm == "mixed"
+    rows = results.of("full", "rare")
+    assert rows.loc["mixed", "t_p_corrected"] == pytest.approx(2 * rows.loc["mixed", "t_p"])
+    assert rows.loc["generated", "t_p_corrected"] == pytest.approx(rows.loc["generated", "t_p"])
+    assert results.best_gain("full")["arm"] == "mixed"
 
 
 @pytest.mark.parametrize(
@@ -108,16 +110,16 @@ def test_few_seeds_and_missing_arms_prove_nothing() -> None:
         assert results.sentence("full") == (
             "Full data: nothing to compare: give arms with and without generated images."
         )
-        assert results.gains("full", "rare") == [] and results.summary() == {}
+        assert results.best_gain("full") is None and results.summary() == {}
 
 
 def test_numbers_for_people() -> None:
     results = results_of({"real": [0.5, 0.6], "generated": [0.55, 0.66]})
-    assert percent(results.interval("full", "real", "rare")) == "55.0 ± 63.5"
-    assert points(results.best_gain("full").comparison.difference) == "+5.5 (-0.9 to 11.9)"
+    assert results.table("full").loc[0].tolist() == ["real", "55.0 ± 63.5", "55.0 ± 63.5"]
+    assert results.comparisons()["gain, points"].tolist() == ["+5.5 (-0.9 to 11.9)"]
     alone = results_of({"real": [0.5], "generated": [0.45]})
-    assert percent(alone.interval("full", "real", "rare")) == "50.0"
-    assert points(alone.best_gain("full").comparison.difference) == "-5.0"
+    assert alone.table("full").loc[0].tolist() == ["real", "50.0", "50.0"]
+    assert alone.comparisons()["gain, points"].tolist() == ["-5.0"]
 
 
 def test_the_headline_as_metrics() -> None:

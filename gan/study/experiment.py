@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gan.study.grid import Cell, Design, Tick, Values
@@ -11,33 +11,27 @@ from gan.training.loop import Trainable, train_quietly
 
 
 class Experiment:
-    """A `gan.study.grid.Study`; a kind of data adds `design`, `parts`, `describe` and the methods below.
+    """A `gan.study.grid.Study`; a kind of data adds `design`, `describe` and what is declared here.
 
     Attributes:
         config: of the command (`gan.commands.study.StudyConfig`).
         arms: by name; each has `name`, `words` for tables, and `generated`, whether it uses generated images.
         parts: what networks are tested on, by name; the first one decides.
+        data_identity: what `identity` says of a cell's recipe and data.
+        trainer: what a cell trains, on the training set of its arm and regime.
+        measure: what a network (a keras Model) is worth on a part, by the name of the measure.
     """
 
     lifetime = 4  # TensorFlow keeps the graphs of loops, and the images in them, to the end of a process
     parts: dict[str, Any]
+    data_identity: Callable[[Cell], dict[str, Any]]
+    trainer: Callable[[Cell], Trainable]
+    measure: Callable[[Any, str], Values]
 
     def __init__(self, config, arms: Sequence[Any]):
         make_deterministic()
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every cell compiles a new network
         self.config, self.steps, self.arms = config, config.steps, {arm.name: arm for arm in arms}
-
-    def data_identity(self, cell: Cell) -> dict[str, Any]:
-        """What `identity` says of recipe and data."""
-        raise NotImplementedError
-
-    def trainer(self, cell: Cell) -> Trainable:
-        """What a cell trains, on the training set of its arm and regime."""
-        raise NotImplementedError
-
-    def measure(self, model, part: str) -> Values:
-        """What a trained network is worth on a part, by the name of the measure."""
-        raise NotImplementedError
 
     def arranged(self, **fields) -> Design:
         """A design with the arms and seeds of this study."""

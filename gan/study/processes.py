@@ -27,7 +27,7 @@ Answers = Iterator[tuple[Any, dict[str, float], float]]
 
 
 def run(build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar) -> Answers:
-    """Run cells in processes; none is left at the end.
+    """Run cells in processes that share the cores; none is left at the end.
 
     After `lifetime` cells for each worker all give way to fresh processes, and their memory is given back. (Not by
     `max_tasks_per_child`, with which an executor of Python 3.11 waits for ever: github.com/python/cpython #115634.)
@@ -35,7 +35,7 @@ def run(build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar)
     Args:
         build: makes the study in a worker; can be pickled.
         cells: what its `run_cell` takes.
-        workers: processes that share the cores.
+        workers: number of processes.
         lifetime: cells that a process runs; 0: any number.
         bar: its `update` is called with the number of steps made.
 
@@ -95,24 +95,23 @@ def _answer(future: futures.Future, cell: Any) -> tuple[dict[str, float], float]
 def _start(build: Callable[[], Any], steps: Any) -> None:
     """What a worker does first."""
     global _study, _steps
+
+    def end_with_parent() -> None:
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
     # The terminal sends Ctrl-C to all processes; the one that gives the work decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     _study, _steps = build(), steps
 
 
-def _end_with_parent() -> None:
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
 def _run(cell: Any) -> tuple[dict[str, float], float]:
-    return timed(_study, cell, _count)
+    def count(steps: int) -> None:
+        with _steps.get_lock():
+            _steps.value += steps
 
-
-def _count(steps: int) -> None:
-    with _steps.get_lock():
-        _steps.value += steps
+    return timed(_study, cell, count)
 
 
 @contextlib.contextmanager

@@ -105,11 +105,11 @@ class SceneStudy(Experiment):
         return {part: load(scenes, *self.source.size, edges=False).photos for part, scenes in self.parts.items()}
 
     def data_identity(self, cell: Cell) -> dict[str, Any]:
-        """What decides the numbers of a cell besides its arm, its steps and its seed."""
+        """See `Experiment`."""
         return self._traits | ({"generated": self.pairs.digest} if self.arms[cell.arm].generated else {})
 
     def trainer(self, cell: Cell) -> SegmenterTrainer:
-        """A segmenter on the scenes and pairs of an arm."""
+        """See `Experiment`."""
         arm, config, palette = self.arms[cell.arm], self.config, self.scenes.palette
         photos, labels, weights = self._real
         of_scenes = None
@@ -196,20 +196,7 @@ def ids_in(part: Scenes) -> set[int]:
 
 
 def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], SceneStudy]]:
-    """All that is done once, before the first cell: mistakes found, pairs generated.
-
-    Args:
-        config: of the command.
-        folder: the study's folder.
-        train: not used: the good run is given.
-        say: prints a line for the user.
-
-    Returns:
-        The study, and what builds the same one in a worker.
-
-    Raises:
-        UserError: the data or the good run is not what the study needs.
-    """
+    """Before the first cell: mistakes found, pairs generated; `train` is not used. See `gan.study.signs.prepare`."""
     good = restore(config.goodrun_ref, config.data, "the study of scenes")
     info = good.goodrun.info
     if not info.learned_only(good.scenes.training.digest()):

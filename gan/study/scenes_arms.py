@@ -15,19 +15,12 @@ _CLASSICAL = "mirrored, zoomed, shifted and in another light"
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """What a segmenter is trained on. Every arm makes as many steps, of as many scenes.
+    """What a segmenter is trained on. Every arm makes as many steps, of as many scenes."""
 
-    Attributes:
-        name: as the parameter `arms` says it.
-        words: for tables.
-        classical: whether scenes are mirrored, zoomed, shifted and shown in another light.
-        share: percent of the draws that are generated pairs; 0: real scenes only.
-    """
-
-    name: str
-    words: str
-    classical: bool = False
-    share: int = 0
+    name: str  # as the parameter `arms` says it
+    words: str  # for tables
+    classical: bool = False  # scenes are mirrored, zoomed, shifted and shown in another light
+    share: int = 0  # percent of the draws that are generated pairs
 
     @property
     def generated(self) -> bool:
@@ -36,13 +29,7 @@ class Arm:
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
-    """The arms that the parameter `arms` names, in its order; "" for those of `USUAL`.
-
-    They are `real`, `classical`, `generated-SHARE` and `both-SHARE`, a percentage from 1 to 99.
-
-    Raises:
-        UserError: there is no such arm, or one is named twice.
-    """
+    """The arms that the parameter `arms` names, in its order, "" for those of `USUAL`; a UserError of others."""
     return tuple(map(_arm, split_names("arms", text or USUAL)))
 
 
@@ -63,11 +50,7 @@ def _arm(name: str) -> Arm:
 
 
 def parse_regimes(text: str) -> tuple[str, ...]:
-    """The regimes that the parameter `regimes` names; "full" is the only one.
-
-    Raises:
-        UserError: it names anything else.
-    """
+    """The regimes that the parameter `regimes` names: "full" is the only one; a UserError of others."""
     if text != FULL:
         raise UserError(
             f"regimes is {FULL} for task=scenes, not {text!r}: the good run has learned all training scenes, and "

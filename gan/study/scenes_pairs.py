@@ -25,19 +25,12 @@ SEGMENTER_ITERATIONS = 2_000  # of the filter's segmenter: that of train_pix2pix
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where generated pairs are from, and the file that holds them.
-
-    Attributes:
-        run_id: of the good run.
-        iteration: updates made.
-        size: width and height of what it generates, and of all that segmenters learn.
-        path: the file; None while there is none, or where no arm needs it.
-    """
+    """The good run that generates pairs, and the file that holds them."""
 
     run_id: str
     iteration: int
-    size: tuple[int, int]
-    path: Path | None = None
+    size: tuple[int, int]  # width and height of what it generates, and of all that segmenters learn
+    path: Path | None = None  # None while there is no file, or where no arm needs it
 
     def read(self) -> "Pairs":
         """What the file holds."""
@@ -50,20 +43,14 @@ class Source:
 class Pairs:
     """Generated pairs that were kept.
 
-    Attributes:
-        photos: uint8 (M, height, width, 3).
-        labels: uint8 (M, height, width), ids.
-        sheet: uint8 (h, w, 3), some of them beside the label maps that they were made from.
-        real_pixels: integers (256,), pixels of each id in the training scenes that were searched for objects.
-        summary: "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
-            "kept_of_real", the share of real photos that the filter would keep; "blind", the names of classes that
-            it does not judge.
+    `summary` has "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
+    "kept_of_real", the share of real photos that the filter would keep; "blind", the classes that it does not judge.
     """
 
-    photos: np.ndarray
-    labels: np.ndarray
-    sheet: np.ndarray
-    real_pixels: np.ndarray
+    photos: np.ndarray  # uint8 (M, height, width, 3)
+    labels: np.ndarray  # uint8 (M, height, width), ids
+    sheet: np.ndarray  # uint8 (h, w, 3), some of them beside the label maps that they were made from
+    real_pixels: np.ndarray  # integers (256,), pixels of each id in the training scenes searched for objects
     summary: dict
 
     @functools.cached_property
@@ -76,7 +63,7 @@ class Pairs:
 
 
 def wanted_classes(palette: Palette) -> tuple[int, ...]:
-    """Ids of the classes that are put into label maps: the rare ones, or all things where none is marked as rare.
+    """Ids of the classes that are put into label maps: the rare ones, or all things where none is rare.
 
     Raises:
         UserError: the palette marks neither, or no ground that things stand on.

@@ -21,21 +21,10 @@ from gan.dcgan.judge import Judge
 from gan.errors import UserError
 from gan.report import Report
 from gan.scoring.classification import agreement
-from gan.study import signs_report
+from gan.study import signs_arms, signs_report
 from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
-from gan.study.signs_arms import (
-    DRAWN,
-    FULL,
-    GENERATED,
-    SMOTE,
-    Arm,
-    cut_tracks,
-    missing_images,
-    parse_arms,
-    parse_regimes,
-    rare_classes,
-)
+from gan.study.signs_arms import DRAWN, FULL, GENERATED, SMOTE, Arm, missing_images, parse_arms
 from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, recipe
 from gan.study.smote import require_imblearn, smote
 from gan.training.sampling import Sampler, Shares
@@ -65,7 +54,7 @@ class SignStudy(Experiment):
         super().__init__(config, parse_arms(config.arms))
         self.sources, self.drawn, self.signs = sources, drawn, opened(config.data)
         self.fit, held_out = cut(self.signs.train)
-        self.rare = rare_classes(self.signs.train)
+        self.rare = signs_arms.rare_classes(self.signs.train)
         parts = {"test": self.signs.test, "held_out": held_out}
         self.parts = {part: signs for part, signs in parts.items() if signs is not None and len(signs)}
         self._digests = {part: signs.digest() for part, signs in self.parts.items()}
@@ -86,7 +75,7 @@ class SignStudy(Experiment):
                 "add a test.p or more tracks."
             )
         tracks = {regime: f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}"
-                  for regime in parse_regimes(self.config.regimes)}  # fmt: skip
+                  for regime in signs_arms.parse_regimes(self.config.regimes)}  # fmt: skip
         return self.arranged(
             title=f"Do generated images help to recognise rare signs? {self.signs.name}",
             regimes={regime: "Full data" if regime == FULL else words for regime, words in tracks.items()},
@@ -99,7 +88,7 @@ class SignStudy(Experiment):
     @functools.lru_cache(maxsize=2)  # noqa: B019  a study lives as long as its process
     def training(self, regime: str, draw: int) -> Signs:
         """The training images of a regime."""
-        return cut_tracks(self.fit, regime, self.rare, draw)
+        return signs_arms.cut_tracks(self.fit, regime, self.rare, draw)
 
     @functools.cache  # noqa: B019
     def _training_digest(self, regime: str, draw: int) -> str:
@@ -110,7 +99,7 @@ class SignStudy(Experiment):
         return seed % self.config.gan_seeds
 
     def data_identity(self, cell: Cell) -> dict[str, Any]:
-        """What decides the numbers of a cell besides its arm, its steps and its seed."""
+        """See `Experiment`."""
         sources, pools = self.arms[cell.arm].sources, self._pools(cell)
         identity = {
             "recipe": recipe(), "training": self._training_digest(cell.regime, self.draw(cell.seed)),
@@ -119,7 +108,7 @@ class SignStudy(Experiment):
         return identity | {source: pools[source].identity for source in sources if source in pools}
 
     def trainer(self, cell: Cell) -> ClassifierTrainer:
-        """A classifier on the images of an arm."""
+        """See `Experiment`."""
         arm, config, signs = self.arms[cell.arm], self.config, self.training(cell.regime, self.draw(cell.seed))
         images, labels = self._extra(arm, cell, signs)
         real = with_mirrored(signs) if arm.classical else signs

@@ -18,27 +18,16 @@ RARE = 10  # classes, at most a quarter of those that there are
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """What a classifier is trained on. Every arm makes as many steps, of as many images.
+    """What a classifier is trained on. Every arm makes as many steps, of as many images."""
 
-    Attributes:
-        name: as the parameter `arms` says it.
-        words: for tables.
-        even: classes are drawn evenly, and not as often as the data has them.
-        weighted: the loss of an image is weighed by how rare its class is.
-        classical: mirror images that are signs, and changed light and view.
-        source: where further images are from, with "+" between several, of which each gives an equal part.
-        target: images that each class is filled up to; 0: as many as the largest class has.
-        mix: 0, or the share of the missing images that is drawn from the generated ones, in the first steps.
-    """
-
-    name: str
-    words: str
-    even: bool = False
-    weighted: bool = False
-    classical: bool = False
-    source: str = ""
-    target: int = 0
-    mix: float = 0.0
+    name: str  # as the parameter `arms` says it
+    words: str  # for tables
+    even: bool = False  # classes are drawn evenly, and not as often as the data has them
+    weighted: bool = False  # the loss of an image is weighed by how rare its class is
+    classical: bool = False  # mirror images that are signs, and changed light and view
+    source: str = ""  # where further images are from, with "+" between several, of which each gives an equal part
+    target: int = 0  # images that each class is filled up to; 0: as many as the largest class has
+    mix: float = 0.0  # share of the missing images drawn from generated ones in the first steps; 0: not mixed
 
     @property
     def sources(self) -> list[str]:
@@ -111,14 +100,13 @@ def parse_regimes(text: str) -> tuple[str, ...]:
     Raises:
         UserError: one is no number of tracks, or named twice.
     """
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
+    for name in (names := split_names("regimes", text)):
         if name != FULL and not (re.fullmatch(r"[1-9]\d{0,3}", name) and int(name) <= MOST_TRACKS):
             raise UserError(
                 f"regimes are {FULL} and numbers of tracks from 1 to {MOST_TRACKS} with commas between them, as "
                 f"full,5,3,2,1, not {name!r}."
             )
-    return tuple(sorted(split_names("regimes", text), key=lambda name: (name == FULL, len(name), name)))
+    return tuple(sorted(names, key=lambda name: (name == FULL, len(name), name)))
 
 
 def rare_classes(signs: Signs) -> list[int]:
@@ -138,7 +126,7 @@ def cut_tracks(signs: Signs, regime: str, rare: list[int], draw: int) -> Signs:
         signs: training images, nothing held out among them.
         regime: "full" or a number of tracks.
         rare: ids of the classes that are cut.
-        draw: of the choice of tracks; another one keeps others.
+        draw: seed of the choice of tracks.
 
     Raises:
         UserError: a rare class has images whose track is not known, or nothing is cut.

@@ -42,15 +42,10 @@ Train = Callable[[str, int, bool, str], tuple[str, int]]
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """Images of a regime that are not real.
-
-    Attributes:
-        path: its file.
-        identity: what decides which images are accepted, in order; how many of them the file holds is no part of it.
-    """
+    """Images of a regime that are not real, in a file."""
 
     path: Path
-    identity: dict
+    identity: dict  # what decides which images are accepted, in order; not how many of them the file holds
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The images uint8 (M, 32, 32, 3), their class ids (M,) ascending, and integers (5, C): `COUNTS` by class."""
@@ -67,16 +62,10 @@ class Pool:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where the generated images of a regime and draw are from.
-
-    Attributes:
-        goodrun: the generator.
-        minutes: of its training; NaN where it was not trained here.
-        pool: its images.
-    """
+    """A generator of a regime and draw, and its images."""
 
     goodrun: GoodRun
-    minutes: float
+    minutes: float  # of its training; NaN where it was not trained here
     pool: Pool
 
 
@@ -98,17 +87,13 @@ class Generators:
     def sources(
         self, regimes: dict[str, str], draws: int, training: Callable[[str, int], Signs], target: int
     ) -> dict[tuple[str, int], Source]:
-        """Generated images for every regime and draw.
+        """Generated images for every regime and draw, found or made.
 
         Args:
             regimes: descriptions by name.
             draws: choices of tracks in each.
             training: gives the images of a regime and draw.
             target: images that every class can be filled up to, if the largest class has fewer.
-
-        Raises:
-            UserError: a generator can't be trained.
-            Stopped: the training of one was stopped.
         """
         found: dict[tuple[str, int], Source] = {}
         for regime, draw in itertools.product(regimes, range(draws)):
@@ -129,10 +114,7 @@ class Generators:
     def generator(self, regime: str, draw: int, training: Signs) -> tuple[GoodRun, float]:
         """The generator of a regime, and the minutes of its training (NaN where they are not known).
 
-        Args:
-            regime: its name.
-            draw: which choice of tracks, and the seed of the generator.
-            training: the images of the regime, all that it may learn from.
+        `draw` is the choice of tracks and the seed of the generator; `training` is all that it may learn from.
 
         Raises:
             UserError: it can't be trained.
@@ -215,15 +197,9 @@ def recipe() -> str:
 def generated_pool(folder: Path, goodrun: GoodRun, training: Signs, target: int, config, words: str) -> Pool:
     """The generated images of a regime: read if they are there, else generated and filtered as `balance` does.
 
-    The classifier that filters learns all images of the regime: to hold some out would leave too few of rare classes.
-
-    Args:
-        folder: the study's folder.
-        goodrun: the generator.
-        training: the images of the regime.
-        target: see `Generators.sources`.
-        config: of the command: `quality`, `steps` of the classifier, and `gan_drawn`, which it learns besides.
-        words: what progress bars say.
+    The classifier that filters learns all images of the regime, `training`, and the drawings that the generator has
+    learned: to hold some out would leave too few of rare classes. `target` is that of `Generators.sources`, `words`
+    are for progress bars.
     """
     quality, drawn = config.quality, config.gan_drawn
     identity = {"weights": sha256(goodrun.checkpoint)[:16], "quality": quality, "seed": POOL_SEED, "recipe": recipe()}

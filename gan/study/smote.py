@@ -22,9 +22,7 @@ def require_imblearn() -> None:
 def smote(
     images: np.ndarray, labels: np.ndarray, classes: int, target: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolated images, as many as each class lacks (`missing_images`).
-
-    One class after the other: only neighbours of the same class take part, and all at once would need gigabytes.
+    """Interpolated images, as many as each class lacks (see `missing_images`).
 
     Args:
         images: uint8 (N, height, width, channels).
@@ -34,8 +32,7 @@ def smote(
         seed: of the choice of neighbours and of the places between them.
 
     Returns:
-        uint8 (M, height, width, channels), and int64 (M,) class ids, ascending. The one image of a class that has
-        no other is repeated.
+        uint8 (M, height, width, channels), and int64 (M,) class ids, ascending. A class of one image repeats it.
 
     Raises:
         UserError: imbalanced-learn is not installed.
@@ -45,7 +42,7 @@ def smote(
 
     lacking = missing_images(np.bincount(labels, minlength=classes), target)
     parts = [images[:0]]
-    for k in np.flatnonzero(lacking):
+    for k in np.flatnonzero(lacking):  # one class at a time: all at once would need gigabytes
         real = images[labels == k]
         if len(real) == 1:
             parts.append(np.repeat(real, lacking[k], axis=0))

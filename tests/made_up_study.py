@@ -28,13 +28,13 @@ class MadeUp:
         trace: a file that takes a line for each cell that is run.
         trouble: what happens at the cell of seed 1, regime full, arm generated: "interrupt", "mistake", "bug",
             "killed", "slow", or nothing.
+        lifetime: cells that a process may run.
     """
 
     steps = 4
-    lifetime = 0
 
-    def __init__(self, setting: float = 0.0, trace: str = "", trouble: str = "", seeds: int = 3):
-        self.design = design(seeds)
+    def __init__(self, setting: float = 0.0, trace: str = "", trouble: str = "", seeds: int = 3, lifetime: int = 0):
+        self.design, self.lifetime = design(seeds), lifetime
         self.setting, self.trace, self.trouble = setting, trace, trouble
 
     def identity(self, cell: Cell) -> dict:

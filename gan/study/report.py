@@ -89,7 +89,7 @@ def _describe(results: Results, page: Report) -> None:
         page.heading(words)
         table = results.table(regime)
         for measure in design.measures:
-            table.loc[table["arm"] == results.of(regime, measure)["mean"].idxmax(), measure] += " (best)"
+            table.loc[table["arm"] == results.arms(regime, measure)["mean"].idxmax(), measure] += " (best)"
         page.table(list(table), table.values.tolist())
     page.heading("Arms and measures")
     page.table(["arm", "training data"], list(map(list, design.arms.items())))

@@ -51,13 +51,13 @@ class Results:
         compared = pd.DataFrame(gains, generated if gains else [], GAIN, dtype=object)
         return head.join(means[["mean", "low", "high"]]).join(compared.reindex(arms, fill_value=""))
 
-    def of(self, regime: str, measure: str) -> pd.DataFrame:
+    def arms(self, regime: str, measure: str) -> pd.DataFrame:
         """The rows of a regime and measure, by arm."""
         return self.rows.query("regime == @regime and measure == @measure").set_index("arm", drop=False)
 
     def best_gain(self, regime: str, measure: str | None = None) -> pd.Series | None:
         """The row with the largest gain, in the headline measure where none is named; None where there is none."""
-        rows = self.of(regime, measure or self.design.headline).query("best_other != ''")
+        rows = self.arms(regime, measure or self.design.headline).query("best_other != ''")
         return rows.loc[rows["gain"].astype(float).idxmax()] if len(rows) else None
 
     def sentence(self, regime: str) -> str:
@@ -88,7 +88,7 @@ class Results:
 
     def table(self, regime: str) -> pd.DataFrame:
         """One regime for people: arms, and each measure in percent with its interval."""
-        columns = {measure: [percent(row.mean, row.low, row.high) for row in self.of(regime, measure).itertuples()]
+        columns = {measure: [percent(row.mean, row.low, row.high) for row in self.arms(regime, measure).itertuples()]
                    for measure in self.design.measures}  # fmt: skip
         return pd.DataFrame({"arm": list(self.design.arms)} | columns)
 

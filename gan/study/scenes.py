@@ -28,7 +28,7 @@ from gan.scoring.segmentation import mean, overlap
 from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
 from gan.study.scenes_arms import FULL, odds, parse_arms
-from gan.study.scenes_pairs import Pairs, Source, generated
+from gan.study.scenes_pairs import Source, digest, generated
 
 PARTS = {"test": "test part", "validation": "validation part"}
 
@@ -79,9 +79,13 @@ class SceneStudy(Experiment):
         )
 
     @functools.cached_property
-    def pairs(self) -> Pairs:
+    def pairs(self) -> dict[str, np.ndarray]:
         """The generated pairs, once they are made."""
         return self.source.read()
+
+    @functools.cached_property
+    def _pairs_digest(self) -> str:
+        return digest(self.pairs)
 
     @functools.cached_property
     def _traits(self) -> dict[str, Any]:
@@ -106,7 +110,7 @@ class SceneStudy(Experiment):
 
     def data_identity(self, cell: Cell) -> dict[str, Any]:
         """See `Experiment`."""
-        return self._traits | ({"generated": self.pairs.digest} if self.arms[cell.arm].generated else {})
+        return self._traits | ({"generated": self._pairs_digest} if self.arms[cell.arm].generated else {})
 
     def trainer(self, cell: Cell) -> SegmenterTrainer:
         """See `Experiment`."""
@@ -114,10 +118,9 @@ class SceneStudy(Experiment):
         photos, labels, weights = self._real
         of_scenes = None
         if arm.generated:
-            pairs = self.pairs
-            of_scenes = odds(arm.share, len(photos), len(pairs.photos))
-            photos = np.concatenate([photos, pairs.photos])
-            labels = np.concatenate([labels, palette.scored_indices(pairs.labels)])
+            of_scenes = odds(arm.share, len(photos), len(self.pairs["photos"]))
+            photos = np.concatenate([photos, self.pairs["photos"]])
+            labels = np.concatenate([labels, palette.scored_indices(self.pairs["labels"])])
         # Classes weigh the same in all arms, so that these differ in what is drawn and in nothing else.
         return SegmenterTrainer(
             photos, labels, len(palette.scored), config.steps, cell.seed, config.precision, arm.classical, of_scenes,
@@ -151,7 +154,7 @@ class SceneStudy(Experiment):
             self._describe_pairs(report)
 
     def _describe_pairs(self, report: Report) -> None:
-        pairs, found, palette = self.pairs, self.pairs.summary, self.scenes.palette
+        pairs, found, palette = self.pairs, self.source.summary(), self.scenes.palette
         report.heading("Generated pairs")
         report.text(
             f"From iteration {self.source.iteration} of run {self.source.run_id}: {found['kept']} pairs kept, "
@@ -161,13 +164,13 @@ class SceneStudy(Experiment):
         if found["blind"]:
             blind = ", ".join(found["blind"])
             report.text(f"The filter does not judge {blind}: its segmenter finds too little of that.", True)
-        pixels, real = np.bincount(pairs.labels.ravel(), minlength=256), pairs.real_pixels
+        pixels, real = np.bincount(pairs["labels"].ravel(), minlength=256), pairs["real_pixels"]
         rows = [
             [name, f"{real[k] / real.sum():.2%}", f"{pixels[k] / pixels.sum():.2%}", found["put_in"].get(name, 0)]
             for k, name in zip(palette.scored, scored_names(palette), strict=True)
         ]
         report.table(["class", "of real pixels", "of generated pixels", "objects put in"], rows)
-        report.picture(Image.fromarray(pairs.sheet), "some generated pairs")
+        report.picture(Image.fromarray(pairs["sheet"]), "some generated pairs")
         report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
 
 

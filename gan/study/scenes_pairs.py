@@ -1,7 +1,6 @@
 """Generated pairs for the study of scenes: generated once by the good run, filtered, kept in the study's folder."""
 
 import dataclasses
-import functools
 import hashlib
 import json
 from pathlib import Path
@@ -32,34 +31,32 @@ class Source:
     size: tuple[int, int]  # width and height of what it generates, and of all that segmenters learn
     path: Path | None = None  # None while there is no file, or where no arm needs it
 
-    def read(self) -> "Pairs":
-        """What the file holds."""
-        with np.load(self.path, allow_pickle=False) as kept:
-            return Pairs(kept["photos"], kept["labels"], kept["sheet"], kept["real_pixels"],
-                         json.loads(str(kept["told"])))  # fmt: skip
+    def read(self) -> dict[str, np.ndarray]:
+        """The pairs that were kept, and what is known of them.
+
+        Returns:
+            photos: uint8 (M, height, width, 3).
+            labels: uint8 (M, height, width), ids.
+            sheet: uint8 (h, w, 3), some of them beside the label maps that they were made from.
+            real_pixels: integers (256,), pixels of each id in the training scenes searched for objects.
+            told: JSON; "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
+                "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge.
+        """
+        with np.load(self.path, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def summary(self) -> dict:
+        """The `told` of `read`."""
+        with np.load(self.path, allow_pickle=False) as arrays:
+            return json.loads(str(arrays["told"]))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pairs:
-    """Generated pairs that were kept.
-
-    `summary` has "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
-    "kept_of_real", the share of real photos that the filter would keep; "blind", the classes that it does not judge.
-    """
-
-    photos: np.ndarray  # uint8 (M, height, width, 3)
-    labels: np.ndarray  # uint8 (M, height, width), ids
-    sheet: np.ndarray  # uint8 (h, w, 3), some of them beside the label maps that they were made from
-    real_pixels: np.ndarray  # integers (256,), pixels of each id in the training scenes searched for objects
-    summary: dict
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """16 hexadecimal digits that name these very pairs, whoever made them."""
-        total = hashlib.sha256(repr(self.photos.shape).encode())
-        total.update(np.ascontiguousarray(self.photos).data)
-        total.update(np.ascontiguousarray(self.labels).data)
-        return total.hexdigest()[:16]
+def digest(pairs: dict[str, np.ndarray]) -> str:
+    """16 hexadecimal digits that name these very pairs, whoever made them."""
+    total = hashlib.sha256(repr(pairs["photos"].shape).encode())
+    total.update(np.ascontiguousarray(pairs["photos"]).data)
+    total.update(np.ascontiguousarray(pairs["labels"]).data)
+    return total.hexdigest()[:16]
 
 
 def wanted_classes(palette: Palette) -> tuple[int, ...]:
@@ -107,7 +104,7 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
 
     path = cached_arrays(folder / "pools", identity, make)
     source = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), path)
-    found = source.read().summary
+    found = source.summary()
     if found["kept"] < count:
         say(f"warning: only {found['kept']} generated pairs of {count} passed the filter, in {found['tries']} tries")
     return source

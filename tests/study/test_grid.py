@@ -136,15 +136,14 @@ def test_workers_share_cells_and_cores(tmp_path, monkeypatch) -> None:
     assert run(tmp_path, workers=2)[1] == []
 
 
-def test_a_worker_gives_way_to_a_fresh_one_after_its_lifetime(tmp_path, monkeypatch) -> None:
+def test_a_worker_gives_way_to_a_fresh_one_after_its_lifetime(tmp_path) -> None:
     """So that what experiments leave behind in memory is given back."""
-    monkeypatch.setattr(MadeUp, "lifetime", 7)
-    results, ran = run(tmp_path)
+    results, ran = run(tmp_path, lifetime=7)
     assert results == {cell: values_of(cell) for cell in made_up_study.design().cells()}
     pids = [line.split()[-1] for line in ran]
     assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [7, 7, 4]
     assert str(os.getpid()) not in pids and not any(alive(int(pid)) for pid in pids)
-    _, ran = run(tmp_path, seeds=4)  # few enough for this process
+    _, ran = run(tmp_path, seeds=4, lifetime=7)  # few enough for this process
     assert {line.split()[-1] for line in ran} == {str(os.getpid())}
 
 

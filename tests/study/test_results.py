@@ -59,7 +59,7 @@ def test_arms_that_are_compared_side_by_side_are_corrected_for() -> None:
     base = np.array([0.50, 0.52, 0.54, 0.56])
     steady, shaky = base + np.array([0.010, 0.012, 0.011, 0.010]), base + np.array([0.01, -0.01, 0.02, 0.01])
     results = results_of({"real": base, "mixed": steady, "generated": shaky}, ("mixed", "generated"))
-    rows = results.of("full", "rare")
+    rows = results.arms("full", "rare")
     assert rows.loc["mixed", "t_p_corrected"] == pytest.approx(2 * rows.loc["mixed", "t_p"])
     assert rows.loc["generated", "t_p_corrected"] == pytest.approx(rows.loc["generated", "t_p"])
     assert results.best_gain("full")["arm"] == "mixed"

@@ -9,8 +9,12 @@ from pathlib import Path
 
 from gan.config import MOST_ITERATIONS, Config, option, require, run, stops
 from gan.errors import UserError
+from gan.files import require_writable
 from gan.invocation import command
+from gan.progress import say
 from gan.study import scenes_arms, signs_arms
+from gan.study.grid import Stopped, Store, conduct, plain, require_own
+from gan.study.processes import GPU_MEMORY
 
 TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # modules with `prepare`
 ARMS = {"signs": signs_arms, "scenes": scenes_arms}
@@ -45,11 +49,9 @@ class StudyConfig(Config):
     )
     seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something", ge=1, le=100)
     steps: int | None = option(
-        None,
-        "updates of the network, the same in every arm; by default 1500 of signs, 2000 of scenes",
-        ge=1,
-        le=1_000_000,
-    )
+        None, "updates of the network, the same in every arm; by default 1500 of signs, 2000 of scenes",
+        ge=1, le=1_000_000,
+    )  # fmt: skip
     batch_size: int = option(128, "signs: images an update; of scenes it is always 8", ge=2, le=4096)
     goodrun_ref: str = option(
         "", "signs: run of all classes that generates in the regime `full`, trained here if empty; scenes: the run"
@@ -88,12 +90,6 @@ class StudyConfig(Config):
 
 def main(config: StudyConfig) -> int:
     """Generators -> experiments -> table, charts, report -> archive; the exit status of the program."""
-    # Imported here, so that --help and mistakes in parameters are answered at once.
-    from gan.files import require_writable
-    from gan.progress import say
-    from gan.study.grid import Stopped, require_own
-    from gan.study.processes import GPU_MEMORY
-
     os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
     folder = Path(config.output or f"images/study/{config.task}").resolve()
     require_own(folder)
@@ -120,10 +116,9 @@ def settled(config: StudyConfig) -> StudyConfig:
 
 def study(config: StudyConfig, folder: Path) -> None:
     """Run what is missing of a study and show its results."""
+    # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
-    from gan.progress import say
     from gan.study import report
-    from gan.study.grid import Store, conduct, plain
     from gan.study.results import Results
 
     prepare = importlib.import_module(TASKS[config.task]).prepare

@@ -26,7 +26,7 @@ from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
 from gan.study.signs_arms import DRAWN, FULL, GENERATED, SMOTE, Arm, missing_images, parse_arms
 from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, recipe
-from gan.study.smote import require_imblearn, smote
+from gan.study.smote import NEIGHBOURS, require_imblearn, smote
 from gan.training.sampling import Sampler, Shares
 
 PARTS = {"test": "official test set", "held_out": "held-out tracks"}
@@ -100,12 +100,14 @@ class SignStudy(Experiment):
 
     def data_identity(self, cell: Cell) -> dict[str, Any]:
         """See `Experiment`."""
-        sources, pools = self.arms[cell.arm].sources, self._pools(cell)
+        arm, pools = self.arms[cell.arm], self._pools(cell)
         identity = {
             "recipe": recipe(), "training": self._training_digest(cell.regime, self.draw(cell.seed)),
             "tests": self._digests, "rare": self.rare, "batch_size": self.config.batch_size,
         }  # fmt: skip
-        return identity | {source: pools[source].identity for source in sources if source in pools}
+        identity |= {"real_last": REAL_LAST} if arm.mix else {}
+        identity |= {"neighbours": NEIGHBOURS} if arm.source == SMOTE else {}
+        return identity | {source: pools[source].identity for source in arm.sources if source in pools}
 
     def trainer(self, cell: Cell) -> ClassifierTrainer:
         """See `Experiment`."""

@@ -60,12 +60,16 @@ def test_the_design_names_everything(study) -> None:
     assert len(study.rare) == 10 and "10 smallest" in design.measures["test.rare"]
 
 
+def page_of(study: SignStudy, folder) -> str:
+    report = Report("x")
+    study.describe(report)
+    report.write(folder / "report.html")
+    return (folder / "report.html").read_text()
+
+
 def test_the_report_says_what_the_figures_do_not_hold(config, tmp_path) -> None:
     def told(**changed):
-        report = Report("x")
-        SignStudy(dataclasses.replace(config, **changed), {}).describe(report)
-        report.write(tmp_path / "report.html")
-        return (tmp_path / "report.html").read_text()
+        return page_of(SignStudy(dataclasses.replace(config, **changed), {}), tmp_path)
 
     assert "4 seeds share 2 choices of kept tracks" in told()
     assert "4 seeds share 1 choice of kept tracks" in told(gan_seeds=1)
@@ -245,6 +249,7 @@ def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch
     np.testing.assert_array_equal(np.bincount(labels, minlength=CLASSES), np.maximum(30 - counts, 0))
     k = study.rare[0]
     np.testing.assert_array_equal(images[labels == k], drawn.draw_more(k, 30 - counts[k], 0))
+    assert "Drawn signs, which no network made" in page_of(study, tmp_path)
     monkeypatch.setattr("gan.study.signs_generators.drawn_signs", None)
     prepare(changed, tmp_path, no_generator, print)
     cell = Cell(0, "full", "drawn:30")

@@ -130,20 +130,14 @@ class Store:
         return place / f"seed-{cell.seed:02d}-{digest(self._study.identity(cell))}.json"
 
     def _records(self) -> dict[Cell, Record]:
-        found = {cell: self._record(cell) for cell in self._study.design.cells()}
-        return {cell: record for cell, record in found.items() if record is not None}
-
-    def _record(self, cell: Cell) -> Record | None:
-        """None where the cell is not finished, or its file is damaged."""
-        try:
-            record = Record.model_validate_json(self._path(cell).read_bytes())
-        except (OSError, ValueError):
-            return None
-        measures = self._study.design.measures
-        same = record.identity == json.loads(json.dumps(self._study.identity(cell)))
-        if not same or not record.values.keys() >= measures.keys():
-            return None
-        return record.model_copy(update={"values": {name: record.values[name] for name in measures}})
+        found, design = {}, self._study.design
+        for cell in design.cells():
+            with contextlib.suppress(OSError, ValueError, KeyError):  # not finished, or damaged
+                record = Record.model_validate_json(self._path(cell).read_bytes())
+                record.values = {name: record.values[name] for name in design.measures}
+                if record.identity == json.loads(json.dumps(self._study.identity(cell))):
+                    found[cell] = record
+        return found
 
 
 def conduct(

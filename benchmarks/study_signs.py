@@ -6,20 +6,20 @@ The experiments take hours; what they found is in `benchmarks/results/study_sign
 adds those of a study that was made meanwhile (`images/study/signs/cells.csv`) to that file.
 """
 
-import csv
 import dataclasses
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
-from benchmarks.tables import write_csv
 from gan.config import option, require, run
 from gan.errors import UserError
 from gan.files import replacing, require_writable
 from gan.pictures import drawn
 from gan.scoring.intervals import mean_interval, paired
-from gan.study.grid import Cell, Design
+from gan.study.grid import Design
 from gan.study.report import figures
 from gan.study.results import Results, percent, points
 
@@ -27,7 +27,7 @@ ARMS = {"classical": "", "drawn": "", "generated-drawn": "300"}  # of the tracks
 MEASURES = {"test.rare": "recall of the ten smallest classes, test part", "held_out.rare": "the same, held-out signs"}
 REGIMES = {"1": "one track", "2": "two tracks", "3": "three tracks", "5": "five tracks", "full": "all tracks"}
 
-Rows = dict[tuple[str, str, str, int], dict[str, str]]  # by regime, arm, drawings learned, seed
+KEY = ["regime", "arm", "gan_drawn", "seed"]  # of an experiment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,27 +45,22 @@ class StudySignsConfig:
         require(self.gan_drawn >= 0, "gan_drawn", "0 or more", self.gan_drawn)
 
 
-def read(path: Path) -> Rows:
+def read(path: Path) -> pd.DataFrame:
     """The experiments of a table.
 
     Raises:
         UserError: there is none, or it has other columns.
     """
     try:
-        with path.open(newline="") as file:
-            rows = {
-                (row["regime"], row["arm"], row.get("gan_drawn", ""), int(row["seed"])): row
-                for row in csv.DictReader(file)
-            }
-            # Now, so that a damaged table is found before anything is made of it.
-            [float(row[measure]) for row in rows.values() for measure in MEASURES]
-            [REGIMES[regime] for regime, *_ in rows]
-            return rows
-    except (OSError, KeyError, ValueError, TypeError):
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = rows.astype(dict.fromkeys(MEASURES, float) | {"seed": int})
+        rows["regime"].map(list(REGIMES).index)  # finds regimes that there are not
+        return rows if "gan_drawn" in rows else rows.assign(gan_drawn="")
+    except (OSError, KeyError, ValueError):
         raise UserError(f"{path} can't be read as a table of experiments (regime, arm, seed, measures).") from None
 
 
-def added(rows: Rows, cells: Rows, gan_drawn: int) -> Rows:
+def added(rows: pd.DataFrame, cells: pd.DataFrame, gan_drawn: int) -> pd.DataFrame:
     """All experiments of both, in order; those that both have as `cells` has them.
 
     Args:
@@ -73,53 +68,46 @@ def added(rows: Rows, cells: Rows, gan_drawn: int) -> Rows:
         cells: of one study.
         gan_drawn: drawn signs of each class that its generators learned.
     """
-    together = dict(rows)
-    for (regime, arm, _, seed), row in cells.items():
-        learned = str(gan_drawn) if "generated" in arm or arm == "mixed" else ""
-        measures = {name: round(float(row[name]), 4) for name in row if "." in name}
-        about = {"regime": regime, "arm": arm, "gan_drawn": learned, "seed": seed}
-        together[regime, arm, learned, seed] = {name: str(value) for name, value in (about | measures).items()}
-    regimes = list(REGIMES)
-    return {key: together[key] for key in sorted(together, key=lambda key: (regimes.index(key[0]), key[1], key[3]))}
+    measures = [name for name in cells if "." in name]
+    generated = cells["arm"].str.contains("generated") | (cells["arm"] == "mixed")
+    cells = cells.assign(gan_drawn=generated.map({True: str(gan_drawn), False: ""}))[[*KEY, *measures]]
+    cells = cells.astype(dict.fromkeys(measures, float)).round(4)
+    together = pd.concat([rows, cells]).drop_duplicates(KEY, keep="last")
+    order = together["regime"].map(list(REGIMES).index)
+    return together.assign(order=order).sort_values(["order", "arm", "seed"]).drop(columns="order")
 
 
-def seeds_of(rows: Rows, regime: str, arm: str) -> list[int]:
-    """The seeds that an arm has in a regime, in order."""
-    wanted = (regime, arm, ARMS[arm])
-    return sorted(seed for *key, seed in rows if tuple(key) == wanted)
+def compared(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `ARMS`, in the regimes where all of these have the same seeds, by regime, arm and seed."""
+    rows = rows[rows["gan_drawn"] == rows["arm"].map(ARMS)]
+    seeds = rows.groupby(["regime", "arm"])["seed"].agg(frozenset).unstack().reindex(columns=list(ARMS))
+    even = seeds.index[seeds.nunique(axis=1, dropna=False) == 1]
+    return rows[rows["regime"].isin(even)].set_index(["regime", "arm", "seed"]).sort_index()
 
 
-def values(rows: Rows, regime: str, arm: str, measure: str) -> list[float]:
-    """Of all seeds that an arm has in a regime, in order."""
-    return [float(rows[regime, arm, ARMS[arm], seed][measure]) for seed in seeds_of(rows, regime, arm)]
+def regimes_of(rows: pd.DataFrame) -> dict[str, list[int]]:
+    """The seeds of each regime that `compared` has."""
+    return {regime: rows.loc[regime].index.unique("seed").tolist() for regime in REGIMES if regime in rows.index}
 
 
-def regimes_of(rows: Rows) -> dict[str, list[int]]:
-    """The regimes in which every arm has the same seeds, and these."""
-    found = {regime: [seeds_of(rows, regime, arm) for arm in ARMS] for regime in REGIMES}
-    return {regime: first for regime, (first, *others) in found.items() if first and others == [first] * len(others)}
-
-
-def table(rows: Rows) -> str:
+def table(rows: pd.DataFrame) -> str:
     """Markdown: means by tracks kept, and below it what generated images add to the other arms; over all seeds."""
     lines = [f"| tracks kept | seeds | {' | '.join(f'{arm}, test / held-out' for arm in ARMS)} |"]
     lines.append("|" + " --- |" * (2 + len(ARMS)))
-    gains = []
+    gains, (*others, best) = [], ARMS
     for regime, seeds in regimes_of(rows).items():
-        by_arm = {arm: [values(rows, regime, arm, part) for part in MEASURES] for arm in ARMS}
-        *others, best = by_arm
-        means = {arm: map(mean_interval, by_arm[arm]) for arm in ARMS}
-        shares = [" / ".join(percent(part.mean, part.low, part.high) for part in means[arm]) for arm in ARMS]
-        name = "all" if regime == "full" else regime
-        lines.append(f"| {name} | {len(seeds)} | {' | '.join(shares)} |")
+        values = {arm: [rows.loc[(regime, arm), measure] for measure in MEASURES] for arm in ARMS}
+        means = [[mean_interval(part) for part in values[arm]] for arm in ARMS]
+        shares = [" / ".join(percent(part.mean, part.low, part.high) for part in parts) for parts in means]
+        lines.append(f"| {'all' if regime == 'full' else regime} | {len(seeds)} | {' | '.join(shares)} |")
         for other in others:
-            found = [paired(*pair).difference for pair in zip(by_arm[best], by_arm[other], strict=True)]
+            found = [paired(*pair).difference for pair in zip(values[best], values[other], strict=True)]
             words = " / ".join(points(gain.mean, gain.low, gain.high) for gain in found)
             gains.append(f"{REGIMES[regime]}: {best} over {other} {words}")
     return "\n".join([*lines, "", *gains])
 
 
-def results(rows: Rows, seeds: int) -> Results:
+def results(rows: pd.DataFrame, seeds: int) -> Results:
     """The regimes that have so many seeds, for the charts.
 
     Raises:
@@ -128,16 +116,13 @@ def results(rows: Rows, seeds: int) -> Results:
     regimes = [regime for regime, found in regimes_of(rows).items() if found[:seeds] == list(range(seeds))]
     if not regimes:
         raise UserError(f"no regime has {seeds} seeds of {', '.join(ARMS)}; give fewer.")
-    cells = {
-        Cell(seed, regime, arm): {name: values(rows, regime, arm, name)[seed] for name in MEASURES}
-        for seed in range(seeds) for regime in regimes for arm in ARMS
-    }  # fmt: skip
-    generated = tuple(arm for arm in ARMS if arm.startswith("generated"))
     design = Design(
-        "Rare signs", dict.fromkeys(ARMS, ""), generated, {regime: REGIMES[regime] for regime in regimes},
-        "tracks kept of each rare class", seeds, MEASURES, "test.rare", "the recall of the rare classes",
+        "Rare signs", dict.fromkeys(ARMS, ""), tuple(arm for arm in ARMS if arm.startswith("generated")),
+        {regime: REGIMES[regime] for regime in regimes}, "tracks kept of each rare class", seeds, MEASURES,
+        "test.rare", "the recall of the rare classes",
     )  # fmt: skip
-    return Results(design, cells)
+    numbers = rows[list(MEASURES)]
+    return Results(design, {cell: dict(numbers.loc[(cell.regime, cell.arm, cell.seed)]) for cell in design.cells()})
 
 
 def main(config: StudySignsConfig) -> int:
@@ -146,15 +131,16 @@ def main(config: StudySignsConfig) -> int:
     rows = read(source)
     if config.cells:
         rows = added(rows, read(Path(config.cells)), config.gan_drawn)
-    charts = figures(results(rows, config.seeds))
+    charts = figures(results(compared(rows), config.seeds))
     require_writable(output)
     if config.cells:
-        write_csv(source, list(rows.values()))
+        with replacing(source) as file:
+            file.write(rows.to_csv(index=False, lineterminator="\n").encode())
     for name, figure in charts.items():
         path = output / ("study-signs.png" if name == "arms" else f"study-signs-{name}.png")
         with replacing(path) as file:
             drawn(figure).save(file, "PNG")
-    print(table(rows))
+    print(table(compared(rows)))
     print(f"\ncharts: {output / 'study-signs.png'}, {output / 'study-signs-gain.png'}")
     return 0
 

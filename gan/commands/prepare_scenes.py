@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PICTURES = Path("images/data")
 DATASETS = ("cityscapes", "pairs")
 LARGEST = 8192  # pixels, width and height
-SHOWN = (4, 2, 2)  # scenes of the parts in the picture
+PICTURED = (4, 2, 2)  # scenes of the parts in the picture
 SAMPLED = 20  # scenes that tell how much room all of them need
 BAR = 32  # characters of the longest bar
 PACKED = 0.7  # bytes of a PNG photo for each byte of its pixels, at most as a rule
@@ -116,8 +116,8 @@ def report(config: "PrepareConfig", output: Path, found: Found, written: Written
 
     scenes = open_folder(config.output)
     text = scenes_text(scenes, written.records, f"{config.dataset} from {config.source}")
-    for part, scenes_of_part in zip(PARTS, scenes.parts.values(), strict=True):
-        print(f"{output / part}: {len(scenes_of_part):,} scenes, {'written' if written.new else 'unchanged'}")
+    for part, members in zip(PARTS, scenes.parts.values(), strict=True):
+        print(f"{output / part}: {len(members):,} scenes, {'written' if written.new else 'unchanged'}")
     if 0 < written.new < len(written.records):
         kept = len(written.records) - written.new
         print(f"{kept:,} of {len(written.records):,} scenes were there already.")
@@ -178,7 +178,7 @@ def scenes_text(scenes: SceneSet, records: Sequence[Record], name: str) -> str:
 def picture(scenes: SceneSet) -> Image.Image:
     """Some scenes of each part: the photo beside the coloured label map, all at the size of the first."""
     rows, captions = [], []
-    for (name, part), most in zip(scenes.parts.items(), SHOWN, strict=True):
+    for (name, part), most in zip(scenes.parts.items(), PICTURED, strict=True):
         for k in spread_over(len(part), most):
             scene = part.scene(k)
             rows.append([Image.fromarray(image) for image in (scene.photo, scenes.palette.colour(scene.labels))])

@@ -55,7 +55,7 @@ def ids_of_colours(pixels: np.ndarray, palette: Palette, exact: bool, where: str
 def palette_of_colours(maps: Sequence[np.ndarray], exact: bool, where: str) -> Palette:
     """The palette of label maps in colours: a built-in one if it has them all, else one class for each colour.
 
-    Where the maps were stored with losses, only flat areas are looked at, colours close together are one, and what
+    Where the maps were stored with losses, only flat areas count, colours close together are one, and what
     makes up less than one pixel in 2,000 of them is a trace of JPEG and no colour.
 
     Args:
@@ -83,9 +83,9 @@ def main_colours(maps: Sequence[np.ndarray], exact: bool) -> list[Colour]:
     """The colours of label maps, ascending; see `palette_of_colours`. Stops counting soon after `MOST`."""
     totals: collections.Counter[Colour] = collections.Counter()
     for pixels in maps:
-        looked_at = pixels.reshape(1, -1, 3) if exact else pixels[_flat(pixels)][None]
-        if looked_at.size:
-            counts = Image.fromarray(looked_at).getcolors(looked_at.shape[1])
+        counted = pixels.reshape(1, -1, 3) if exact else pixels[_flat(pixels)][None]
+        if counted.size:
+            counts = Image.fromarray(counted).getcolors(counted.shape[1])
             totals.update({colour: count for count, colour in counts})
         if exact and len(totals) > MOST:
             break

@@ -31,7 +31,7 @@ from gan.data.untrusted import image_kind, open_source, read_image
 from gan.errors import UserError
 from gan.progress import progress
 
-LOOKED_AT = 100  # images in colours that are looked at to learn about all
+SAMPLED = 100  # images in colours that stand for all
 MOST_IDS = NOT_SCORED - 1  # different ids in all label maps: what `Palette.scored_indices` can tell apart
 PALETTE_BYTES = 2**20
 
@@ -157,8 +157,8 @@ def _found(items: list[Item], palette: Palette, given: Palette | None, notes: li
 
 
 def _some(files: Sequence[File]) -> list[File]:
-    """As many as are looked at to learn about all, from first to last."""
-    return [files[k] for k in spread_over(len(files), LOOKED_AT)]
+    """A sample that stands for all, from first to last."""
+    return [files[k] for k in spread_over(len(files), SAMPLED)]
 
 
 def _palette_of_ids(maps: Sequence[File], names: Sequence[str]) -> Palette:

@@ -80,7 +80,7 @@ class PairWriter:
         write_folder(output, [*self.items, *originals], scenes.palette, about, size, zipped)
 
     def _name(self, source: str, number: int) -> str:
-        """A name that begins like the source's, so that both stay together where parts are told by names."""
+        """A name that begins like the source's, so that both stay together where names decide about parts."""
         start = source.encode()[:LONGEST].decode(errors="ignore")
         name = f"{start}_generated_{self._seed}_{number:06d}"
         while name in self._taken:

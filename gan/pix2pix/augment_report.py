@@ -13,8 +13,8 @@ from gan.pix2pix.edits import mirrored
 from gan.pix2pix.pair_filter import SHARE, Filter, RealReference
 from gan.report import Report
 
-SHOWN = 16  # pairs that were kept
-SHOWN_THROWN = 8  # and pairs that were not
+KEPT = 16  # pairs that were kept
+REJECTED = 8  # and pairs that were not
 HEADS = "label map before", "new label map", "generated photo", "what the segmenter sees"
 
 
@@ -38,7 +38,7 @@ class Gallery:
         if kept:
             self._pixels += np.bincount(new.labels.ravel(), minlength=256)
             self._agreement.append(pair.check.pixels)
-        if len(self._rows[kept]) == (SHOWN if kept else SHOWN_THROWN):
+        if len(self._rows[kept]) == (KEPT if kept else REJECTED):
             return
         before = self._pool.labels(new.source)[0]
         before = nearest(mirrored(before) if new.edits["mirrored"] else before, *new.labels.shape[::-1])

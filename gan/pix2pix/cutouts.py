@@ -12,7 +12,7 @@ from gan.pix2pix.objects import Kinds, Objects, Standing, find_objects, find_sta
 from gan.pix2pix.perspective import Perspective, View
 from gan.progress import progress
 
-MOST_SCENES = 800  # of the pool that are looked at
+MOST_SCENES = 800  # of the pool that objects are cut out of
 MOST_CUTOUTS = 400  # kept of each class
 USUAL = 0.1  # share of the things of a class that stand on a ground, from which on it is where they may be put
 HEIGHTS = 0.6, 1.6  # of a thing's height to the usual one of its class; others are partly hidden, or several
@@ -43,7 +43,7 @@ class Pool:
 
     Attributes:
         cutouts: of each wanted class what can be put in; one with several classes stands under each.
-        pixels: int (256,), how many pixels of each id the scenes have that were looked at.
+        pixels: int (256,), how many pixels of each id the scenes have that objects were cut out of.
     """
 
     def __init__(self, scenes: Scenes, classes: tuple[int, ...], seed: int, rows: int):
@@ -61,7 +61,7 @@ class Pool:
         self.perspective = Perspective.fitted(views, self.kinds)
         cutouts = []
         for number, view, things in zip(numbers, views, standing, strict=True):
-            horizon = self.perspective.of(view)
+            horizon = self.perspective.estimate(view)
             cutouts += [Cutout(scenes.names[number], thing, thing.foot[1] - horizon) for thing in things]
         usable = [cutout for cutout in cutouts if self._is_usual(cutout)]
         self.cutouts = {k: self._of_class(usable, k, seed) for k in classes}
@@ -77,14 +77,16 @@ class Pool:
 
     def horizon(self, labels: np.ndarray, objects: Objects) -> float:
         """The row of a scene's horizon."""
-        return self.perspective.of(View.of(labels, find_standing(labels, objects, self.kinds), self.kinds))
+        return self.perspective.estimate(
+            View.from_labels(labels, find_standing(labels, objects, self.kinds), self.kinds)
+        )
 
     def _found(self, number: int) -> tuple[View, list[Standing], np.ndarray]:
         """What tells a scene's horizon, the wanted objects in it, and how many pixels of each id there are."""
         labels, instances = self.labels(number)
         things = find_standing(labels, find_objects(labels, instances, self.kinds), self.kinds)
         wanted = [thing for thing in things if not set(self.classes).isdisjoint(thing.classes)]
-        return View.of(labels, things, self.kinds), wanted, np.bincount(labels.ravel(), minlength=256)
+        return View.from_labels(labels, things, self.kinds), wanted, np.bincount(labels.ravel(), minlength=256)
 
     def _is_usual(self, cutout: Cutout) -> bool:
         """Whether it is below the horizon and about as high as its like."""

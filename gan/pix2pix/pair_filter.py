@@ -23,7 +23,7 @@ SHARE = 0.01  # of the pixels of a scene, from which on a class counts where not
 AUTO = "auto"
 WORST = (10, 5, 2, 1, 0)  # percent of the real photos that fall below the threshold of a class: the first of these
 REAL_KEPT = 0.8  # with which so many real photos are kept, which have ten classes to fail in
-OF_USUAL = 0.5  # of what is found of a class in the median real photo, which is asked for of what was put in
+USUAL_SHARE = 0.5  # of what is found of a class in the median real photo, which is asked for of what was put in
 FLOOR = 0.1  # what is asked for at least, and from which on a class in the median real photo can be judged at all
 FEW = 5  # real photos with a class that tell its threshold
 MOST_REAL = 300  # real photos that thresholds are taken from
@@ -160,7 +160,7 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
         shares = pd.DataFrame([check.classes for check in checks], columns=ids, dtype=float)
         usual = shares.median().where(shares.count() >= FEW)
         blind = tuple(usual.index[usual < FLOOR])
-        put_in = (OF_USUAL * usual.fillna(0)).clip(lower=FLOOR).where(~usual.index.isin(blind), 0.0).to_dict()
+        put_in = (USUAL_SHARE * usual.fillna(0)).clip(lower=FLOOR).where(~usual.index.isin(blind), 0.0).to_dict()
         large = pd.DataFrame(
             [{k: check.classes[k] for k in check.large} for check in checks], columns=ids, dtype=float
         )

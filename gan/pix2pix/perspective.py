@@ -37,7 +37,7 @@ class View:
     things: list[tuple[tuple[int, ...], int, int]]
 
     @classmethod
-    def of(cls, labels: np.ndarray, things: list[Standing], kinds: Kinds) -> "View":
+    def from_labels(cls, labels: np.ndarray, things: list[Standing], kinds: Kinds) -> "View":
         """Of a label map, uint8 (h, w): ground counts in rows where it takes a fiftieth of the width."""
         wide = kinds.ground[labels].sum(axis=1) >= labels.shape[1] / 50
         top = int(wide.argmax()) if wide.any() else len(labels)
@@ -87,10 +87,10 @@ class Perspective:
             ratios = sizes / np.maximum(level - horizon, NEAREST)
             heights = {key: float(np.median(ratios[group])) for key, group in members.items()}
             fit = cls(float(horizon), float(np.median(tops - horizon - shifts)), heights, counted)
-            shifts = np.array([fit.of(view) / view.rows - horizon for view in views])
+            shifts = np.array([fit.estimate(view) / view.rows - horizon for view in views])
         return fit
 
-    def of(self, view: View) -> float:
+    def estimate(self, view: View) -> float:
         """The row of one scene's horizon: the common one, drawn to where its own ground and things say.
 
         The height of a thing says how far the horizon is above its foot, the better the farther away it is.

@@ -113,6 +113,15 @@ def test_it_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert contents(tmp_path / "killed") == contents(tmp_path / "data")
 
 
+def test_a_half_made_folder_of_version_0_1_goes_on(tmp_path: Path) -> None:
+    stopped_after(tmp_path / "data", 3)
+    journal = tmp_path / "data" / PREPARING
+    head, *records = map(json.loads, journal.read_text().splitlines())
+    head = {key: head[key] for key in ("format", "size", "palette", "names", "source")}
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in (head, *records)))
+    assert write(tmp_path / "data").new == 3
+
+
 def test_a_half_written_file_of_a_half_made_folder_is_written_again(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     stopped_after(folder, 3)

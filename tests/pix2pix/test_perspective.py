@@ -12,7 +12,7 @@ KINDS = Kinds(CITYSCAPES)
 
 
 def view_of(labels, instances=None):
-    return View.of(labels, find_standing(labels, find_objects(labels, instances, KINDS), KINDS), KINDS)
+    return View.from_labels(labels, find_standing(labels, find_objects(labels, instances, KINDS), KINDS), KINDS)
 
 
 def made_up(horizons, seed=0, noise=0.0, rows=400, each=6):
@@ -35,13 +35,13 @@ def test_one_horizon_and_the_sizes_of_things_are_found():
     assert fit.horizon * 400 == pytest.approx(190, abs=5)
     for k, size in HEIGHTS.items():
         assert fit.heights[(k,)] == pytest.approx(size, rel=0.08)
-    assert fit.of(views[0]) == pytest.approx(190, abs=5)
+    assert fit.estimate(views[0]) == pytest.approx(190, abs=5)
 
 
 def test_scenes_of_two_cameras_get_a_horizon_of_their_own():
     views = made_up([170] * 15 + [230] * 6, noise=0.1)
     fit = Perspective.fitted(views, KINDS)
-    found = np.array([fit.of(view) for view in views])
+    found = np.array([fit.estimate(view) for view in views])
     assert np.abs(found[:15] - 170).max() < 12 and np.abs(found[15:] - 230).max() < 12
     assert fit.heights[(PERSON,)] / fit.heights[(CAR,)] == pytest.approx(1.2, rel=0.1)
 
@@ -49,13 +49,13 @@ def test_scenes_of_two_cameras_get_a_horizon_of_their_own():
 def test_far_things_count_for_more_than_near_ones():
     fit = Perspective.fitted(made_up([190] * 20), KINDS)
     far, near = ((PERSON,), 240 + 20, 24), ((PERSON,), 190 + 150, 180)
-    assert fit.of(View(400, 246, [far, near])) > fit.of(View(400, 246, [near])) + 10
+    assert fit.estimate(View(400, 246, [far, near])) > fit.estimate(View(400, 246, [near])) + 10
 
 
 def test_a_scene_without_things_has_the_usual_horizon_and_none_has_it_below_its_ground():
     fit = Perspective.fitted(made_up([190] * 20), KINDS)
-    assert fit.of(View(400, 197, [])) == pytest.approx(190, abs=6)
-    assert fit.of(View(400, 120, [])) <= 120
+    assert fit.estimate(View(400, 197, [])) == pytest.approx(190, abs=6)
+    assert fit.estimate(View(400, 120, [])) <= 120
 
 
 def test_posts_are_of_all_heights_and_tell_nothing():
@@ -70,7 +70,7 @@ def test_no_scenes_and_no_ground_are_no_error():
     assert Perspective.fitted([], KINDS).heights == {}
     wall = np.full((HEIGHT, 20), BUILDING, np.uint8)
     assert view_of(wall).top == HEIGHT
-    assert Perspective.fitted([view_of(wall)] * 3, KINDS).of(view_of(wall)) == HEIGHT / 2
+    assert Perspective.fitted([view_of(wall)] * 3, KINDS).estimate(view_of(wall)) == HEIGHT / 2
 
 
 def test_drawn_streets_give_their_horizon():
@@ -79,5 +79,5 @@ def test_drawn_streets_give_their_horizon():
     fit = Perspective.fitted(views, KINDS)
     assert fit.horizon * HEIGHT == pytest.approx(HORIZON, abs=3)
     assert fit.heights[(PERSON,)] == pytest.approx(HEIGHTS[PERSON], rel=0.1)
-    found = [fit.of(view) for view in views]
+    found = [fit.estimate(view) for view in views]
     np.testing.assert_allclose(found, [int(name[-2:]) for name in scenes.names], atol=5)

@@ -13,11 +13,10 @@ from PIL import Image
 
 from gan import pictures
 from gan.config import require, stops
-from gan.data import palettes
 from gan.data.cityscapes import HOW, find_cityscapes
 from gan.data.folder import PARTS, Record, open_folder
-from gan.data.folder_writer import Written, write_folder
-from gan.data.pairs import Found, find_pairs
+from gan.data.folder_writer import Found, Written, write_folder
+from gan.data.pairs import find_pairs
 from gan.data.scene import SceneSet
 from gan.data.spread import spread_over
 from gan.errors import UserError
@@ -44,7 +43,10 @@ def prepare_scenes(config: "PrepareConfig") -> None:
     """
     output, size = Path(config.output), check(config)
     with contextlib.ExitStack() as stack:
-        found = find(config, stack)
+        if config.dataset == "pairs":
+            found = find_pairs(config.source, config.palette, stack)
+        else:
+            found = find_cityscapes(config.source, config.coarse, stack)
         there = sum(path.stat().st_size for path in output.glob("*/*/*.png"))
         require_writable(output, max(0, room(found, size) * (1 + config.zipped) - there))
         require_writable(PICTURES)
@@ -90,14 +92,6 @@ def check(config: "PrepareConfig") -> tuple[int, int] | None:
     if config.dataset == "pairs" and output.is_relative_to(source):  # it would be taken for pairs the next time
         raise UserError(f"output {config.output} is inside of source {config.source}; choose another --output.")
     return (config.width, config.height) if config.width else None
-
-
-def find(config: "PrepareConfig", stack: contextlib.ExitStack) -> Found:
-    """The scenes of the source."""
-    if config.dataset == "pairs":
-        return find_pairs(config.source, config.palette, stack)
-    items, notes = find_cityscapes(config.source, config.coarse, stack)
-    return Found(tuple(items), palettes.CITYSCAPES, notes)
 
 
 def room(found: Found, size: tuple[int, int] | None) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan.data.folder import TEST, TRAINING, VALIDATION
-from gan.data.folder_writer import Item
+from gan.data.folder_writer import Found
 from gan.data.pair_files import File, pair, read_labels
 from gan.data.palettes import CITYSCAPES
 from gan.data.untrusted import Source, open_source
@@ -41,9 +41,7 @@ _FILE = re.compile(
 )
 
 
-def find_cityscapes(
-    path: str | Path, coarse: bool, stack: contextlib.ExitStack
-) -> tuple[list[Item], tuple[str, ...]]:
+def find_cityscapes(path: str | Path, coarse: bool, stack: contextlib.ExitStack) -> Found:
     """The scenes of the official archives.
 
     Args:
@@ -51,9 +49,6 @@ def find_cityscapes(
             are, the zips count), one of these zips, or one zip of all.
         coarse: add the extra scenes with coarse annotations to the training part.
         stack: keeps the archives open.
-
-    Returns:
-        the scenes, ordered by part and name, and sentences about what is missing.
 
     Raises:
         UserError: there are no training scenes, or a scene lacks its photo or a map.
@@ -90,7 +85,7 @@ def find_cityscapes(
         pair(parts[k], k[2], (photos[k], labels[k], instances.get(k)), CITYSCAPES, read_labels, INSTANCES_FROM)
         for k in keys
     ]
-    return sorted(items, key=lambda item: (item.part, item.name)), tuple(notes)
+    return Found(tuple(sorted(items, key=lambda item: (item.part, item.name))), CITYSCAPES, tuple(notes))
 
 
 def validation_cities(scenes: dict[str, int]) -> frozenset[str]:

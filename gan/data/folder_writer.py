@@ -72,6 +72,21 @@ class Item:
 
 
 @dataclasses.dataclass(frozen=True)
+class Found:
+    """What a source holds.
+
+    Attributes:
+        items: the scenes.
+        palette: their classes.
+        notes: sentences about what was decided or is missing.
+    """
+
+    items: tuple[Item, ...]
+    palette: Palette
+    notes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Written:
     """What became of a prepared folder.
 

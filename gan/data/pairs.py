@@ -11,7 +11,6 @@ from the training part); else the scenes are split by sequence, see `sequences.s
 """
 
 import contextlib
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from gan.data import palettes
 from gan.data.colours import halves, palette_of_colours, photo_side
 from gan.data.folder import PALETTE
-from gan.data.folder_writer import Item
+from gan.data.folder_writer import Found, Item
 from gan.data.pair_files import File, in_colours, pair, read_labels, side_by_side
 from gan.data.pair_layouts import IMAGE, Key, by_kind, named_and_split, place
 from gan.data.palettes import NOT_SCORED, Palette, from_json, generic, histogram
@@ -37,21 +36,6 @@ PALETTE_BYTES = 2**20
 
 _CAMVID_NAME = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?\d{5,6}", re.IGNORECASE)
 _CITYSCAPES_NAME = re.compile(r"[a-z-]+_\d{6}_\d{6}", re.IGNORECASE)
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What a source holds.
-
-    Attributes:
-        items: the scenes, ordered by part and name.
-        palette: their classes.
-        notes: sentences about what was decided or is missing.
-    """
-
-    items: tuple[Item, ...]
-    palette: Palette
-    notes: tuple[str, ...]
 
 
 def find_pairs(path: str | Path, palette: str, stack: contextlib.ExitStack) -> Found:

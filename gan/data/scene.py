@@ -44,10 +44,12 @@ class Scene:
 class Scenes:
     """One part of a data set. Scenes are read (or drawn) when they are asked for, from several threads at once too.
 
-    Attributes:
-        names: of the scenes: the stems of their files.
+    Args:
+        names: of the scenes: the stems of their files; an attribute, as are the next two.
         palette: the classes of the label maps.
         has_instances: whether the scenes have instances.
+        read: gives scene number k.
+        fingerprints: gives a text for each scene that changes with its content; its pixels' digest by default.
     """
 
     def __init__(
@@ -58,15 +60,6 @@ class Scenes:
         read: Callable[[int], Scene],
         fingerprints: Callable[[], Sequence[str]] | None = None,
     ) -> None:
-        """Take scenes from wherever they are.
-
-        Args:
-            names: of the scenes.
-            palette: their classes.
-            has_instances: whether they have instances.
-            read: gives scene number k.
-            fingerprints: gives a text for each scene that changes with its content; its pixels' digest by default.
-        """
         self.names = tuple(names)
         self.palette = palette
         self.has_instances = has_instances

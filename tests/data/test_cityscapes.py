@@ -47,14 +47,13 @@ NAMES = (
 def found(path: Path, coarse: bool = False) -> tuple[dict[str, str], tuple[str, ...]]:
     """Part by name, and the notes."""
     with contextlib.ExitStack() as stack:
-        items, notes = find_cityscapes(path, coarse, stack)
-        return {item.name: item.part for item in items}, notes
+        scenes = find_cityscapes(path, coarse, stack)
+        return {item.name: item.part for item in scenes.items}, scenes.notes
 
 
 def prepared(path: Path, output: Path, coarse: bool = False):
     with contextlib.ExitStack() as stack:
-        items, _ = find_cityscapes(path, coarse, stack)
-        write_folder(output, items, CITYSCAPES, {})
+        write_folder(output, find_cityscapes(path, coarse, stack).items, CITYSCAPES, {})
     return open_folder(str(output))
 
 

@@ -161,6 +161,14 @@ def made_before(output: Path, manifest: str, origin: dict) -> bool:
     return found == made["files"]
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something at a path that a user gave, as far as this user may know."""
+    try:
+        return path.exists()
+    except (OSError, RuntimeError, ValueError):  # see `is_folder`
+        return False
+
+
 def is_folder(path: Path) -> bool:
     """Whether a path that a user gave is a folder; False too for what can't be a path."""
     try:

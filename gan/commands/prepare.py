@@ -23,7 +23,7 @@ from gan.data.sets import is_drawn, open_signs
 from gan.data.signs import Signs
 from gan.data.summary import summary_text
 from gan.errors import UserError
-from gan.files import locked, require_writable
+from gan.files import exists, locked, require_writable
 from gan.invocation import start
 
 SIGNS, OUTPUT = "signs", "traffic-signs-data"
@@ -149,14 +149,6 @@ def check(config: PrepareConfig, output: Path) -> None:
     if config.download:
         require_writable(output / "archives")
     require_writable(PICTURES)
-
-
-def exists(path: Path) -> bool:
-    """Whether there is something at a path, as far as this user may know."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def is_written(path: Path, signs: Signs) -> bool:

@@ -20,7 +20,7 @@ from gan.data.pairs import find_pairs
 from gan.data.scene import SceneSet
 from gan.data.spread import spread_over
 from gan.errors import UserError
-from gan.files import locked, require_writable
+from gan.files import exists, locked, require_writable
 from gan.invocation import start
 
 if TYPE_CHECKING:
@@ -80,13 +80,9 @@ def check(config: "PrepareConfig") -> tuple[int, int] | None:
         require(value is None or 16 <= value <= LARGEST, name, f"from 16 to {LARGEST}", value)
     if (config.width is None) != (config.height is None):
         raise UserError("width and height belong together: give both, or neither to keep the size that scenes have.")
-    try:
-        source, output = Path(config.source).resolve(), Path(config.output).resolve()
-        there = source.exists()
-    except (OSError, RuntimeError, ValueError):
-        there = False
-    if not there:
+    if not exists(Path(config.source)):
         raise UserError(f"source {config.source[:200]} does not exist or may not be looked at; check the path.")
+    source, output = Path(config.source).resolve(), Path(config.output).resolve()
     if source == output:
         raise UserError(f"source and output are the same folder, {config.source}; choose another --output.")
     if config.dataset == "pairs" and output.is_relative_to(source):  # it would be taken for pairs the next time

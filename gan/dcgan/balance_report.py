@@ -44,15 +44,15 @@ def samples(real: Signs, generated: np.ndarray, counts: list[ClassCounts]) -> Im
 
 def rejected(real: Signs, counts: list[ClassCounts]) -> Image.Image | None:
     """A sheet of images that were not kept, each beside the nearest training image of its class; None without any."""
-    examples = [(count.class_id, *example) for count in counts for example in count.examples][:REJECTED]
-    if not examples:
+    rows = []
+    for count in (count for count in counts if count.examples):
+        images, texts = zip(*count.examples, strict=True)
+        own = real.images[real.labels == count.class_id]
+        rows += zip(images, own[nearest(np.stack(images), own, 1)[1]], texts, strict=True)
+    if not rows:
         return None
-    beside = []
-    for class_id, image, _ in examples:
-        own = real.images[real.labels == class_id]
-        beside.append(own[nearest(image[None], own, 1)[1][0]])
-    images = np.stack([image for _, image, _ in examples])
-    return pictures.neighbour_sheet(images, np.stack(beside), [text for *_, text in examples])
+    images, beside, texts = zip(*rows[:REJECTED], strict=True)
+    return pictures.neighbour_sheet(np.stack(images), np.stack(beside), texts)
 
 
 def table(counts: list[ClassCounts]) -> pd.DataFrame:

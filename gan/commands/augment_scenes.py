@@ -88,13 +88,13 @@ def main(config: AugmentConfig) -> None:
         with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as archived:
             archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             archived.data(scenes.name, scenes.training.digest(), "augmentation")
-            shares = {"agreement": gallery.agreement, "kept_of_real": generator.real.kept}
+            shares = {"agreement": gallery.agreement, "kept_of_real": generator.keep.real_kept}
             archived.metrics(counts.numbers() | shares, 0)
             archived.image("samples/contact-sheet", gallery.sheet(), 0)
             for file in ("contact-sheet.png", "report.html", "manifest.json", "palette.json"):
                 archived.file(part / file)
             fill_folder(part, output)
-    say(summary(counts, generator.real))
+    say(summary(counts, generator.keep))
     if counts.kept < config.count:
         say(f"{config.count} were asked for: after {counts.tries} tries, the most there are, it was given up.")
     print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(archived.id)}")

@@ -18,7 +18,7 @@ from gan.pix2pix.cutouts import Pool, require_objects
 from gan.pix2pix.edits import Edited, edited
 from gan.pix2pix.gan import pictures
 from gan.pix2pix.judge import segmenter_of
-from gan.pix2pix.pair_filter import BATCH, LEAST, Answers, Check, Filter, RealReference, filter_for, groups
+from gan.pix2pix.pair_filter import BATCH, LEAST, Answers, Check, Filter, filter_for, groups
 from gan.pix2pix.presets import PHOTOS, SceneNetwork
 from gan.progress import progress
 from gan.rejection import until_enough
@@ -204,7 +204,6 @@ class PairGenerator:
         photos: the generator.
         answers: the segmenter.
         keep: the filter.
-        real: what the filter does with real photos.
     """
 
     pool: Pool
@@ -213,7 +212,6 @@ class PairGenerator:
     photos: Photos
     answers: Answers
     keep: Filter
-    real: RealReference
 
     @classmethod
     def restored(
@@ -237,10 +235,10 @@ class PairGenerator:
         for lacking in require_objects(pool):
             say(f"no {lacking} in the training scenes stands whole and in full view: none is put in.")
         photos, answers = good.photos(seed), good.answers(segmenter_iterations, say)
-        keep, real = filter_for(agreement, good.scenes.validation, good.size, answers)
-        if real.blind:
-            say(real.blind_text(good.scenes.palette))
-        return cls(pool, seed, good.size, photos, answers, keep, real)
+        keep = filter_for(agreement, good.scenes.validation, good.size, answers)
+        if keep.blind:
+            say(keep.blind_text())
+        return cls(pool, seed, good.size, photos, answers, keep)
 
     def pairs(self, count: int, counts: Counts) -> Iterator[Pair]:
         """All pairs, rejected ones too, until so many are kept, or for `MOST_TRIES` times as many tries.

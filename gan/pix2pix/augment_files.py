@@ -102,12 +102,12 @@ def manifest(generator: PairGenerator, counts: Counts, entries: list[dict]) -> d
         counts: what became of the tries.
         entries: of the pairs.
     """
-    keep, real = generator.keep, generator.real
+    keep = generator.keep
     return {
         "thresholds": keep.palette.by_name(keep.scene),
         "thresholds_put_in": keep.palette.by_name(keep.put_in),
-        "not_judged": list(map(keep.palette.name_of, real.blind)),
-        "real_photos_kept": round(real.kept, 4),
+        "not_judged": list(map(keep.palette.name_of, keep.blind)),
+        "real_photos_kept": round(keep.real_kept, 4),
         **counts.numbers(),
         "thrown_away_by_class": keep.palette.by_name(counts.failed),
         "thrown_away_by_class_put_in": keep.palette.by_name(counts.failed_put_in),

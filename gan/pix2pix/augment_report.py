@@ -10,7 +10,7 @@ from gan.data.scenes import nearest
 from gan.pix2pix.augment import Counts, Pair, PairGenerator
 from gan.pix2pix.cutouts import Pool
 from gan.pix2pix.edits import mirrored
-from gan.pix2pix.pair_filter import SHARE, Filter, RealReference
+from gan.pix2pix.pair_filter import SHARE, Filter
 from gan.report import Report
 
 KEPT = 16  # pairs that were kept
@@ -77,7 +77,7 @@ class Gallery:
         sheet.save(folder / "contact-sheet.png")
         report = Report("Generated pairs of street scenes")
         report.text(text)
-        report.text(summary(counts, generator.real))
+        report.text(summary(counts, generator.keep))
         report.heading("Some pairs that were kept")
         report.picture(sheet, "contact sheet")
         report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
@@ -92,8 +92,8 @@ class Gallery:
         )
         head = ["class", "of real pixels", "of new pixels", "put in", "asked for where put in", "thrown away"]
         report.table([*head, "asked for in the scene", "thrown away"], self._by_class(generator.keep, counts))
-        if generator.real.blind:
-            report.text(generator.real.blind_text(palette), warn=True)
+        if generator.keep.blind:
+            report.text(generator.keep.blind_text(), warn=True)
         report.write(folder / "report.html")
 
     def _by_class(self, keep: Filter, counts: Counts) -> list[list[object]]:
@@ -107,13 +107,13 @@ class Gallery:
         ]  # fmt: skip
 
 
-def summary(counts: Counts, real: RealReference) -> str:
+def summary(counts: Counts, keep: Filter) -> str:
     """What became of the tries, in a sentence."""
     generated = counts.kept + counts.thrown_away
     return (
         f"{counts.kept} of {generated} generated pairs were kept ({counts.kept / max(1, generated):.0%}; of real "
-        f"photos held out from training it would be {real.kept:.0%}); in {counts.no_place} more tries nothing found "
-        "a place."
+        f"photos held out from training it would be {keep.real_kept:.0%}); in {counts.no_place} more tries nothing "
+        "found a place."
     )
 
 

@@ -90,11 +90,15 @@ class Filter:
         palette: of the label maps.
         scene: of each scored class, by id, the share that is asked for in a scene, 0-1.
         put_in: the same of what was put in.
+        blind: ids of classes that are not judged, because the segmenter finds too little of them in real photos.
+        real_kept: share of real photos that it would keep.
     """
 
     palette: Palette
     scene: dict[int, float]
     put_in: dict[int, float]
+    blind: tuple[int, ...] = ()
+    real_kept: float = float("nan")
 
     @classmethod
     def even(cls, palette: Palette, share: float) -> "Filter":
@@ -112,32 +116,17 @@ class Filter:
         """Hold an answer against a label map; see `measured`."""
         return self.judged(measured(self.palette, labels, added, answer))
 
-
-@dataclasses.dataclass(frozen=True)
-class RealReference:
-    """What a segmenter finds in real photos.
-
-    Attributes:
-        pixels: mean share of the scored pixels whose class it finds.
-        kept: share of the photos that the filter would keep.
-        blind: ids of classes that are not judged, because it finds too little of them in real photos.
-    """
-
-    pixels: float
-    kept: float
-    blind: tuple[int, ...]
-
-    def blind_text(self, palette: Palette) -> str:
+    def blind_text(self) -> str:
         """Which classes are not judged, and why."""
-        listed = ", ".join(map(palette.name_of, self.blind))
+        listed = ", ".join(map(self.palette.name_of, self.blind))
         return (
             f"the segmenter finds too little of {listed} in real photos to judge by: train it longer, or look "
             "yourself."
         )
 
 
-def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Answers) -> tuple[Filter, RealReference]:
-    """The filter, and what it would do with real photos.
+def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Answers) -> Filter:
+    """The filter, by what the segmenter finds in real photos.
 
     Args:
         agreement: what is asked for of all classes, 0-1, as text; or "auto": of each class in a scene, what the
@@ -155,7 +144,7 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
         found = answers(np.array([scene.photo for scene in group]))
         checks += [measured(palette, scene.labels, None, answer) for scene, answer in zip(group, found, strict=True)]
     if agreement != AUTO:
-        keep, blind = Filter.even(palette, float(agreement)), ()
+        keep = Filter.even(palette, float(agreement))
     else:
         shares = pd.DataFrame([check.classes for check in checks], columns=ids, dtype=float)
         usual = shares.median().where(shares.count() >= FEW)
@@ -166,10 +155,10 @@ def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Ans
         )
         judged = (large.count() >= FEW) & ~large.columns.isin(blind)
         for worst in WORST:
-            keep = Filter(palette, large.quantile(worst / 100).where(judged, 0.0).to_dict(), put_in)
+            keep = Filter(palette, large.quantile(worst / 100).where(judged, 0.0).to_dict(), put_in, blind)
             if _share_kept(keep, checks) >= REAL_KEPT:
                 break
-    return keep, RealReference(float(np.mean([check.pixels for check in checks])), _share_kept(keep, checks), blind)
+    return dataclasses.replace(keep, real_kept=_share_kept(keep, checks))
 
 
 def _share_kept(keep: Filter, checks: list[Check]) -> float:

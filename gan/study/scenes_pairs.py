@@ -125,8 +125,8 @@ def _arrays(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[s
             f"of {counts.tries} generated pairs none agreed with its label map enough to be kept; give a good "
             "run that was trained longer."
         )
-    blind = list(map(good.scenes.palette.name_of, generator.real.blind))
-    summary = counts.numbers() | {"put_in": counts.put_in, "kept_of_real": generator.real.kept, "blind": blind}
+    blind = list(map(good.scenes.palette.name_of, generator.keep.blind))
+    summary = counts.numbers() | {"put_in": counts.put_in, "kept_of_real": generator.keep.real_kept, "blind": blind}
     return {
         "photos": photos[: counts.kept], "labels": labels[: counts.kept], "sheet": gallery.sheet(),
         "real_pixels": generator.pool.pixels, "told": np.array(json.dumps(summary)),

@@ -24,7 +24,7 @@ def pool():
 
 def made(pool, count, photos=None, seed=0, threshold=0.5, counts=None, size=SIZE):
     keep = Filter.even(CITYSCAPES, threshold)
-    generator = PairGenerator(pool, seed, size, photos or painter(), reader(), keep, None)
+    generator = PairGenerator(pool, seed, size, photos or painter(), reader(), keep)
     return list(generator.pairs(count, Counts() if counts is None else counts))
 
 

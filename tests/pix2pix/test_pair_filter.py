@@ -102,10 +102,9 @@ def real_photos(missed: list[int]):
 
 def test_auto_asks_for_what_is_found_in_all_but_the_worst_real_photos():
     real, answers = real_photos([0] * 8 + [10, 12] + [40])
-    keep, usual = filter_for("auto", real, (20, 10), answers)
+    keep = filter_for("auto", real, (20, 10), answers)
     assert keep.scene[PERSON] == pytest.approx(0.7) and keep.scene[ROAD] == 1
-    assert usual.kept == pytest.approx(10 / 11) and usual.blind == ()
-    assert usual.pixels == pytest.approx(1 - 62 / 2200)
+    assert keep.real_kept == pytest.approx(10 / 11) and keep.blind == ()
 
 
 def test_auto_asks_for_less_where_too_many_real_photos_would_fail():
@@ -121,32 +120,32 @@ def test_auto_asks_for_less_where_too_many_real_photos_would_fail():
             answer.reshape(-1)[100 * place : 100 * place + missed] = PLACE[PERSON]
         return found
 
-    keep, usual = filter_for("auto", Scenes.of(scenes, CITYSCAPES), (40, 20), answers)
-    assert 0.8 <= usual.kept < 1
+    keep = filter_for("auto", Scenes.of(scenes, CITYSCAPES), (40, 20), answers)
+    assert 0.8 <= keep.real_kept < 1
     assert 0.83 < keep.scene[ids[0]] < np.percentile([1] * 56 + [0.9 - 0.01 * n for n in range(8)], 10)
 
 
 def test_of_what_is_put_in_half_of_what_is_usual_is_asked_for():
     real, answers = real_photos([8] * 6 + [40] * 4)
-    keep = filter_for("auto", real, (20, 10), answers)[0]
+    keep = filter_for("auto", real, (20, 10), answers)
     assert keep.put_in[PERSON] == pytest.approx(0.4) and keep.put_in[ROAD] == 0.5
     assert keep.put_in[BUILDING] == FLOOR, "no real photo shows it"
 
 
 def test_what_the_segmenter_does_not_see_in_real_photos_is_not_judged():
     real, answers = real_photos([40] * 9 + [0])
-    keep, usual = filter_for("auto", real, (20, 10), answers)
-    assert usual.blind == (PERSON,) and keep.scene[PERSON] == keep.put_in[PERSON] == 0 and usual.kept == 1
+    keep = filter_for("auto", real, (20, 10), answers)
+    assert keep.blind == (PERSON,) and keep.scene[PERSON] == keep.put_in[PERSON] == 0 and keep.real_kept == 1
     few, answers = real_photos([40] * 4)
-    keep, usual = filter_for("auto", few, (20, 10), answers)
-    assert usual.blind == () and keep.put_in[PERSON] == FLOOR and keep.scene[PERSON] == 0
+    keep = filter_for("auto", few, (20, 10), answers)
+    assert keep.blind == () and keep.put_in[PERSON] == FLOOR and keep.scene[PERSON] == 0
 
 
 def test_a_number_is_the_threshold_of_all_classes():
     real, answers = real_photos([0, 10, 30])
-    keep, usual = filter_for("0.6", real, (20, 10), answers)
-    assert set(keep.scene.values()) == set(keep.put_in.values()) == {0.6} and usual.kept == pytest.approx(2 / 3)
-    assert usual.blind == (), "who names a number gets it"
+    keep = filter_for("0.6", real, (20, 10), answers)
+    assert set(keep.scene.values()) == set(keep.put_in.values()) == {0.6} and keep.real_kept == pytest.approx(2 / 3)
+    assert keep.blind == (), "who names a number gets it"
 
 
 def test_groups():

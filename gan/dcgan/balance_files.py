@@ -29,12 +29,13 @@ KEYS = {
 }
 
 
-def open_source(name: str) -> SignSet:
+def open_source(name: str, parameter: str = "source") -> SignSet:
     """The data set to fill up.
 
     Args:
         name: a folder with train.p, one such file (with test.p beside it or not), a folder or zip of class folders
             named 0-42, or "drawn" (see `gan.data.sets.open_signs`).
+        parameter: that names it, for messages.
 
     Raises:
         UserError: there is none, it is damaged, or it was balanced before.
@@ -42,11 +43,11 @@ def open_source(name: str) -> SignSet:
     path = Path(name)
     folder = path if is_folder(path) else path.parent
     if not is_drawn(name) and (folder / MANIFEST).exists():
-        raise UserError(f"source {name} was balanced before; give the data that it was made from.")
+        raise UserError(f"{parameter} {name} was balanced before; give the data that it was made from.")
     if is_drawn(name) or is_folder(path):
         return open_signs(name)
     if not path.is_file():
-        raise UserError(f"source {name} does not exist; give a folder with train.p, as prepare makes it.")
+        raise UserError(f"{parameter} {name} does not exist; give a folder with train.p, as prepare makes it.")
     if path.suffix.lower() == ".zip":
         return SignSet(name, read_signs_by_class(path), None)
     test = folder / "test.p"

@@ -4,7 +4,6 @@ Test parts: the held-out tracks, and the official test set. Neither classifiers 
 """
 
 import functools
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, Signs, with_mirrored
 from gan.data.split import cut
-from gan.dcgan import balance_files
+from gan.dcgan.balance_files import open_source
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
 from gan.errors import UserError
@@ -52,7 +50,7 @@ class SignStudy(Experiment):
 
     def __init__(self, config, sources: dict[tuple[str, int], Source], drawn: Pool | None = None):
         super().__init__(config, parse_arms(config.arms))
-        self.sources, self.drawn, self.signs = sources, drawn, opened(config.data)
+        self.sources, self.drawn, self.signs = sources, drawn, open_source(config.data, "data")
         self.fit, held_out = cut(self.signs.train)
         self.rare = signs_arms.rare_classes(self.signs.train)
         parts = {"test": self.signs.test, "held_out": held_out}
@@ -147,18 +145,6 @@ class SignStudy(Experiment):
         source = self.sources.get((cell.regime, self.draw(cell.seed)))
         pools = {GENERATED: source and source.pool, DRAWN: self.drawn}
         return {name: pool for name, pool in pools.items() if pool is not None}
-
-
-def opened(data: str) -> SignSet:
-    """The data set that the parameter `data` names: what `balance` understands as its source.
-
-    Raises:
-        UserError: there is none, it is damaged, or holds generated images already.
-    """
-    try:
-        return balance_files.open_source(data)
-    except UserError as error:  # it speaks of another parameter
-        raise UserError(re.sub(r"^source\b", "data", str(error))) from None
 
 
 def shares_of(arm: Arm, real: np.ndarray, extra: np.ndarray, steps: int) -> Shares:

@@ -17,12 +17,12 @@ from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import CLASSES, Signs
 from gan.data.split import cut
 from gan.dcgan import balance
+from gan.dcgan.balance_files import open_source
 from gan.dcgan.judge import Judge
 from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.study import signs_generators
 from gan.study.grid import Stopped
-from gan.study.signs import opened
 from gan.study.signs_arms import cut_tracks, missing_images, rare_classes
 from gan.study.signs_generators import Generators, generated_pool
 
@@ -140,7 +140,7 @@ def class_folders(tmp_path):
 
 
 def test_class_folders_are_understood_and_written_for_the_generator(world, class_folders) -> None:
-    signs = opened(class_folders)
+    signs = open_source(class_folders)
     assert len(signs.train) == 3 * CLASSES - 1 and signs.test is None
     fit = cut(signs.train)[0]
     world.of("full", 0, fit, signs)
@@ -153,7 +153,7 @@ def test_data_with_generated_images_in_it_is_refused(tmp_path, signs_folder) -> 
 
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(UserError, match=f"^data {tmp_path} was balanced before; give the data"):
-        opened(str(tmp_path))
+        open_source(str(tmp_path), "data")
 
 
 # --- what is kept

@@ -27,7 +27,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from gan.data.signs import CLASSES, SIZE
+from gan.data.sets import SignSet
+from gan.data.signs import CLASSES, SIZE, Signs
 from gan.progress import progress
 
 SHAPE = (SIZE, SIZE, 3)
@@ -132,11 +133,9 @@ class GANOverSampler(BaseOverSampler):
             from gan.training.devices import make_deterministic
 
             make_deterministic()
-        if self.goodrun_ref:
-            generate = self._restored(lacking, seed)
-        else:
-            images = np.rint(X.reshape(-1, *SHAPE) * (255 / white)).astype(np.uint8) if X.dtype != np.uint8 else X
-            generate = self._trained(images.reshape(-1, *SHAPE), y, seed)
+        images = np.rint(X * (255 / white)).astype(np.uint8) if X.dtype != np.uint8 else X
+        images = images.reshape(-1, *SHAPE)
+        generate = self._restored(images, y, lacking, seed) if self.goodrun_ref else self._trained(images, y, seed)
         all_images, all_labels = [X], [y]
         with progress(sum(lacking.values()), "generating", "image", hidden=not self.verbose) as bar:
             for label, count in lacking.items():
@@ -172,10 +171,11 @@ class GANOverSampler(BaseOverSampler):
 
         return generate
 
-    def _restored(self, lacking: dict, seed: int) -> Callable:
-        """Restore a generator; a function (label, count) to uint8 (count, 32, 32, 3)."""
+    def _restored(self, images: np.ndarray, y: np.ndarray, lacking: dict, seed: int) -> Callable:
+        """Restore a generator that has learned such images; a function as of `_trained`."""
         from gan import archive
         from gan.dcgan.generator import Generator
+        from gan.dcgan.learned import require_learned
 
         ids = {label: label if self.class_ids is None else self.class_ids.get(label) for label in lacking}
         for label, class_id in ids.items():
@@ -187,7 +187,12 @@ class GANOverSampler(BaseOverSampler):
             if list(ids.values()).count(class_id) > 1:
                 raise ValueError(f"class id {class_id} is given to two labels, which would get the same images.")
         class_val = str(next(iter(ids.values()))) if len(ids) == 1 else "all"
-        generator = Generator(archive.resolve(self.goodrun_ref, "dcgan", class_val, one_of_all=True))
+        goodrun = archive.resolve(self.goodrun_ref, "dcgan", class_val, one_of_all=True)
+        generator = Generator(goodrun)
+        if goodrun.info.class_val == "all":  # a run of one class was chosen by its class
+            known = np.isin(y, list(ids))
+            signs = Signs.of(images[known], np.array([ids[label] for label in y[known]]))
+            require_learned(goodrun, generator, SignSet("the images given", signs, None))
         return lambda label, count: generator.images(count, seed, int(ids[label]))
 
 

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from gan.data.class_folders import read_class_folders
 from gan.dcgan.oversampler import GANOverSampler, _random_states_kept
+from gan.errors import UserError
 from tests.made_up_goodrun import write_goodrun
 
 FLAT = 32 * 32 * 3
@@ -45,7 +46,9 @@ def goodrun(tmp_path_factory):
 
 
 @pytest.fixture
-def restoring(goodrun):
+def restoring(goodrun, monkeypatch):
+    """With a good run of fresh weights, taken for one that has learned whatever is given."""
+    monkeypatch.setattr("gan.dcgan.learned.ENOUGH", 0)
     return GANOverSampler(random_state=0, goodrun_ref=goodrun)
 
 
@@ -161,6 +164,12 @@ def test_labels_of_any_kind_with_class_ids(restoring, goodrun):
     assert labels.tolist() == [*names, "stop", "stop"] and labels.dtype == names.dtype
     own = GANOverSampler(random_state=0, goodrun_ref=goodrun).fit_resample(pictures(4), np.array([14, 13, 13, 13]))
     np.testing.assert_array_equal(made, own[0])
+
+
+def test_a_good_run_that_learned_other_things_of_the_same_numbers_is_refused():
+    """Digits called 0 to 2 must not become 20, 30 and 50 km/h."""
+    with pytest.raises(UserError, match="did not learn the classes of the images given: [0-9]% of its images"):
+        GANOverSampler(random_state=0, goodrun_ref="pretrained").fit_resample(*labelled())
 
 
 def test_a_good_run_of_one_class(tmp_path):

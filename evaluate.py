@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+
 from gan.config import Config, option, require, run, seed_option
 from gan.data.signs import parse_class
 from gan.errors import UserError
@@ -53,7 +55,11 @@ def main(config: EvaluateConfig) -> None:
     goodrun = archive.resolve_any(config.goodrun_ref, {"dcgan": config.class_val, "pix2pix": ""}, one_of_all=True)
     if goodrun is None:
         raise UserError(f"evaluate needs goodrun_ref, the run to generate from; {hint(config.class_val)}.")
-    subject = subject_of(goodrun, config)
+    if goodrun.info.kind == "pix2pix":
+        from gan.pix2pix.evaluation import SceneEvaluation as Kind
+    else:
+        from gan.dcgan.evaluation import SignEvaluation as Kind
+    subject = Kind(goodrun, config)
     origin = {"run": goodrun.run_id, "iteration": goodrun.iteration} | subject.origin()
     output = Path(os.path.realpath(config.output or Path("images/evaluate") / subject.name))
     made_before(output, MANIFEST, origin)  # what this very command left is written again
@@ -64,34 +70,22 @@ def main(config: EvaluateConfig) -> None:
 
     make_deterministic()
     with unfinished(output) as part:
-        evaluation = subject.make(part)
+        evaluation = subject.run(part)
         evaluation.write(part, curves)
-        if evaluation.class_scores():
-            (part / SCORES).write_text(
-                json.dumps({"overall": evaluation.scores(), "classes": evaluation.class_scores()}, indent=1)
-            )
+        scores = dataclasses.asdict(evaluation.scores)
+        if scores["classes"]:
+            (part / SCORES).write_text(json.dumps(scores, indent=1))
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))
         with archive.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.info.data["name"], goodrun.info.data["digest"], "evaluation")
-            run.metrics(evaluation.scores(), goodrun.iteration)
-            run.image("samples/contact-sheet", evaluation.sheet(), goodrun.iteration)
+            run.metrics(scores["overall"], goodrun.iteration)
+            run.image("samples/contact-sheet", np.asarray(evaluation.sheet), goodrun.iteration)
             run.folder(part)
             fill_folder(part, output)
-    if evaluation.scores():
+    if scores["overall"]:
         print(evaluation.text())
     print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}")
-
-
-def subject_of(goodrun, config: EvaluateConfig):
-    """What to generate, and beside what: of signs or of street scenes, as the run says."""
-    if goodrun.info.kind == "pix2pix":
-        from gan.pix2pix.evaluation import Streets
-
-        return Streets.of(goodrun, config)
-    from gan.dcgan.evaluation import Signs
-
-    return Signs.of(goodrun, config)
 
 
 def hint(class_val: str) -> str:

@@ -85,7 +85,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
 
     from gan.dcgan.gan import Network, SignGan
     from gan.dcgan.judge import judge_of
-    from gan.dcgan.scores import RANKED_BY, checkpoint_scores
+    from gan.dcgan.scorer import RANKED_BY, checkpoint_scores
     from gan.training import devices
     from gan.training.run import TrainingRun, restored_gan
 

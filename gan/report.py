@@ -2,24 +2,21 @@
 
 import base64
 import dataclasses
-import html
 import io
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import jinja2
+import numpy as np
 from PIL import Image
 
 from gan import pictures
 from gan.files import replacing
+from gan.score import Result, Score, Scores, results
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #212529; max-width: 1180px; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-table { border-collapse: collapse; margin: .8em 0; } td, th { padding: .25em .9em .25em 0; text-align: left; }
-td { border-top: 1px solid #dee2e6; vertical-align: top; } th { color: #868e96; font-weight: 500; }
-img { max-width: 100%; image-rendering: pixelated; } p { max-width: 48em; } .warn { color: #c92a2a; }
-.wide { overflow-x: auto; }
-"""
+_PAGES = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+Curves = dict[str, tuple[list[int], list[float]]]  # iterations and values by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,119 +26,150 @@ class Flagged:
     value: float
 
 
-@dataclasses.dataclass(frozen=True)
-class Scored:
-    """A score of generated images beside the same of real ones.
-
-    Attributes:
-        name: of the score.
-        value: of generated images.
-        floor: of real images; None where there is none.
-        better: "higher" or "lower".
-        words: what it is.
-        bad: whether it is clearly worse than the floor.
-    """
-
-    name: str
-    value: float
-    floor: float | None
-    better: str
-    words: str
-    bad: bool
-
-    def __str__(self) -> str:
-        """As a line for the console."""
-        beside = "" if self.floor is None else f" (real: {self.floor:.3f})"
-        return f"{self.name} {self.value:.3f}{beside}: {self.words}{'  <- out of range' * self.bad}"
-
-
 class Report:
     """A page that is put together from top to bottom and written in one piece."""
 
     def __init__(self, title: str):
-        self._title = html.escape(title)
-        self._parts = [f"<h1>{self._title}</h1>"]
+        self._title, self._blocks = title, list[tuple[str, Any]]()
 
     def heading(self, text: str) -> None:
         """Begin a section."""
-        self._parts.append(f"<h2>{html.escape(text)}</h2>")
+        self._blocks.append(("heading", text))
 
     def text(self, text: str, warn: bool = False) -> None:
         """Add a paragraph."""
-        self._parts.append(f"<p{' class=warn' if warn else ''}>{html.escape(text)}</p>")
+        self._blocks.append(("warning" if warn else "text", text))
 
     def picture(self, image: Image.Image, words: str) -> None:
         """Add a picture with the words that stand for it where it can't be seen."""
         data = io.BytesIO()
         image.save(data, "PNG")
-        code = base64.b64encode(data.getvalue()).decode()
-        self._parts.append(f'<img alt="{html.escape(words)}" src="data:image/png;base64,{code}">')
+        self._blocks.append(("picture", {"words": words, "png": base64.b64encode(data.getvalue()).decode()}))
 
-    def table(self, head: list[str], rows: list[list[object]]) -> None:
-        """Add a table; numbers are shown with four significant digits, `Flagged` ones in red."""
-        cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-        lines = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
-        self._parts.append(f"<div class=wide><table><tr>{cells}</tr>{lines}</table></div>")
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Add a table: numbers with four significant digits, `Flagged` ones in red."""
+        self._blocks.append(("table", {"head": head, "rows": [[_cell(value) for value in row] for row in rows]}))
+
+    def curves(self, curves: Curves) -> None:
+        """Add the losses of a run and the scores at its checkpoints, where there are any."""
+        losses = {name: values for name, values in curves.items() if "loss" in name}
+        if losses:
+            self.heading("The run: losses")
+            self.picture(pictures.curves(losses, "iterations", "loss"), "loss curves")
+        others = {name: dict(zip(*values, strict=True)) for name, values in curves.items() if name not in losses}
+        if others:
+            self.heading("The run: scores at its checkpoints")
+            for picture in pictures.score_curves(others):
+                self.picture(picture, "curves of the scores")
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
-        page = (
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{self._title}</title>'
-            f"<style>{_STYLE}</style>{''.join(self._parts)}</html>"
-        )
+        page = _PAGES.get_template("report.html").render(title=self._title, blocks=self._blocks)
         with replacing(path) as file:
             file.write(page.encode())
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> tuple[str, bool]:
     if isinstance(value, Flagged):
-        return f"<td class=warn><b>{_shown(value.value)}</b></td>"
-    return f"<td>{_shown(value)}</td>"
+        return _cell(value.value)[0], True
+    return f"{value:.4g}" if isinstance(value, float) else str(value), False
 
 
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
-
-
-def scored(
-    values: dict[str, float],
-    meanings: dict[str, tuple[str, str]],
-    out_of_range: Callable[[str, float, float | None], bool],
-) -> list[Scored]:
-    """Scores with their floors, in the order of their meanings.
+class Evaluation:
+    """The contact sheet, the scores and the report of one evaluation.
 
     Args:
-        values: scores by name, and their floors by the name with `_floor` behind it.
-        meanings: "higher" or "lower", which is better, and what it is, by name.
-        out_of_range: whether a score of this name, value and floor is clearly worse than the floor.
+        title: of the report.
+        introduction: what was generated by what.
+        sheet: the contact sheet.
+        heading: what stands above it.
+        legend: the colours of the classes, where the sheet has label maps.
     """
-    known = [(name, values[name], values.get(f"{name}_floor")) for name in meanings if name in values]
-    return [Scored(*each, *meanings[each[0]], out_of_range(*each)) for each in known]
+
+    def __init__(self, title: str, introduction: str, sheet: Image.Image, heading: str, legend=None):
+        self.sheet, self.scores, self.report = sheet, Scores(), Report(title)
+        self._definitions: Sequence[Score] = ()
+        self.report.text(introduction)
+        self.report.heading(heading)
+        self.report.picture(sheet, "contact sheet")
+        if legend is not None:
+            self.report.picture(legend, "colours of the classes")
+
+    def add_scores(self, definitions: Sequence[Score], scores: Scores, heading: str, explanation: str) -> None:
+        """Add a table of the scores of all classes, each beside its real reference."""
+        self.scores, self._definitions = scores, definitions
+        self.report.heading(heading)
+        if explanation:
+            self.report.text(explanation)
+        rows = [
+            [found.score.name, *cells(found), f"{found.score.better} is better", found.score.meaning]
+            for found in results(definitions, scores.overall)
+        ]
+        self.report.table(["score", "generated", "real", "", ""], rows)
+
+    def add_closest(self, what: str, explanation: str, sheet: Image.Image) -> None:
+        """Add the pairs of a generated and a training image that are most alike."""
+        self.report.heading(f"The closest pairs: generated, and the training {what} that is most like it")
+        self.report.text(f"Copies would show here{explanation}")
+        self.report.picture(sheet, "closest pairs")
+
+    def text(self) -> str:
+        """The scores as lines for the console."""
+        return "\n".join(map(str, results(self._definitions, self.scores.overall)))
+
+    def write(self, folder: Path, curves: Curves) -> None:
+        """Write contact-sheet.png and report.html, with the curves of the run that was restored."""
+        self.sheet.save(folder / "contact-sheet.png")
+        self.report.curves(curves)
+        self.report.write(folder / "report.html")
 
 
-def tell_scores(report: Report, scores: list[Scored]) -> None:
-    """Show a table of scores."""
-    rows: list[list[object]] = []
-    for each in scores:
-        shown = Flagged(each.value) if each.bad else each.value
-        floor = "-" if each.floor is None else each.floor
-        rows.append([each.name, shown, floor, f"{each.better} is better", each.words])
-    report.table(["score", "generated", "real", "", ""], rows)
+def source_of(goodrun: Any, things: str) -> str:
+    """Which run generated, and how many things it was trained on, without the full stop."""
+    info = goodrun.info
+    return (
+        f"From iteration {info.iteration} of run {goodrun.run_id}, trained on {info.data['name']} "
+        f"({info.data['images']} {things}, digest {info.data['digest']})"
+    )
 
 
-def tell_curves(report: Report, curves: dict[str, tuple[list[int], list[float]]]) -> None:
-    """Show the losses of a run, and the scores at its checkpoints.
+def cells(found: Result) -> list[object]:
+    """A value, flagged where it is out of range, and its real reference, for a table."""
+    return [Flagged(found.value) if found.flagged else found.value, number(found.reference)]
+
+
+def number(value: float | None) -> object:
+    """A value for a table; "-" where there is none."""
+    return "-" if value is None or not np.isfinite(value) else float(value)
+
+
+def judge_report(
+    title: str,
+    summaries: Sequence[str],
+    names: Sequence[str],
+    by_class: tuple[str, Mapping[str, np.ndarray]],
+    confusions: Mapping[str, np.ndarray],
+    named: bool = False,
+) -> Report:
+    """The report of a judge's training.
 
     Args:
-        report: takes them.
-        curves: iterations and values by name.
+        title: of the report.
+        summaries: a sentence for each part that it was tested on.
+        names: of the classes.
+        by_class: heading and, for each part, float (C,), a table of; NaN where there is nothing.
+        confusions: counts (C, C), rows are the true classes, by the heading of their chart.
+        named: whether the charts name the classes; else they show some ids.
     """
-    losses = {name: values for name, values in curves.items() if "loss" in name}
-    if losses:
-        report.heading("The run: losses")
-        report.picture(pictures.curves(losses, "iterations", "loss"), "loss curves")
-    others = {name: dict(zip(*values, strict=True)) for name, values in curves.items() if name not in losses}
-    if others:
-        report.heading("The run: scores at its checkpoints")
-        for picture in pictures.score_curves(others):
-            report.picture(picture, "curves of the scores")
+    report = Report(title)
+    for summary in summaries:
+        report.text(summary)
+    heading, values = by_class
+    if values:
+        report.heading(heading)
+        rows = [[name, *(number(of_part[k]) for of_part in values.values())] for k, name in enumerate(names)]
+        report.table(["class", *values], rows)
+    for heading, table in confusions.items():
+        report.heading(heading)
+        report.picture(pictures.confusion_map(table, names if named else None), "confusions by class")
+    return report

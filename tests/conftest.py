@@ -110,7 +110,7 @@ def narrow(patch):
     from gan.dcgan import classifier
     from gan.dcgan import gan as dcgan
     from gan.dcgan import judge as signs_judge
-    from gan.dcgan.classifier_network import build_classifier
+    from gan.dcgan.classifier import build_classifier
 
     small = functools.partial(build_classifier, width=4)
     patch.setattr(signs_judge, "build_classifier", small)

@@ -13,8 +13,8 @@ from PIL import Image
 import evaluate
 from evaluate import EvaluateConfig
 from gan import archive, checkpoints
-from gan.dcgan import evaluation as evaluated_signs
 from gan.dcgan.gan import Network
+from gan.dcgan.learned import real_images
 from tests import conftest
 from tests.conftest import DATA
 
@@ -287,13 +287,13 @@ def test_without_the_weights_of_inception_it_is_a_sentence(own_archive, tmp_path
 def test_an_archive_that_cannot_be_written_is_told_before_anything_is_generated(
     own_archive, tmp_path, monkeypatch, capsys
 ):
-    from gan.dcgan import generator as generating
+    from gan.dcgan import evaluation
 
     def generated(*_):
         raise AssertionError
 
     reference = a_copy(own_archive, tmp_path / "run")
-    monkeypatch.setattr(generating, "Generator", generated)
+    monkeypatch.setattr(evaluation, "Generator", generated)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"file://{tmp_path}/mlruns")
     assert "MLFLOW_TRACKING_URI is" in refused(capsys, goodrun_ref=reference, output=tmp_path / "out", scores="none")
 
@@ -348,15 +348,15 @@ def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, c
     config |= {learned: True}
     signs = select(open_signs(DATA, 17), 17, learned == "use_test", learned != "use_test")
     info = about_of(signs, config)
-    assert set(evaluated_signs.real_images(info, "", every_class=False).train.labels) == {17}
+    assert set(real_images(info, "", every_class=False).train.labels) == {17}
     assert "scores beside them mean little" in capsys.readouterr().out
 
 
 def test_data_that_has_moved_is_named(own_archive, tmp_path, capsys):
     info = archive.resolve(own_archive.run_id, "dcgan", "17").info
     gone = dataclasses.replace(info, data=info.data | {"name": "gone"})
-    assert evaluated_signs.real_images(gone, "", every_class=False) is None
-    assert evaluated_signs.real_images(gone, info.data["name"], every_class=False) is not None
+    assert real_images(gone, "", every_class=False) is None
+    assert real_images(gone, info.data["name"], every_class=False) is not None
 
 
 @pytest.mark.parametrize("use_test", [True, False])
@@ -366,7 +366,7 @@ def test_the_training_data_is_known_again_with_and_without_the_other_classes(wor
     # As `train_dcgan` opens it without a judge; with one all classes are there.
     learned = select(open_signs(DATA, 17), 17, use_test, False)
     info = about_of(learned, {"use_test": use_test, "use_held_out": False})
-    assert len(set(evaluated_signs.real_images(info, "", every_class=True).train.labels)) == 43
+    assert len(set(real_images(info, "", every_class=True).train.labels)) == 43
     assert ("mean little" in capsys.readouterr().out) == use_test
 
 

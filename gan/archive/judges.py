@@ -19,6 +19,22 @@ from gan.archive.goodruns import GoodRun, newest_of
 from gan.archive.runs import Run, archived_run
 from gan.checkpoints import CheckpointInfo
 from gan.errors import UserError
+from gan.report import Report
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeConfig:
+    """The configuration of a judge's training.
+
+    Attributes:
+        data: name of the data set.
+        iterations: updates.
+        seed: of weights and draws.
+    """
+
+    data: str
+    iterations: int
+    seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +43,13 @@ class JudgeKey:
 
     Attributes:
         kind: "classifier" or "segmenter".
-        config: the configuration of its training, a dataclass; all fields but `data`, a name, belong to the key.
+        config: all its fields but `data`, a name, belong to the key.
         digest: of the data that it learns.
         recipe: see `recipe`.
     """
 
     kind: str
-    config: Any
+    config: JudgeConfig
     digest: str
     recipe: str
 
@@ -51,15 +67,15 @@ class TrainedJudge:
         model: a keras Model of images to features and logits.
         quality: how good it is on held-out data, by name; kept in its checkpoint.
         metrics: numbers for the archive.
-        report: its report, with a method `write`.
-        lines: what the user is told.
+        report: of its training.
+        lines: what the user reads.
         warning: name and words of a warning tag, where it is a rough guide only.
     """
 
     model: Any
     quality: dict[str, float]
     metrics: dict[str, float]
-    report: Any
+    report: Report
     lines: list[str]
     warning: tuple[str, str] | None
 

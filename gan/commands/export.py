@@ -91,7 +91,8 @@ def read_scores(folder: str, goodrun) -> dict:
 
 def card(goodrun, scores: dict | None, licence: str) -> str:
     """The model card, in Markdown."""
-    from gan.dcgan.scores import MEANINGS
+    from gan.dcgan.scores import SCORES
+    from gan.score import results
 
     info = goodrun.info
     settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
@@ -123,9 +124,8 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         "| score | generated | real | meaning |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {name} | {overall[name]:.4g} | {_number(overall.get(f'{name}_floor'))} | {words} |"
-            for name, (_, words) in MEANINGS.items()
-            if name in overall
+            f"| {found.score.name} | {found.value:.4g} | {_number(found.reference)} | {found.score.meaning} |"
+            for found in results(SCORES, overall)
         ),
     ]
     if len(scores["classes"]) > 1:

@@ -111,7 +111,11 @@ class Palette:
         Raises:
             UserError: there is an id that the palette lacks.
         """
-        return np.array(self.colours, np.uint8)[self.indices(labels)]
+        return self.paint(self.indices(labels))
+
+    def paint(self, positions: np.ndarray) -> np.ndarray:
+        """Label maps of positions in `ids` as pictures, uint8 (..., height, width, 3)."""
+        return np.array(self.colours, np.uint8)[positions]
 
     def unknown(self, labels: np.ndarray) -> tuple[int, ...]:
         """The ids of a label map that the palette lacks, ascending."""

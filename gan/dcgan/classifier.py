@@ -1,23 +1,60 @@
-"""Training of the sign classifier that judges generated images."""
+"""The classifier of 32x32 traffic signs that judges generated ones: its network and its training."""
 
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import layers
 
-from gan.dcgan.classifier_network import build_classifier
 from gan.training import sampling
 from gan.training.augment import augment
 from gan.training.devices import PRECISIONS
-from gan.training.loop import Trainable
+from gan.training.judge import JudgeTrainer
 
+# All constants belong to the recipe by which trained classifiers are found in the archive.
 BATCH = 128  # images an iteration
-RATE = 2e-3  # step size of Adam at the start; falls to 0 along a cosine
+RATE = 2e-3  # step size of AdamW at the start
 SMOOTHING = 0.05  # of the labels: keeps the logits, and so the features, from growing without end
 
 
-class ClassifierTrainer(Trainable):
-    """The classifier, its optimizer and its data, with one update as `iterate` (see `gan.training.loop`).
+def build_classifier(classes: int, width: int = 32, precision: str = "float32", features: int = 128) -> keras.Model:
+    """A model from images to features and logits.
+
+    Three pairs of 3x3 convolutions with batch normalisation, each pair at half the resolution of the one before
+    (the layout of VGG, Simonyan and Zisserman 2015, arXiv 1409.1556, section 2.1, at the size of these images).
+
+    Args:
+        classes: number of classes.
+        width: channels of the first pair; the others have two and four times as many.
+        precision: Keras dtype policy of the inner layers; features and logits are float32 always.
+        features: dimensions of the features that scores compare.
+
+    Returns:
+        A model of input float32 (N, 32, 32, 3) in [-1, 1]; outputs float32 (N, features), of about unit variance,
+        and float32 (N, classes), logits.
+    """
+    image = keras.Input((32, 32, 3), name="image")
+    x = image
+    for size, channels in ((32, width), (16, width * 2), (8, width * 4)):
+        for number in (1, 2):
+            x = layers.Conv2D(
+                channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{size}_{number}"
+            )(x)
+            x = layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"normal_{size}_{number}")(x)
+            x = layers.ReLU(dtype=precision, name=f"relu_{size}_{number}")(x)
+        x = layers.MaxPooling2D(2, dtype=precision, name=f"pool_{size}")(x)
+    x = layers.Flatten(dtype=precision, name="flatten")(x)
+    x = layers.Dropout(0.4, dtype=precision, name="dropout")(x)
+    x = layers.Dense(features, dtype="float32", name="dense")(x)
+    # Of unit variance: distances between sets of features do not depend on how large training let them grow.
+    normal = layers.BatchNormalization(center=False, scale=False, momentum=0.98, dtype="float32", name="features")(x)
+    x = layers.ReLU(dtype="float32", name="relu_features")(normal)
+    logits = layers.Dense(classes, dtype="float32", name="logits")(x)
+    return keras.Model(image, [normal, logits], name="classifier")
+
+
+class ClassifierTrainer(JudgeTrainer):
+    """The classifier, its optimizer and its data.
 
     Args:
         sampler: draws the images and their class ids.
@@ -26,10 +63,8 @@ class ClassifierTrainer(Trainable):
         precision: "float32" or "bfloat16".
         batch_size: images an iteration; None: `BATCH`.
         augmented: show the images in changed light and view.
-        weights: float (C,), what the loss of an image of each class is multiplied with; None: all count the same.
+        weights: float (C,), factors of the loss by class; None: 1 for all.
     """
-
-    metric_names = ("loss", "accuracy")
 
     def __init__(
         self,
@@ -41,30 +76,25 @@ class ClassifierTrainer(Trainable):
         augmented: bool = True,
         weights: np.ndarray | None = None,
     ):
-        self.seed, self.batch_size = seed, batch_size or BATCH
         keras.utils.set_random_seed(seed)
-        self.model = build_classifier(sampler.classes, precision=PRECISIONS[precision])
-        schedule = keras.optimizers.schedules.CosineDecay(RATE, iterations)
-        self.optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
-        self.optimizer.build(self.model.trainable_variables)
-        self._sampler, self._augmented = sampler, augmented
-        self._weights = None if weights is None else tf.constant(weights, tf.float32)
+        model = build_classifier(sampler.classes, precision=PRECISIONS[precision])
+        super().__init__(model, RATE, iterations, batch_size or BATCH)
+        self.seed, self._sampler, self._augmented = seed, sampler, augmented
+        self._weights = tf.constant(np.ones(sampler.classes) if weights is None else weights, tf.float32)
 
-    def iterate(self, iteration):
-        """One update; float32 (2,): loss and accuracy of the batch before it."""
-        drawn_with, classes = sampling.key(self.seed, iteration, "classifier images"), self._sampler.classes
-        labels, shown = self._sampler.batch(self.batch_size, drawn_with, iteration)
-        if self._augmented:
-            shown = augment(shown, sampling.key(self.seed, iteration, "classifier augment"))
+    def batch(self, iteration):
+        """Draw images and class ids, and the units that drop out."""
         sampling.set_dropout(self.model, sampling.key(self.seed, iteration, "classifier dropout"))
-        wanted = tf.one_hot(labels, classes) * (1 - SMOOTHING) + SMOOTHING / classes
-        with tf.GradientTape() as tape:
-            _, logits = self.model(shown, training=True)
-            each = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
-            if self._weights is not None:
-                each *= tf.gather(self._weights, labels)
-            loss = tf.reduce_mean(each)
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
-        hits = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
-        return tf.stack([loss, tf.reduce_mean(hits)])
+        key = sampling.key(self.seed, iteration, "classifier images")
+        labels, images = self._sampler.batch(self.batch_size, key, iteration)
+        if self._augmented:
+            images = augment(images, sampling.key(self.seed, iteration, "classifier augment"))
+        return images, labels
+
+    def loss_and_accuracy(self, labels, logits):
+        """Weighted cross entropy with smoothed labels, and the share of right classes."""
+        classes = self._sampler.classes
+        targets = tf.one_hot(labels, classes) * (1 - SMOOTHING) + SMOOTHING / classes
+        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits) * tf.gather(self._weights, labels)
+        right = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
+        return tf.reduce_mean(losses), tf.reduce_mean(right)

@@ -1,6 +1,5 @@
 """An evaluation of a generator of signs: what is generated, beside what, and how it is scored."""
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,89 +7,100 @@ import numpy as np
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.data.sets import SignSet, open_signs, select
-from gan.data.signs import CLASSES, parse_class
+from gan.data.signs import CLASSES, Signs, parse_class
 from gan.data.split import cut
-from gan.errors import UserError
+from gan.dcgan.evaluation_report import add_scores, page
+from gan.dcgan.generator import Generator
+from gan.dcgan.inception import Inception
+from gan.dcgan.judge import judge_of, train_judge
+from gan.dcgan.learned import real_images
+from gan.dcgan.scorer import SignScorer, pixel_scores
+from gan.dcgan.scores import some_of_each
+from gan.progress import progress, say
+from gan.report import Evaluation
+from gan.scoring.classification import agreement
+from gan.scoring.fidelity import frechet_distance
 
 IMAGE_BYTES = 16_000  # of a PNG of 32x32 on the disk, written and logged, at most
+SCORED = 500  # images of a class that the scores look at
+GAN_TRAIN = 500  # images of a class that the classifier of GAN-train learns from
 
 
-@dataclasses.dataclass(frozen=True)
-class Signs:
-    """What evaluate makes of a good run of signs.
+class SignEvaluation:
+    """Generates signs from a good run and scores them.
+
+    Args:
+        goodrun: what is restored.
+        config: of evaluate.
 
     Attributes:
-        goodrun: what is restored.
-        class_val: a class id, or "all".
-        count: images of each class.
-        seed: of the latents.
-        scores: "full", "pixels" or "none".
-        judge_iterations: training of the classifier that gives scores.
-        inception: whether to take the FID in Inception's features too.
+        classes: that are generated.
         real: the data set that the run was trained on, or None where it is not there any more.
     """
 
-    goodrun: GoodRun
-    class_val: str
-    count: int
-    seed: int
-    scores: str
-    judge_iterations: int
-    inception: bool
-    real: SignSet | None
-
-    @classmethod
-    def of(cls, goodrun: GoodRun, config) -> "Signs":
-        """What a configuration of evaluate asks for."""
-        real = real_images(goodrun.info, config.data, every_class=config.scores == "full")
-        names = ("class_val", "count", "seed", "scores", "judge_iterations", "inception")
-        return cls(goodrun, *(getattr(config, name) for name in names), real)
-
-    @property
-    def classes(self) -> list[int]:
-        """The classes to generate."""
-        class_id = parse_class(self.class_val)
-        return list(range(CLASSES)) if class_id is None else [class_id]
+    def __init__(self, goodrun: GoodRun, config):
+        self._goodrun, self._config = goodrun, config
+        self.real = real_images(goodrun.info, config.data, every_class=config.scores == "full")
+        class_id = parse_class(config.class_val)
+        self.classes = list(range(CLASSES)) if class_id is None else [class_id]
 
     @property
     def name(self) -> str:
         """What the folder is called."""
-        goodrun = self.goodrun
-        start = f"class-{self.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{self.seed}-n{self.count}"
-        return start + ("" if self.scores == "full" else f"-{self.scores}") + "-inception" * self.inception
+        goodrun, config = self._goodrun, self._config
+        images = f"class-{config.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}"
+        kind = "" if config.scores == "full" else f"-{config.scores}"
+        return f"{images}-n{config.count}{kind}{'-inception' * config.inception}"
 
     @property
     def bytes(self) -> int:
         """Room that it needs on the disk."""
-        return self.count * len(self.classes) * IMAGE_BYTES
+        return self._config.count * len(self.classes) * IMAGE_BYTES
 
     def origin(self) -> dict:
         """What the images and scores depend on."""
         names = ("class_val", "seed", "count", "scores", "inception")
-        return {name: getattr(self, name) for name in names} | {"compared": self.real is not None}
+        return {name: getattr(self._config, name) for name in names} | {"compared": self.real is not None}
 
-    def make(self, folder: Path):
-        """Generate into a folder, and score; the `gan.dcgan.evaluation_report.Evaluation`."""
-        from gan.dcgan.evaluation_report import SCORED, Evaluation
-        from gan.dcgan.full_scores import score
-        from gan.dcgan.generator import Generator
-        from gan.dcgan.inception import Inception
-        from gan.progress import progress
-
-        inception = Inception() if self.inception else None
-        generator = Generator(self.goodrun)
-        several = self.class_val == "all"
-        evaluation = Evaluation(self.goodrun, self.real and cut(self.real.train)[0], several)
-        with progress(self.count * len(self.classes), "generating", "image") as bar:
+    def run(self, folder: Path) -> Evaluation:
+        """Generate into a folder, and score."""
+        config, several = self._config, self._config.class_val == "all"
+        inception = Inception() if config.inception else None
+        generator, kept = Generator(self._goodrun), []
+        with progress(config.count * len(self.classes), "generating", "image") as bar:
             for k in self.classes:
                 place = folder / f"{k:02d}" if several else folder
                 place.mkdir(exist_ok=True)
-                evaluation.add(k, write_images(generator.batches(self.count, self.seed, k, bar), place, SCORED))
-        if self.real is not None and self.scores != "none":
-            judge_iterations = self.judge_iterations if self.scores == "full" else 0
-            score(evaluation, generator, self.real, self.classes, self.seed, judge_iterations, inception)
+                kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, SCORED))
+        generated = Signs.of(np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]))
+        training, held_out = cut(self.real.train) if self.real else (None, None)
+        evaluation = page(self._goodrun, generated, training, several)
+        if training is not None and config.scores != "none":
+            scorer = self._scorer(training, held_out)
+            if scorer is None:  # not wanted, or there is too little to train a judge on
+                scores = pixel_scores(generated, training, self.classes)
+            else:
+                scores = scorer.full(generated)
+                if several:
+                    scores.overall.update(self._gan_train(generator, scorer))
+            if inception is not None:
+                scores.overall.update(inception_scores(inception, generated, training, held_out, self.classes))
+            add_scores(evaluation, scores, scorer and scorer.closest(generated))
         return evaluation
+
+    def _scorer(self, training: Signs, held_out: Signs) -> SignScorer | None:
+        judge = judge_of(self.real, self._config.judge_iterations, say) if self._config.scores == "full" else None
+        return judge and SignScorer(judge, training, held_out, self.classes)
+
+    def _gan_train(self, generator: Generator, scorer: SignScorer) -> dict[str, float]:
+        """What a classifier that has seen generated images only, as many of every class, says of real ones."""
+        seed, iterations = self._config.seed + 1, self._config.judge_iterations
+        with progress(CLASSES * GAN_TRAIN, "generating for GAN-train", "image") as bar:
+            images = [generator.images(GAN_TRAIN, seed, k, bar) for k in range(CLASSES)]
+        signs = Signs.of(np.concatenate(images), np.repeat(np.arange(CLASSES), GAN_TRAIN))
+        judge = train_judge(signs, iterations, seed, "training on generated images")
+        found = agreement(judge(scorer.held_out.images)[1], scorer.held_out.labels)
+        return {"gan_train": found.macro, "gan_train_floor": scorer.reference().macro}
 
 
 def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.ndarray:
@@ -114,25 +124,17 @@ def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.n
     return np.concatenate(kept)
 
 
-def real_images(info, data: str, every_class: bool) -> SignSet | None:
-    """The data set that the good run was trained on, or None where it is not there any more.
-
-    Args:
-        info: what the good run says of itself.
-        data: where it is now; "" for where it was.
-        every_class: the classes that it was not trained on are needed too, for the classifier that gives scores.
-    """
-    try:
-        class_id = parse_class(info.class_val)
-        signs = open_signs(data or info.data["name"], None if every_class else class_id)
-        # Runs of the time before there were held-out tracks have learned them all.
-        parts = info.config.get("use_test") is True, info.config.get("use_held_out", True) is True
-        if select(signs, class_id, *parts).digest() == info.data["digest"]:
-            if any(parts) or info.data.get("learned_before"):
-                print("the run has learned signs that it should be compared with: scores beside them mean little.")
-            return signs
-        reason = f"{signs.name} holds other images than the run was trained on."
-    except UserError as error:
-        reason = str(error)
-    print(f"without real images beside and scores: {reason}")
-    return None
+def inception_scores(
+    features: Inception, generated: Signs, training: Signs, held_out: Signs, class_ids: list[int]
+) -> dict[str, float]:
+    """The FID in ImageNet features with its real reference, at equal sizes; nothing where images are too few."""
+    parts = generated, training, held_out
+    sizes = np.min([part.counts() for part in parts], axis=0)
+    sizes[np.setdiff1d(np.arange(CLASSES), class_ids)] = 0
+    if sizes.sum() < 2:
+        return {}
+    made, real, other = (features(part.images[some_of_each(part, sizes)]) for part in parts)
+    return {
+        "inception_fid_training": frechet_distance(made, real),
+        "inception_fid_training_floor": frechet_distance(other, real),
+    }

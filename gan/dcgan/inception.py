@@ -1,5 +1,7 @@
 """Features of ImageNet's Inception, for the FID that papers on other images report."""
 
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
+import keras
 import numpy as np
 
 from gan.errors import UserError
@@ -19,10 +21,10 @@ class Inception:
     """
 
     def __init__(self):
-        from keras.applications import InceptionV3
-
         try:
-            self._model = InceptionV3(include_top=False, pooling="avg", input_shape=(SIZE, SIZE, 3))
+            self._model = keras.applications.InceptionV3(
+                include_top=False, pooling="avg", input_shape=(SIZE, SIZE, 3)
+            )
         except Exception as error:  # of the network, of the hash, of the file
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:150]
             raise UserError(
@@ -32,16 +34,10 @@ class Inception:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, 2048), features of uint8 (N, height, width, 3)."""
-        from keras import ops
-
         features = []
         for first in range(0, len(images), BATCH):
+            batch = images[first : first + BATCH].astype(np.float32)
             # Antialiased: without it the FID moves by several points (Parmar et al. 2022, arXiv 2104.11222).
-            large = ops.image.resize(
-                images[first : first + BATCH].astype(np.float32),
-                (SIZE, SIZE),
-                interpolation="bicubic",
-                antialias=True,
-            )
+            large = keras.ops.image.resize(batch, (SIZE, SIZE), interpolation="bicubic", antialias=True)
             features.append(np.asarray(self._model(large / 127.5 - 1, training=False)))
         return np.concatenate(features)

@@ -1,42 +1,32 @@
 """The judge of generated signs: a classifier trained on real ones, kept in the archive and found by its data."""
 
-import dataclasses
-
 import numpy as np
+import scipy.special
+from sklearn.metrics import confusion_matrix
 
 from gan.archive import judges
+from gan.archive.judges import JudgeConfig
 from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
 from gan.data.split import cut
 from gan.dcgan import classifier
-from gan.dcgan.classifier import ClassifierTrainer
-from gan.dcgan.classifier_network import FEATURES, build_classifier
-from gan.pictures import confusion_chart
-from gan.report import Report
+from gan.dcgan.classifier import ClassifierTrainer, build_classifier
+from gan.report import Report, judge_report
 from gan.scoring.classification import Agreement, agreement
 from gan.training import augment
-from gan.training.judge import fit
+from gan.training.judge import answers, fit
 from gan.training.sampling import Sampler
 
 KIND = "classifier"
 BATCH = 256  # images at a time, always: arithmetic on another batch size could round another way
-ENOUGH = 0.985  # accuracy on held-out tracks or the test part from which its verdicts are worth something
-
-
-@dataclasses.dataclass(frozen=True)
-class JudgeConfig:
-    """Train the classifier that judges generated signs."""
-
-    data: str
-    iterations: int
-    seed: int = 0
+ENOUGH = 0.985  # accuracy on held-out tracks or the test part from which its answers are worth something
 
 
 class Judge:
-    """Features and class verdicts of images, from a classifier of 43 classes.
+    """Features and class probabilities of images, from a classifier of 43 classes.
 
     Args:
-        model: of images in [-1, 1] to features and logits (see `gan.dcgan.classifier_network`).
+        model: of images in [-1, 1] to features and logits (see `gan.dcgan.classifier`).
         accuracy: on the held-out tracks of the data it was trained on, 0-1.
         run_id: of its training in the archive; "" where there is none.
     """
@@ -54,17 +44,10 @@ class Judge:
             float32 (N, 128), features, and float32 (N, 43), probabilities of the classes. An image's answer does
             not depend on the others.
         """
-        features = np.empty((len(images), FEATURES), np.float32)
-        logits = np.empty((len(images), self.model.outputs[1].shape[-1]), np.float32)
-        for first in range(0, len(images), BATCH):
-            part = images[first : first + BATCH]
-            full = np.zeros((BATCH, *images.shape[1:]), np.float32)
-            full[: len(part)] = part / np.float32(127.5) - 1
-            answers = self.model(full, training=False)
-            for into, answer in zip((features, logits), answers, strict=True):
-                into[first : first + len(part)] = np.asarray(answer)[: len(part)]
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return features, shifted / shifted.sum(axis=1, keepdims=True)
+        features, logits = (np.empty((len(images), output.shape[-1]), np.float32) for output in self.model.outputs)
+        for k, answer in enumerate(answers(self.model, images, BATCH)):
+            features[k], logits[k] = answer
+        return features, scipy.special.softmax(logits, axis=1)
 
 
 def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=None) -> Judge:
@@ -114,7 +97,8 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
 
     def train(run) -> judges.TrainedJudge:
         judge = train_judge(fit_part, iterations, config.seed, "training the judge", run.metrics)
-        found = {"held_out": agreement(judge(held.images)[1], held.labels)}
+        on_held = judge(held.images)[1]
+        found = {"held_out": agreement(on_held, held.labels)}
         if signs.test is not None and len(signs.test):
             found["test"] = agreement(judge(signs.test.images)[1], signs.test.labels)
         trained.model, trained.accuracy = judge.model, found["held_out"].overall
@@ -123,7 +107,7 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
             judge.model,
             {"accuracy": trained.accuracy},
             {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a)},
-            _report(signs.name, held, judge, found),
+            _report(signs.name, confusion_matrix(held.labels, on_held.argmax(axis=1), labels=range(CLASSES)), found),
             ["; ".join(f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}" for part, a in found.items())],
             ("judge", f"accuracy {best:.4f}, below {ENOUGH}") if best < ENOUGH else None,
         )
@@ -134,20 +118,18 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
 
 def _numbers(a: Agreement):
     yield from (("accuracy", a.overall), ("macro_recall", a.macro), ("worst_recall", a.worst))
-    yield from ((f"recall_{k:02d}", float(value)) for k, value in enumerate(a.per_class) if np.isfinite(value))
+    yield from ((f"recall_{k:02d}", float(value)) for k, value in enumerate(a.per_class))
 
 
-def _report(name: str, held: Signs, judge: Judge, verdicts: dict[str, Agreement]) -> Report:
-    report = Report(f"The classifier that judges generated signs, trained on {name}")
-    for part, a in verdicts.items():
-        report.text(
+def _report(name: str, confusions: np.ndarray, found: dict[str, Agreement]) -> Report:
+    return judge_report(
+        f"The classifier that judges generated signs, trained on {name}",
+        [
             f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}, "
             f"worst class {a.worst_class} ({NAMES[a.worst_class]}) {a.worst:.3f}."
-        )
-    report.heading("What it takes held-out signs for")
-    answers = judge(held.images)[1].argmax(axis=1)
-    report.picture(confusion_chart(held.labels, answers, CLASSES), "confusions by class")
-    report.heading("Recall by class")
-    rows = [[f"{k} {NAMES[k]}", *(float(a.per_class[k]) for a in verdicts.values())] for k in range(CLASSES)]
-    report.table(["class", *verdicts], rows)
-    return report
+            for part, a in found.items()
+        ],
+        [f"{k} {NAMES[k]}" for k in range(CLASSES)],
+        ("Recall by class", {part: a.per_class for part, a in found.items()}),
+        {"What it takes held-out signs for": confusions},
+    )

@@ -4,8 +4,8 @@ import numpy as np
 
 from gan.archive import GoodRun
 from gan.checkpoints import CheckpointInfo
-from gan.data.sets import SignSet, select
-from gan.data.signs import parse_class
+from gan.data.sets import SignSet, open_signs, select
+from gan.data.signs import Signs, parse_class
 from gan.data.spread import spread_over
 from gan.dcgan.generator import BATCH, Generator
 from gan.errors import UserError
@@ -18,6 +18,17 @@ COMPARED = 16
 ENOUGH = 0.15
 
 
+def _used(info: CheckpointInfo) -> tuple[bool, bool]:
+    """Whether a run has learned the test part and the held-out tracks."""
+    # Runs of the time before there were held-out tracks have learned them all.
+    return info.config.get("use_test") is True, info.config.get("use_held_out", True) is not False
+
+
+def _learned_part(info: CheckpointInfo, source: SignSet) -> Signs:
+    """The images of a data set that a run has learned, if it was trained on this data set."""
+    return select(source, parse_class(info.class_val), *_used(info))
+
+
 def learned(info: CheckpointInfo, source: SignSet, use_held_out: bool | None = None) -> bool:
     """Whether a run was trained on this very data set, and on no other before.
 
@@ -26,16 +37,34 @@ def learned(info: CheckpointInfo, source: SignSet, use_held_out: bool | None = N
         source: the data set.
         use_held_out: whether with the tracks that are held out; None for what the run says.
     """
-    # Runs of the time before there were held-out tracks have learned them all.
-    used = info.config.get("use_held_out", True) is not False
-    if use_held_out not in (None, used):
+    if use_held_out not in (None, _used(info)[1]):
         return False
     try:
-        return info.learned_only(
-            select(source, parse_class(info.class_val), info.config.get("use_test") is True, used).digest()
-        )
+        return info.learned_only(_learned_part(info, source).digest())
     except UserError:  # the data set has no such class or part
         return False
+
+
+def real_images(info: CheckpointInfo, data: str, every_class: bool) -> SignSet | None:
+    """The data set that a run was trained on, or None, with a sentence, where it is not there any more.
+
+    Args:
+        info: what its checkpoint says of itself.
+        data: where the data set is now; "" for where it was.
+        every_class: the classes that it was not trained on are needed too, for the classifier that gives scores.
+    """
+    try:
+        signs = open_signs(data or info.data["name"], None if every_class else parse_class(info.class_val))
+        digest = _learned_part(info, signs).digest()
+    except UserError as error:
+        print(f"without real images beside and scores: {error}")
+        return None
+    if digest != info.data["digest"]:
+        print(f"without real images beside and scores: {signs.name} holds other images than the run was trained on.")
+        return None
+    if any(_used(info)) or not info.learned_only(digest):
+        print("the run has learned signs that it should be compared with: scores beside them mean little.")
+    return signs
 
 
 def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> None:
@@ -55,14 +84,14 @@ def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> 
             f"{name} has learned one class of other data than {source.name}; give a run that was trained on "
             "this data, or one of all classes."
         )
-    real = source.train
-    chosen = [np.flatnonzero(real.labels == k) for k in np.flatnonzero(real.counts())]
-    chosen = [places[spread_over(len(places), COMPARED)] for places in chosen]
+    real, shares = source.train, []
     classes = range(generator.network.classes)
     generated = np.concatenate([generator.images(BATCH, 0, k) for k in classes])
-    found = np.repeat(classes, BATCH)[nearest(real.images[np.concatenate(chosen)], generated, 1)[1][:, 0]]
-    right = np.split(found == real.labels[np.concatenate(chosen)], np.cumsum([len(places) for places in chosen])[:-1])
-    share = float(np.mean([each.mean() for each in right]))
+    for k in np.flatnonzero(real.counts()):
+        of_class = real.images[real.labels == k]
+        _, found = nearest(of_class[spread_over(len(of_class), COMPARED)], generated, 1)
+        shares.append(np.mean(found // BATCH == k))
+    share = float(np.mean(shares))
     if share < ENOUGH:
         raise UserError(
             f"{name} did not learn the classes of {source.name}: {share:.0%} of its images are nearest to generated "

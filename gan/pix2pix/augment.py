@@ -92,7 +92,7 @@ class Restored:
             )
 
         def answers(photos: np.ndarray) -> np.ndarray:
-            return np.array([label_map(logits, height, width) for _, logits in segmenter.each(photos)])
+            return np.array([label_map(logits, height, width) for _, logits in segmenter.answers(photos)])
 
         return answers
 

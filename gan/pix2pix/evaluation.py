@@ -1,116 +1,153 @@
 """An evaluation of a generator of street scenes: what is generated, beside what, and how it is scored."""
 
-import dataclasses
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
+from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 
 from gan import checkpoints
 from gan.archive import GoodRun
-from gan.data.scenes import Scenes, SceneSet, load, open_scenes
+from gan.data.palettes import Palette
+from gan.data.scenes import Scenes, load, open_scenes
 from gan.data.spread import spread_over
 from gan.errors import UserError
+from gan.pix2pix.evaluation_report import add_scores, page
+from gan.pix2pix.gan import AT_ONCE, pictures
+from gan.pix2pix.judge import segmenter_of
 from gan.pix2pix.presets import SceneNetwork
+from gan.pix2pix.scores import SceneScorer
+from gan.progress import progress, say
+from gan.report import Evaluation
+from gan.training.averaged_gan import weights
 
 PIXEL_BYTES = 8  # of a pixel of a generated picture on the disk, written and logged, at most
+CHUNK = 8 * AT_ONCE  # scenes in memory at a time
 
 
-@dataclasses.dataclass(frozen=True)
-class Streets:
-    """What evaluate makes of a good run of street scenes.
+class SceneEvaluation:
+    """Generates the scenes of a data set from a good run and scores them.
+
+    Args:
+        goodrun: what is restored.
+        config: of evaluate.
 
     Attributes:
-        goodrun: what is restored.
-        network: what its networks are.
-        scenes: the data set.
         part: the scenes that are generated.
         unseen: whether the generator is known to have learned none of them.
-        seed: of the noise.
-        scores: "full", "pixels" or "none".
-        segmenter_iterations: training of the segmenter that gives scores.
+
+    Raises:
+        UserError: the scenes are not there, have no other part than what was learned, or another palette.
     """
 
-    goodrun: GoodRun
-    network: SceneNetwork
-    scenes: SceneSet
-    part: Scenes
-    unseen: bool
-    seed: int
-    scores: str
-    segmenter_iterations: int
-
-    @classmethod
-    def of(cls, goodrun: GoodRun, config) -> "Streets":
-        """What a configuration of evaluate asks for.
-
-        Raises:
-            UserError: the scenes are not there, have no other part than what was learned, or another palette.
-        """
-
+    def __init__(self, goodrun: GoodRun, config):
         if config.inception:
             raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")
-        network = SceneNetwork.restored(goodrun.info.network)
-        scenes = open_scenes(config.data or goodrun.info.data["name"])
-        network.require_fit(scenes)
-        unseen = goodrun.info.learned_only(scenes.training.digest())
-        if not unseen:
+        self._goodrun, self._config = goodrun, config
+        self._network = SceneNetwork.restored(goodrun.info.network)
+        self._scenes = scenes = open_scenes(config.data or goodrun.info.data["name"])
+        self._network.require_fit(scenes)
+        self.unseen = goodrun.info.learned_only(scenes.training.digest())
+        if not self.unseen:
             print(
                 f"{scenes.name} holds other scenes than the run was trained on: it may have learned those it shows."
             )
         part = scenes.test if len(scenes.test) else scenes.validation
         if not len(part):
             raise UserError(f"{scenes.name} has no test and no validation scenes to generate; prepare it again.")
-        part = part.take(spread_over(len(part), config.count))
-        return cls(goodrun, network, scenes, part, unseen, config.seed, config.scores, config.judge_iterations)
+        self.part = part.take(spread_over(len(part), config.count))
 
     @property
     def name(self) -> str:
         """What the folder is called."""
-        goodrun, network = self.goodrun, self.network
+        goodrun, network, config = self._goodrun, self._network, self._config
         start = f"scenes-{network.width}x{network.height}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}"
-        end = "" if self.scores == "full" else f"-{self.scores}"
-        return f"{start}-seed{self.seed}-n{len(self.part)}{end}"
+        kind = "" if config.scores == "full" else f"-{config.scores}"
+        return f"{start}-seed{config.seed}-n{len(self.part)}{kind}"
 
     @property
     def bytes(self) -> int:
         """Room that it needs on the disk."""
-        return len(self.part) * self.network.width * self.network.height * PIXEL_BYTES
+        return len(self.part) * self._network.width * self._network.height * PIXEL_BYTES
 
     def origin(self) -> dict:
         """What the pictures and scores depend on."""
-        return {"seed": self.seed, "scores": self.scores, "data": self.scenes.name, "scenes": self.part.digest()}
+        config = self._config
+        return {"seed": config.seed, "scores": config.scores, "data": self._scenes.name, "scenes": self.part.digest()}
 
-    def make(self, folder: Path):
-        """Generate into a folder, and score; the `gan.pix2pix.evaluation_report.SceneEvaluation`."""
-        from gan.pix2pix.evaluation_report import SceneEvaluation
-        from gan.pix2pix.gan import pictures
-        from gan.pix2pix.judge import segmenter_of
-        from gan.pix2pix.scores import SceneScorer
-        from gan.progress import say
-        from gan.training.averaged_gan import weights
-
-        network, size = self.network, (self.network.width, self.network.height)
-        model = network.build_generator()
-        checkpoints.load(self.goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
-        loaded = load(self.part, *size, edges=network.edges)
-        given = loaded.labels if network.to_photos else loaded.photos
-        made = pictures(model, network, given, loaded.edges, self.seed, "evaluate")
-        shown = made if network.to_photos else np.array(network.palette.colours, np.uint8)[made]
-        self._write(folder, made)
-        evaluation = SceneEvaluation(self.goodrun, self.part, loaded, network.direction, self.unseen)
-        evaluation.add(shown)
-        if self.scores != "none":
-            wanted = self.scores == "full"
-            segmenter = segmenter_of(self.scenes, *size, self.segmenter_iterations, say) if wanted else None
-            scorer = SceneScorer(segmenter, self.scenes, self.part, *size)
-            evaluation.take(scorer.photos(made) if network.to_photos else scorer.label_maps(made))
+    def run(self, folder: Path) -> Evaluation:
+        """Generate into a folder, and score."""
+        config, network, size = self._config, self._network, (self._network.width, self._network.height)
+        generated = self._generate(folder / ("photos" if network.to_photos else "labels"))
+        evaluation = page(self._goodrun, self.part, network, generated, self.unseen)
+        if config.scores != "none":
+            full = config.scores == "full"
+            segmenter = segmenter_of(self._scenes, *size, config.judge_iterations, say) if full else None
+            scorer = SceneScorer(segmenter, self._scenes, self.part, *size)
+            scores = scorer.photos(generated) if network.to_photos else scorer.label_maps(generated)
+            add_scores(evaluation, network.direction, self.part.palette, scores)
         return evaluation
 
-    def _write(self, folder: Path, made: np.ndarray) -> None:
-        """One PNG for each scene: a photo, or a label map of the palette's ids."""
-        place = folder / ("photos" if self.network.to_photos else "labels")
-        place.mkdir()
-        ids = np.array(self.network.palette.ids, np.uint8)
-        for name, picture in zip(self.part.names, made, strict=True):
-            Image.fromarray(picture if self.network.to_photos else ids[picture]).save(place / f"{name}.png")
+    def _generate(self, folder: Path) -> "WrittenPictures":
+        network = self._network
+        model = network.build_generator()
+        checkpoints.load(self._goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
+        written = WrittenPictures(folder, self.part.names, None if network.to_photos else network.palette)
+        folder.mkdir()
+        write_pictures(model, network, self.part, self._config.seed, written)
+        return written
+
+
+class WrittenPictures(Sequence):
+    """Generated pictures in a folder, read one by one.
+
+    Args:
+        folder: that they are in.
+        names: of the files, without suffix.
+        palette: of label maps, which are stored as ids and read as positions in the palette; None for photos.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str], palette: Palette | None):
+        self._folder, self._names, self._palette = folder, names, palette
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, k) -> np.ndarray:
+        picture = np.asarray(Image.open(self._file(k)))
+        return picture if self._palette is None else self._palette.indices(picture)
+
+    def write(self, k: int, picture: np.ndarray) -> None:
+        """Write a photo, uint8 (height, width, 3), or a label map of positions in the palette, (height, width)."""
+        ids = picture if self._palette is None else np.array(self._palette.ids, np.uint8)[picture]
+        Image.fromarray(ids).save(self._file(k))
+
+    def _file(self, k: int) -> Path:
+        return self._folder / f"{self._names[k]}.png"
+
+
+def write_pictures(
+    model: keras.Model, network: SceneNetwork, part: Scenes, seed: int, written: WrittenPictures, chunk: int = CHUNK
+) -> None:
+    """Generate pictures of all scenes of a part and write them, with one chunk in memory.
+
+    Args:
+        model: the generator.
+        network: what it was built from.
+        part: the scenes.
+        seed: of the noise.
+        written: takes the pictures.
+        chunk: scenes in memory at a time, a multiple of `AT_ONCE`; makes no difference to the pictures.
+    """
+    with progress(len(part), "generating", "scene") as bar:
+        for first in range(0, len(part), chunk):
+            scenes = part.take(range(first, min(first + chunk, len(part))))
+            loaded = load(scenes, network.width, network.height, edges=network.edges)
+            given = loaded.labels if network.to_photos else loaded.photos
+            for k, picture in enumerate(
+                pictures(model, network, given, loaded.edges, seed, "evaluate", first), first
+            ):
+                written.write(k, picture)
+            bar.update(len(scenes))

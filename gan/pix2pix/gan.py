@@ -77,7 +77,7 @@ class SceneGan(AveragedGan):
             uint8 (N, height, width, 3): photos, or label maps in their colours.
         """
         made = self.pictures(self.sampled, "samples")
-        return made if self.network.to_photos else np.array(self.network.palette.colours, np.uint8)[made]
+        return made if self.network.to_photos else self.network.palette.paint(made)
 
     def pictures(self, scenes: Loaded, purpose: str) -> np.ndarray:
         """What the averaged generator makes of scenes' label maps, or of their photos; see `pictures`."""
@@ -154,7 +154,9 @@ def _inner_answers(discriminator: keras.Model) -> keras.Model:
     return keras.Model(discriminator.inputs, [*found, discriminator.output])
 
 
-def pictures(model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str) -> np.ndarray:
+def pictures(
+    model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str, number: int = 0
+) -> np.ndarray:
     """What a generator makes of label maps or of photos, whichever its direction starts from.
 
     The k-th picture depends on the weights, what the k-th is made of, `seed`, `purpose` and k alone, not on how many
@@ -167,6 +169,7 @@ def pictures(model: keras.Model, network: SceneNetwork, given, edges, seed: int,
         edges: uint8 (N, height, width), 1 at the boundaries of instances; None where they do not enter.
         seed: of the noise.
         purpose: pictures of another purpose have other noise.
+        number: of the first picture, a multiple of `AT_ONCE`: many scenes can be generated in chunks.
 
     Returns:
         uint8: photos (N, height, width, 3), or label maps (N, height, width) of positions in the palette.
@@ -176,7 +179,7 @@ def pictures(model: keras.Model, network: SceneNetwork, given, edges, seed: int,
     for first in range(0, count, AT_ONCE):
         chosen = np.minimum(np.arange(first, first + AT_ONCE), count - 1)  # the last ones are filled up
         condition = _condition(network, given[chosen], edges[chosen] if network.edges else None)
-        drawn_with = sampling.key(seed, first, purpose)
+        drawn_with = sampling.key(seed, number + first, purpose)
         sampling.set_dropout(model, drawn_with)
         latents = sampling.latents(AT_ONCE, network.preset.latent, drawn_with)
         answer = np.asarray(model(_inputs(model, condition, latents), training=True))  # dropout is the noise

@@ -2,9 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from PIL import Image
 
 from gan import pictures
 from gan.archive import judges
@@ -12,35 +13,31 @@ from gan.data.palettes import Palette
 from gan.data.scenes import Loaded, Scenes, SceneSet, load
 from gan.data.spread import spread_over
 from gan.pix2pix import segmenter
-from gan.pix2pix.segmenter import SegmenterTrainer
-from gan.pix2pix.segmenter_network import build_segmenter
-from gan.report import Report
+from gan.pix2pix.segmenter import PairSampler, SegmenterTrainer, build_segmenter
+from gan.report import Report, judge_report
 from gan.scoring.segmentation import IGNORED, Overlap, confusions, label_map, overlap
-from gan.training.judge import fit
+from gan.training.judge import answers, fit
 
 KIND = "segmenter"
 BATCH = 8  # photos at a time, always: arithmetic on another batch size could round another way
-ENOUGH = 0.3  # mean IoU on held-out scenes from which its verdicts are worth something
+ENOUGH = 0.3  # mean IoU on held-out scenes from which its answers are worth something
 SHOWN = 8  # held-out scenes in the report
 MEMORY = 2 << 30  # bytes of scenes that are learned at most; training holds them up to three times
 
 
-@dataclasses.dataclass(frozen=True)
-class SegmenterConfig:
-    """Train the segmenter that judges generated street scenes."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SegmenterConfig(judges.JudgeConfig):
+    """The configuration of a segmenter's training, with the working size in pixels."""
 
-    data: str
     width: int
     height: int
-    iterations: int
-    seed: int = 0
 
 
 class Segmenter:
     """Features of photos, and what class every pixel of them is, from a network for one working size.
 
     Args:
-        model: of photos in [-1, 1] to features and logits (see `gan.pix2pix.segmenter_network`).
+        model: of photos in [-1, 1] to features and logits (see `gan.pix2pix.segmenter`).
         mean_iou: on the validation scenes of the data it was trained on, 0-1.
         run_id: of its training in the archive; "" where there is none.
     """
@@ -58,28 +55,20 @@ class Segmenter:
         """How many classes it tells apart: the scored ones of a palette."""
         return self.model.output_shape[1][-1]
 
-    def each(self, photos: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Look at photos, a few at a time, so that answers of many large ones need not be in memory together.
-
-        Args:
-            photos: uint8 (N, height, width, 3), of its size.
+    def answers(self, photos: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Look at uint8 (height, width, 3) photos of its size, with a few in memory at a time.
 
         Yields:
-            For each photo float32 (D,), features, and float32 (height, width, classes), logits.  An answer does not
+            For each photo float32 (D,), features, and float32 (height, width, classes), logits. An answer does not
             depend on the other photos.
         """
-        for first in range(0, len(photos), BATCH):
-            part = photos[first : first + BATCH]
-            full = np.zeros((BATCH, *photos.shape[1:]), np.float32)
-            full[: len(part)] = part / np.float32(127.5) - 1
-            features, logits = (np.asarray(answer) for answer in self.model(full, training=False))
-            yield from zip(features[: len(part)], logits[: len(part)], strict=True)
+        return answers(self.model, photos, BATCH)
 
-    def judge(self, photos: np.ndarray, labels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def judge(self, photos: Iterable[np.ndarray], labels: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Look at photos once, for all that scores need.
 
         Args:
-            photos: uint8 (N, height, width, 3), of its size.
+            photos: uint8 (height, width, 3) each, of its size.
             labels: uint8 (h, w) of each photo at any size, positions among the scored classes or `IGNORED`.
 
         Returns:
@@ -89,19 +78,21 @@ class Segmenter:
         features = []
 
         def logits() -> Iterator[np.ndarray]:
-            for one, answer in self.each(photos):
-                features.append(one)
+            for feature, answer in self.answers(photos):
+                features.append(feature)
                 yield answer
 
         table = confusions(logits(), labels, self.classes)
         return table, np.array(features, np.float32)
 
-    def features(self, photos: np.ndarray) -> np.ndarray:
-        """Features float32 (N, D) of photos uint8 (N, height, width, 3)."""
-        return np.array([features for features, _ in self.each(photos)], np.float32)
+    def features(self, photos: Iterable[np.ndarray]) -> np.ndarray:
+        """Features float32 (N, D) of photos uint8 (height, width, 3)."""
+        return np.array([features for features, _ in self.answers(photos)], np.float32)
 
 
-def train_segmenter(loaded: Loaded, palette: Palette, iterations: int, seed: int, words: str, report=None, **more):
+def train_segmenter(
+    loaded: Loaded, palette: Palette, iterations: int, seed: int, words: str, report=None
+) -> Segmenter:
     """Train a segmenter on scenes at a working size.
 
     Args:
@@ -111,10 +102,9 @@ def train_segmenter(loaded: Loaded, palette: Palette, iterations: int, seed: int
         seed: of weights and draws.
         words: what the progress bar says.
         report: called with the metrics of each block and the iteration, if given.
-        more: `augmented` and `odds` of `gan.pix2pix.segmenter.SegmenterTrainer`.
     """
-    labels = scored(palette)[loaded.labels]
-    trainer = SegmenterTrainer(loaded.photos, labels, len(palette.scored), iterations, seed, **more)
+    sampler = PairSampler(loaded.photos, scored(palette)[loaded.labels], len(palette.scored))
+    trainer = SegmenterTrainer(sampler, iterations, seed)
     fit(trainer, iterations, words, report)
     return Segmenter(trainer.model)
 
@@ -139,7 +129,7 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
     Returns:
         None where no pixel of the training part is of a scored class: there is nothing to judge with then.
     """
-    config = SegmenterConfig(scenes.name, width, height, iterations)
+    config = SegmenterConfig(scenes.name, iterations, width=width, height=height)
     model = build_segmenter(len(scenes.palette.scored), width, height)
     key = judges.JudgeKey(KIND, config, scenes.training.digest(), judges.recipe(model, segmenter))
     found = judges.find_judge(key, model)
@@ -205,55 +195,46 @@ def scored_maps(part: Scenes) -> Iterator[np.ndarray]:
     return (part.palette.scored_indices(part.scene(k).labels) for k in range(len(part)))
 
 
-def _numbers(verdicts: dict[str, Overlap], palette: Palette) -> dict[str, float]:
+def _numbers(overlaps: dict[str, Overlap], palette: Palette) -> dict[str, float]:
     numbers = {}
-    for part, verdict in verdicts.items():
+    for part, found in overlaps.items():
         for name in ("pixel_accuracy", "class_accuracy", "mean_iou"):
-            numbers[f"{part}.{name}"] = getattr(verdict, name)
-        for name, iou in zip(iou_names(palette), verdict.ious, strict=True):
+            numbers[f"{part}.{name}"] = getattr(found, name)
+        for name, iou in zip(iou_names(palette), found.ious, strict=True):
             numbers[f"{part}.{name}"] = float(iou)
     return numbers
 
 
-def _report(scenes: SceneSet, segmenter: Segmenter, tables: dict[str, np.ndarray], verdicts: dict[str, Overlap]):
-    width, height = segmenter.size
-    report = Report(
-        f"The segmenter that judges generated street scenes, trained on {scenes.name} at {width}x{height}"
+def _report(
+    scenes: SceneSet, judge: Segmenter, tables: dict[str, np.ndarray], overlaps: dict[str, Overlap]
+) -> Report:
+    width, height = judge.size
+    report = judge_report(
+        f"The segmenter that judges generated street scenes, trained on {scenes.name} at {width}x{height}",
+        [
+            f"{part}: mean IoU {found.mean_iou:.3f}, per-class accuracy {found.class_accuracy:.3f}, "
+            f"per-pixel accuracy {found.pixel_accuracy:.3f}, at the size of the label maps."
+            for part, found in overlaps.items()
+        ],
+        scored_names(scenes.palette),
+        ("Intersection over union by class", {part: found.ious for part, found in overlaps.items()}),
+        {f"What it takes the pixels of the {part} scenes for": table for part, table in tables.items()},
+        named=True,
     )
-    for name, verdict in verdicts.items():
-        report.text(
-            f"{name}: mean IoU {verdict.mean_iou:.3f}, per-class accuracy {verdict.class_accuracy:.3f}, "
-            f"per-pixel accuracy {verdict.pixel_accuracy:.3f}, at the size of the label maps."
-        )
-    names = scored_names(scenes.palette)
-    if verdicts:
-        report.heading("Intersection over union by class")
-        rows = [[name, *(shown(verdict.ious[k]) for verdict in verdicts.values())] for k, name in enumerate(names)]
-        report.table(["class", *verdicts], rows)
-    for part, table in tables.items():
-        report.heading(f"What it takes the pixels of the {part} scenes for")
-        report.picture(pictures.confusion_map(table, names), "confusions by class")
-    for part in (scenes.validation, scenes.test):
-        if len(part):
-            report.heading("Held-out scenes, and what it sees in them")
-            report.picture(_seen(part, segmenter), "photos, label maps and answers")
-            report.picture(pictures.legend(scenes.palette.names, scenes.palette.colours), "colours of the classes")
-            break
+    part = scenes.validation if len(scenes.validation) else scenes.test
+    if len(part):
+        report.heading("Held-out scenes, and what it sees in them")
+        report.picture(_answers_sheet(part, judge), "photos, label maps and answers")
+        report.picture(pictures.legend(scenes.palette.names, scenes.palette.colours), "colours of the classes")
     return report
 
 
-def _seen(part: Scenes, segmenter: Segmenter):
+def _answers_sheet(part: Scenes, judge: Segmenter) -> Image.Image:
     """Photo, label map and answer of a few scenes."""
-    rows, width, height = [], *segmenter.size
+    rows, (width, height), palette = [], judge.size, part.palette
     chosen = part.take(spread_over(len(part), SHOWN))
     loaded = load(chosen, width, height, edges=False)
-    ids = np.array(part.palette.ids, np.uint8)
-    for photo, labels, (_, logits) in zip(loaded.photos, loaded.labels, segmenter.each(loaded.photos), strict=True):
-        answer = np.array(part.palette.scored, np.uint8)[label_map(logits, height, width)]
-        rows.append((photo, part.palette.colour(ids[labels]), part.palette.colour(answer)))
+    for photo, labels, (_, logits) in zip(loaded.photos, loaded.labels, judge.answers(loaded.photos), strict=True):
+        answer = np.array(palette.scored, np.uint8)[label_map(logits, height, width)]
+        rows.append((photo, palette.paint(labels), palette.colour(answer)))
     return pictures.side_by_side(rows, ("photo", "label map", "what it sees"), chosen.names)
-
-
-def shown(value: float) -> float | str:
-    """A number for a table; "-" where there is none."""
-    return float(value) if np.isfinite(value) else "-"

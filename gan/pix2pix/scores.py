@@ -6,10 +6,10 @@ does not find there, no generator can show it.
 """
 
 import dataclasses
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from gan.data.palettes import Palette
@@ -18,9 +18,9 @@ from gan.data.scenes import Scenes, SceneSet, load, resized
 from gan.data.spread import spread_over
 from gan.pix2pix.judge import Segmenter, scored, scored_maps
 from gan.progress import progress
+from gan.score import Score, Scores, fifth_above, fifth_below, three_tenths_below
 from gan.scoring.fidelity import frechet_distance, kernel_distance
 from gan.scoring.nearest import normalised
-from gan.scoring.photos import RADIUS, mean_difference, similarity
 from gan.scoring.segmentation import Overlap, confusions, mean, overlap
 from gan.scoring.two_sample import closest_pairs, distances_to_nearest
 
@@ -28,59 +28,45 @@ RANKED_BY = "miou_gap"  # what checkpoints of scenes are compared by; lower is b
 QUICK = 32  # scenes that the scores during training look at, at most
 SMALL = 32  # pixels: width that photos are reduced to before their distances are taken
 PAIRS = 8  # closest pairs that are shown
-LOWEST = 0.8  # of the value of real photos: shares below it are out of range
+WINDOW = 11  # pixels: the window of SSIM
 
-# For each score: whether lower or higher is better, and what it says.
-MEANINGS = {
-    "miou_gap": ("lower", "1 - mean IoU / that of the real photos: ranks a run's checkpoints; 0: as good as real"),
-    "mean_iou": ("higher", "mean over the classes of intersection over union: what is found and what is wanted"),
-    "rare_iou": ("higher", "the same of the rare classes"),
-    "class_accuracy": ("higher", "mean over the classes of the share of their pixels that are found as such"),
-    "pixel_accuracy": ("higher", "share of the scored pixels whose class is found"),
-    "l1": ("lower", "mean absolute difference to the real photo of the scene; 1 is black against white"),
-    "ssim": ("higher", "structural similarity to the real photo of the scene; 1 is equal"),
-    "fid_training": ("lower", "Fréchet distance to training photos"),
-    "fid_held_out": ("lower", "Fréchet distance of every other scene to the real photos of the scenes between"),
-    "kid_training": ("lower", "kernel distance to training photos, times 1000"),
-    "kid_held_out": ("lower", "kernel distance to the same, times 1000"),
-    "nearest_real": ("higher", "median distance, in pixels, to the nearest training photo: far below real, copies"),
-}  # fmt: skip
+SCORES = (
+    Score("miou_gap", "lower",
+          "1 - mean IoU / that of the real photos: ranks a run's checkpoints; 0: as good as real", limit=0.2),
+    Score("mean_iou", "higher",
+          "mean over the classes of intersection over union: what is found and what is wanted", fifth_below),
+    Score("rare_iou", "higher", "the same of the rare classes", fifth_below),
+    Score("class_accuracy", "higher", "mean over the classes of the share of their pixels that are found as such",
+          fifth_below),
+    Score("pixel_accuracy", "higher", "share of the scored pixels whose class is found", fifth_below),
+    # L1 and SSIM have no real reference.
+    Score("l1", "lower", "mean absolute difference to the real photo of the scene; 1 is black against white"),
+    Score("ssim", "higher", "structural similarity to the real photo of the scene; 1 is equal"),
+    Score("fid_training", "lower", "Fréchet distance to training photos", fifth_above),
+    Score("fid_held_out", "lower",
+          "Fréchet distance of every other scene to the real photos of the scenes between", fifth_above),
+    # An unbiased kernel distance has a reference about 0 that is all noise.
+    Score("kid_training", "lower", "kernel distance to training photos, times 1000"),
+    Score("kid_held_out", "lower", "kernel distance to the same, times 1000"),
+    Score("nearest_real", "higher",
+          "median distance, in pixels, to the nearest training photo: far below real, copies", three_tenths_below),
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class SceneScores:
-    """Scores of generated scenes.
+class SceneScores(Scores):
+    """Scores of generated scenes; classes have "iou", "recall", and the "share" of the scored pixels.
 
     Attributes:
-        overall: by name; the same of the real photos has "_floor" behind the name.
-        classes: of each scored class, by its id: "iou", "iou_floor", "recall", "recall_floor" where they exist, and
-            "share" of the scored pixels.
         table: int64 (C, C), counts of pixels of generated photos by scored class and what they are taken for; of
             generated label maps one column more, for the classes that are not scored.  None without a segmenter.
         real_table: the same of the real photos.
         closest: generated photo, training photo and their distance, of the pairs that are closest to each other.
     """
 
-    overall: dict[str, float]
-    classes: dict[int, dict[str, float]]
-    table: np.ndarray | None
-    real_table: np.ndarray | None
-    closest: list[tuple[np.ndarray, np.ndarray, float]]
-
-
-def out_of_range(name: str, value: float, floor: float | None) -> bool:
-    """Whether a score is clearly worse than the same of real photos.
-
-    A share may be a fifth below it, a distance between sets a fifth above; L1 and SSIM have nothing to be held
-    against, and an unbiased kernel distance has a floor about 0 that is all noise.
-    """
-    if name == "miou_gap":
-        return value > 1 - LOWEST
-    if floor is None or name.startswith("kid") or not math.isfinite(value):
-        return False
-    if name == "nearest_real":
-        return value < 0.7 * floor
-    return value > 1.2 * abs(floor) + 0.1 if MEANINGS[name][0] == "lower" else value < LOWEST * floor
+    table: np.ndarray | None = None
+    real_table: np.ndarray | None = None
+    closest: list[tuple[np.ndarray, np.ndarray, float]] = dataclasses.field(default_factory=list)
 
 
 class CheckpointScorer:
@@ -109,26 +95,26 @@ class CheckpointScorer:
         """Score photos generated from the label maps of `loaded`, uint8 (N, height, width, 3).
 
         Returns:
-            "l1", and with a segmenter "mean_iou", "pixel_accuracy" and "miou_gap" (see `MEANINGS`).
+            "l1", and with a segmenter "mean_iou", "pixel_accuracy" and "miou_gap" (see `SCORES`).
         """
-        scores = {"l1": float(mean_difference(photos, self.loaded.photos).mean())}
+        scores = {"l1": float(np.mean([_difference(*pair) for pair in zip(photos, self.loaded.photos, strict=True)]))}
         if self._segmenter is not None:
             scores |= self._ranked(overlap(self._segmenter.judge(photos, self._labels)[0]))
         return scores
 
-    def label_maps(self, made: np.ndarray) -> dict[str, float]:
+    def label_maps(self, maps: np.ndarray) -> dict[str, float]:
         """Score label maps generated from the photos of `loaded`, beside those that the segmenter makes of them.
 
         Args:
-            made: uint8 (N, height, width), positions in the palette.
+            maps: uint8 (N, height, width), positions in the palette.
 
         Returns:
             "mean_iou" and "pixel_accuracy", and with a segmenter "miou_gap".
         """
-        return self._ranked(overlap(_table_of_maps(made, self._labels, self._palette)))
+        return self._ranked(overlap(_table_of_maps(maps, self._labels, self._palette)))
 
-    def _ranked(self, made: Overlap) -> dict[str, float]:
-        return self._shares(made) | ({} if self._real is None else {RANKED_BY: _gap(made, self._real)})
+    def _ranked(self, found: Overlap) -> dict[str, float]:
+        return self._shares(found) | ({} if self._real is None else {RANKED_BY: _gap(found, self._real)})
 
     @staticmethod
     def _shares(found: Overlap | None) -> dict[str, float]:
@@ -136,7 +122,7 @@ class CheckpointScorer:
 
 
 class SceneScorer:
-    """All scores.
+    """All scores.  A few photos are in memory at a time.
 
     Args:
         segmenter: looks at the photos; None leaves the scores that need none.
@@ -149,34 +135,30 @@ class SceneScorer:
     def __init__(self, segmenter: Segmenter | None, scenes: SceneSet, part: Scenes, width: int, height: int):
         self._segmenter, self._training, self._part = segmenter, scenes.training, part
         self._size, self._palette = (width, height), scenes.palette
-        self._real = load(part, width, height, edges=False).photos
         self._real_table = self._real_features = None
         if segmenter is not None:
-            self._real_table, self._real_features = segmenter.judge(self._real, scored_maps(part))
+            self._real_table, self._real_features = segmenter.judge(_photos(part, width, height), scored_maps(part))
 
-    def photos(self, photos: np.ndarray) -> SceneScores:
-        """Score photos generated from the label maps of the part, uint8 (N, height, width, 3), in its order."""
+    def photos(self, photos: Sequence[np.ndarray]) -> SceneScores:
+        """Score photos generated from the label maps of the part, uint8 (height, width, 3) each, in its order."""
         overall, classes, table = {}, {}, None
         if self._segmenter is not None:
             table, features = self._segmenter.judge(photos, scored_maps(self._part))
-            overall, classes = self._agreement(table)
+            overall, classes = self._overlaps(table)
             overall |= self._between_sets(features)
-        overall["l1"] = float(mean_difference(photos, self._real).mean())
-        if min(photos.shape[1:3]) > 2 * RADIUS:
-            overall["ssim"] = float(similarity(photos, self._real).mean())
-        near, closest = self._copying(photos)
-        return SceneScores(overall | near, classes, table, self._real_table, closest)
+        in_pixels, closest = self._in_pixels(photos)
+        return SceneScores(overall | in_pixels, classes, table, self._real_table, closest)
 
-    def label_maps(self, made: np.ndarray) -> SceneScores:
+    def label_maps(self, maps: Iterable[np.ndarray]) -> SceneScores:
         """Score label maps generated from the photos of the part, beside those that the segmenter makes of them.
 
         Args:
-            made: uint8 (N, height, width), positions in the palette.
+            maps: uint8 (height, width) each, positions in the palette.
         """
-        table = _table_of_maps(made, scored_maps(self._part), self._palette)
-        return SceneScores(*self._agreement(table), table, self._real_table, [])
+        table = _table_of_maps(maps, scored_maps(self._part), self._palette)
+        return SceneScores(*self._overlaps(table), table, self._real_table)
 
-    def _agreement(self, table: np.ndarray) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
+    def _overlaps(self, table: np.ndarray) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
         """Scores from counts of pixels, overall and by class id, beside those of the real photos."""
         found = {"": overlap(table)}
         if self._real_table is not None:
@@ -205,7 +187,7 @@ class SceneScorer:
         if count < 4:
             return {}
         rows = spread_over(len(self._training), count)
-        training = self._segmenter.features(load(self._training.take(rows), *self._size, edges=False).photos)
+        training = self._segmenter.features(_photos(self._training.take(rows), *self._size))
         some, half = spread_over(len(features), count), len(features) // 2
         real, between = self._real_features, self._real_features[1::2][:half]
         pairs = {
@@ -218,27 +200,44 @@ class SceneScorer:
             scores[f"kid_{name}"] = 1000 * kernel_distance(made, known)
         return scores
 
-    def _copying(self, photos: np.ndarray):
-        """The distance to the nearest training photo, and the pairs that are closest."""
-        width, height = self._size
-        count = len(self._training)
-        small = np.empty((count, *_reduced(photos[0]).shape), np.uint8)
-
-        def read(k: int) -> None:
-            small[k] = _reduced(resized(self._training.scene(k), width, height).photo)
-
-        with progress(count, "looking for copies", "photo") as bar:
-            for _ in in_threads(read, range(count)):
+    def _in_pixels(self, photos: Sequence[np.ndarray]):
+        """L1 and SSIM to the real photos, the distance to the nearest training photo, and the closest pairs."""
+        differences, similarities, small, small_real = [], [], [], []
+        for photo, real in zip(photos, _photos(self._part, *self._size), strict=True):
+            differences.append(_difference(photo, real))
+            if min(self._size) >= WINDOW:  # Wang et al. 2004, IEEE TIP 13(4), section III.B, on the three colours
+                similarities.append(float(tf.image.ssim(photo, real, 255, filter_size=WINDOW)))
+            small.append(_reduced(photo))
+            small_real.append(_reduced(real))
+        with progress(len(self._training), "looking for copies", "photo") as bar:
+            training = []
+            for photo in _photos(self._training, *self._size, _reduced):
+                training.append(photo)
                 bar.update()
-        points = normalised(small)
-        made, real = (normalised(np.array([_reduced(photo) for photo in some])) for some in (photos, self._real))
-        chosen, found, apart = closest_pairs(made, points, PAIRS)
+        made, real, points = (normalised(np.array(some)) for some in (small, small_real, training))
         closest = [
-            (photos[k], resized(self._training.scene(near), width, height).photo, float(distance))
-            for k, near, distance in zip(chosen, found, apart, strict=True)
+            (photos[k], resized(self._training.scene(near), *self._size).photo, float(distance))
+            for k, near, distance in zip(*closest_pairs(made, points, PAIRS), strict=True)
         ]
-        medians = (float(np.median(distances_to_nearest(some, points))) for some in (made, real))
-        return dict(zip(("nearest_real", "nearest_real_floor"), medians, strict=True)), closest
+        scores = {
+            "l1": np.mean(differences),
+            "ssim": np.mean(similarities) if similarities else np.nan,
+            "nearest_real": np.median(distances_to_nearest(made, points)),
+            "nearest_real_floor": np.median(distances_to_nearest(real, points)),
+        }
+        return _known(scores), closest
+
+
+def _photos(
+    scenes: Scenes, width: int, height: int, change: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> Iterator[np.ndarray]:
+    """The photos of a part at a working size, read a few ahead, after a change."""
+    return in_threads(lambda k: change(resized(scenes.scene(k), width, height).photo), range(len(scenes)))
+
+
+def _difference(photo: np.ndarray, real: np.ndarray) -> float:
+    """The mean absolute difference of two uint8 photos, 0-1 (arXiv 1611.07004, equation 3)."""
+    return float(np.abs(photo.astype(np.int16) - real).mean() / 255)
 
 
 def _reduced(photo: np.ndarray) -> np.ndarray:
@@ -248,17 +247,17 @@ def _reduced(photo: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BOX))
 
 
-def _table_of_maps(made: np.ndarray, labels: Iterable[np.ndarray], palette: Palette) -> np.ndarray:
+def _table_of_maps(maps: Iterable[np.ndarray], labels: Iterable[np.ndarray], palette: Palette) -> np.ndarray:
     """Counts of pixels by scored class and what a generated label map has there, classes that do not count last."""
     classes = len(palette.scored)
-    places = np.minimum(scored(palette), classes)
-    planes = ((places[each][..., None] == np.arange(classes + 1)).astype(np.float32) for each in made)
+    positions = np.minimum(scored(palette), classes)
+    planes = ((positions[found][..., None] == np.arange(classes + 1)).astype(np.float32) for found in maps)
     return confusions(planes, labels, classes, others=1)
 
 
-def _gap(made: Overlap, real: Overlap) -> float:
+def _gap(found: Overlap, real: Overlap) -> float:
     """By what share generated scenes fall short of real ones; lower is better, NaN where real ones have nothing."""
-    return 1 - made.mean_iou / real.mean_iou if real.mean_iou > 0 else float("nan")
+    return 1 - found.mean_iou / real.mean_iou if real.mean_iou > 0 else float("nan")
 
 
 def _known(scores: dict[str, float]) -> dict[str, float]:

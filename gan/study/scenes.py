@@ -21,8 +21,7 @@ from gan.errors import UserError
 from gan.pix2pix import segmenter
 from gan.pix2pix.augment import restore
 from gan.pix2pix.judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
-from gan.pix2pix.segmenter import BATCH, SegmenterTrainer, class_weights
-from gan.pix2pix.segmenter_network import build_segmenter
+from gan.pix2pix.segmenter import BATCH, PairSampler, SegmenterTrainer, build_segmenter, class_weights
 from gan.report import Report
 from gan.scoring.segmentation import mean, overlap
 from gan.study.experiment import Experiment
@@ -122,10 +121,8 @@ class SceneStudy(Experiment):
             photos = np.concatenate([photos, self.pairs["photos"]])
             labels = np.concatenate([labels, palette.scored_indices(self.pairs["labels"])])
         # Classes weigh the same in all arms, so that these differ in what is drawn and in nothing else.
-        return SegmenterTrainer(
-            photos, labels, len(palette.scored), config.steps, cell.seed, config.precision, arm.classical, of_scenes,
-            weights,
-        )  # fmt: skip
+        sampler = PairSampler(photos, labels, len(palette.scored), of_scenes)
+        return SegmenterTrainer(sampler, config.steps, cell.seed, config.precision, arm.classical, weights)
 
     def measure(self, model, part: str) -> Values:
         """See `measured`."""

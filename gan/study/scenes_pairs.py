@@ -14,7 +14,7 @@ from gan.files import require_writable
 from gan.pix2pix import augment, cutouts, edits, pair_filter, segmenter
 from gan.pix2pix.augment import Counts, PairGenerator, Restored
 from gan.pix2pix.augment_report import Gallery, thrown_text
-from gan.pix2pix.segmenter_network import build_segmenter
+from gan.pix2pix.segmenter import build_segmenter
 from gan.study.grid import cached_arrays
 
 SEED = 0  # of label maps and noise

@@ -21,7 +21,7 @@ from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
 from gan.data.signs import CLASSES, NAMES, Signs, join
 from gan.dcgan import balance, classifier
-from gan.dcgan.classifier_network import build_classifier
+from gan.dcgan.classifier import build_classifier
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned

@@ -1,14 +1,57 @@
-"""Training of a judge, a classifier or a segmenter, from its first iteration to its last."""
+"""Networks that judge generated images, a classifier or a segmenter: their training, and their answers."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 from gan.progress import progress
-from gan.training.loop import run_blocks
+from gan.training.loop import Trainable, run_blocks
 
 
-def fit(trainer, iterations: int, words: str, report=None) -> None:
+class JudgeTrainer(Trainable):
+    """A judge and its optimizer, with one update as `iterate` (see `gan.training.loop`).
+
+    Args:
+        model: of images to features and logits.
+        rate: step size of AdamW at the start; falls to 0 along a cosine.
+        iterations: updates there will be.
+        batch_size: images an iteration.
+    """
+
+    metric_names = ("loss", "accuracy")
+
+    def __init__(self, model: keras.Model, rate: float, iterations: int, batch_size: int):
+        self.model, self.batch_size = model, batch_size
+        schedule = keras.optimizers.schedules.CosineDecay(rate, iterations)
+        self.optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
+        self.optimizer.build(model.trainable_variables)
+
+    def batch(self, iteration):
+        """The float32 images in about [-1, 1] of an iteration, and their int32 labels."""
+        raise NotImplementedError
+
+    def loss_and_accuracy(self, labels, logits):
+        """Two float32 scalars: what is minimised, and the share 0-1 of right answers."""
+        raise NotImplementedError
+
+    def iterate(self, iteration):
+        """One update; float32 (2,): loss and accuracy of the batch before it."""
+        images, labels = self.batch(iteration)
+        with tf.GradientTape() as tape:
+            _, logits = self.model(images, training=True)
+            loss, accuracy = self.loss_and_accuracy(labels, logits)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return tf.stack([loss, accuracy])
+
+
+def fit(trainer: Trainable, iterations: int, words: str, report: Callable | None = None) -> None:
     """Make all updates of a trainer.
 
     Args:
-        trainer: networks, optimizer and data (see `gan.training.loop.Trainable`).
+        trainer: networks, optimizer and data.
         iterations: updates.
         words: what the progress bar says.
         report: called with the metrics of each block and the iteration, if given.
@@ -18,3 +61,30 @@ def fit(trainer, iterations: int, words: str, report=None) -> None:
             bar.update(done - bar.n)
             if report is not None:
                 report(metrics, done)
+
+
+def answers(
+    model: keras.Model, images: Iterable[np.ndarray], batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Features and logits of images, one by one, with a single batch in memory.
+
+    Args:
+        model: of images to features and logits.
+        images: uint8 (height, width, 3) each.
+        batch_size: the model is always called with so many: arithmetic on another batch size could round another
+            way, so an answer does not depend on how many images there are.
+    """
+    batch, count = np.zeros((batch_size, *model.input_shape[1:]), np.float32), 0
+    for image in images:
+        batch[count] = image / np.float32(127.5) - 1
+        count += 1
+        if count == batch_size:
+            yield from _answered(model, batch, count)
+            batch, count = np.zeros_like(batch), 0
+    if count:
+        yield from _answered(model, batch, count)
+
+
+def _answered(model: keras.Model, batch: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    features, logits = (np.asarray(answer)[:count] for answer in model(batch, training=False))
+    return zip(features, logits, strict=True)

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from gan.archive import judges
-from gan.dcgan.judge import JudgeConfig
+from gan.archive.judges import JudgeConfig
 
 
 def model(units=3, rate=0.2):

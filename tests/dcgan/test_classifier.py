@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan.dcgan import classifier
-from gan.dcgan.classifier import RATE, SMOOTHING, ClassifierTrainer
-from gan.dcgan.classifier_network import build_classifier
+from gan.dcgan.classifier import RATE, SMOOTHING, ClassifierTrainer, build_classifier
 from gan.training import devices
 from gan.training.loop import run_blocks
 from gan.training.sampling import Sampler

@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gan.dcgan import classifier
-from gan.dcgan.classifier import SMOOTHING, ClassifierTrainer
-from gan.dcgan.classifier_network import build_classifier
+from gan.dcgan.classifier import SMOOTHING, ClassifierTrainer, build_classifier
 from gan.training import devices
 
 LABELS = np.array([0, 0, 0, 1, 1, 2], np.uint8)

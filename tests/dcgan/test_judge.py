@@ -17,7 +17,7 @@ from gan.data.signs import CLASSES, with_mirrored
 from gan.data.split import cut, held_out
 from gan.dcgan import classifier
 from gan.dcgan import judge as signs_judge
-from gan.dcgan.classifier_network import FEATURES, build_classifier
+from gan.dcgan.classifier import build_classifier
 from gan.dcgan.judge import KIND, Judge, JudgeConfig, judge_of, train_judge
 from gan.drawn.signs import draw_signs
 from gan.scoring.classification import agreement
@@ -114,7 +114,7 @@ def noise(count, seed=0):
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257])
 def test_an_answer_for_every_image(any_judge, count):
     features, probabilities = any_judge(noise(count))
-    assert features.shape == (count, FEATURES) and probabilities.shape == (count, CLASSES)
+    assert features.shape == (count, 128) and probabilities.shape == (count, CLASSES)
     assert features.dtype == probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert (probabilities >= 0).all()

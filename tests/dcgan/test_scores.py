@@ -4,22 +4,16 @@ import numpy as np
 import pytest
 
 from gan.data.signs import CLASSES, Signs, join
+from gan.dcgan import scorer as scorers
 from gan.dcgan import scores as scoring
-from gan.dcgan.scores import (
-    LARGEST_SAMPLE,
-    MEANINGS,
-    QUICK_SAMPLE,
-    RANKED_BY,
-    SignScorer,
-    checkpoint_scores,
-    out_of_range,
-    pixel_scores,
-    some_of_each,
-)
+from gan.dcgan.scorer import QUICK_SAMPLE, RANKED_BY, SignScorer, checkpoint_scores, pixel_scores
+from gan.dcgan.scores import LARGEST_SAMPLE, SCORES, some_of_each
+from gan.score import results
 from gan.scoring.fidelity import frechet_distance
 from gan.scoring.nearest import compare
 
 WANTED = [4, 17, 30]
+DEFINED = {score.name: score for score in SCORES}
 BLOCKS = 4  # grey squares of 16x16 pixels that make an image
 
 
@@ -74,9 +68,9 @@ def of_classes(signs: Signs, *classes: int) -> Signs:
     return signs.take(np.isin(signs.labels, classes))
 
 
-def floored(scores: dict[str, float]) -> dict[str, tuple[float, float | None]]:
-    """Each score that is no floor, with its floor."""
-    return {name: (value, scores.get(f"{name}_floor")) for name, value in scores.items() if name in MEANINGS}
+def flagged(scores: dict[str, float]) -> set[str]:
+    """The names of the scores that are out of range."""
+    return {found.score.name for found in results(SCORES, scores) if found.flagged}
 
 
 def assert_same(one: dict[str, float], other: dict[str, float], rel: float = 1e-4) -> None:
@@ -96,13 +90,13 @@ def test_copies_are_found_out_and_nothing_else_is_wrong_with_them() -> None:
     assert overall["nearest_real"] < 0.01 < 0.3 < overall["nearest_real_floor"]
     for k in WANTED:
         assert scores.classes[k]["nearest_real"] < 0.01 and scores.classes[k]["fid_training"] < 1e-6
-    wrong = {name for name, (value, floor) in floored(overall).items() if out_of_range(name, value, floor)}
+    wrong = flagged(overall)
     assert wrong == {"c_t", "c_t_rare", "c_t_pixels", "c_t_pixels_rare", "nearest_real"}
 
 
 def test_other_signs_of_the_distribution_are_as_good_as_the_floors() -> None:
     overall = scorer(*MANY_SIGNS).full(OTHER).overall
-    wrong = {name for name, (value, floor) in floored(overall).items() if out_of_range(name, value, floor)}
+    wrong = flagged(overall)
     assert not wrong
     for name in ("c_t", "c_t_rare", "c_t_pixels", "c_t_pixels_rare"):
         assert abs(overall[name]) < 3
@@ -129,7 +123,7 @@ def test_images_of_the_wrong_class_are_found_out() -> None:
     assert scores.overall["gan_test"] == scores.overall["gan_test_worst"] == 0
     assert [scores.classes[k]["gan_test"] for k in WANTED] == [0, 0, 0]
     assert scores.overall["gan_test_floor"] == scores.overall["gan_test_worst_floor"] == 1
-    assert out_of_range("gan_test", 0.0, 1.0)
+    assert {"gan_test", "gan_test_worst"} <= flagged(scores.overall)
     scores = scorer(*MANY_SIGNS).full(right)
     assert scores.overall["gan_test"] == pytest.approx(1 / 3) and scores.overall["gan_test_worst"] == 0
     assert [scores.classes[k]["gan_test"] for k in WANTED] == [0, 1, 0]
@@ -140,20 +134,19 @@ def test_one_picture_for_all_has_no_recall_and_no_diversity() -> None:
     images = OTHER.images[np.repeat([0, 64, 128], 64)]
     overall = scorer().full(Signs.of(images, OTHER.labels)).overall
     assert overall["recall"] == 0 and overall["diversity"] < 0.01 and overall["coverage"] < 0.3
-    for name in ("fid_training", "recall", "coverage", "diversity"):
-        assert out_of_range(name, overall[name], overall[f"{name}_floor"]), name
+    assert {"fid_training", "recall", "coverage", "diversity"} <= flagged(overall)
 
 
 def test_every_score_has_a_meaning_and_a_known_floor() -> None:
     scores = scorer().full(OTHER)
     for found in (scores.overall, *scores.classes.values()):
         names = {name.removesuffix("_floor") for name in found}
-        assert names <= set(MEANINGS) and names <= set(found)
+        assert names <= {score.name for score in SCORES} and names <= set(found)
         assert all(isinstance(value, float) and math.isfinite(value) for value in found.values())
-    without_floor = {name for name, (_, floor) in floored(scores.overall).items() if floor is None}
+    without_floor = {found.score.name for found in results(SCORES, scores.overall) if found.reference is None}
     assert without_floor == {name for name in scores.overall if name.startswith("c_t")}
     assert set(scores.classes) == set(WANTED)
-    assert RANKED_BY in scores.overall and MEANINGS[RANKED_BY][0] == "lower"
+    assert RANKED_BY in scores.overall and DEFINED[RANKED_BY].better == "lower"
 
 
 # Sizes of samples
@@ -175,6 +168,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], list[int]
 
     for name in ("frechet_distance", "kernel_distance", "manifold_scores"):
         monkeypatch.setattr(scoring, name, spied(name))
+    monkeypatch.setattr(scorers, "frechet_distance", scoring.frechet_distance)
     return pairs
 
 
@@ -390,7 +384,7 @@ def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
     images[looked_at[[5, 150]]] = of_4, nearly
     images[looked_at[70]] = of_30  # a copy, but of another class
     made, real, apart = scorer().closest(Signs.of(images, generated.labels))
-    pairs = len(WANTED) * scoring.PAIRS_OF_EACH
+    pairs = len(WANTED) * scorers.PAIRS_OF_A_CLASS
     assert made.shape == real.shape == (pairs, 32, 32, 3) and made.dtype == real.dtype == np.uint8
     assert apart.tolist() == sorted(apart) and apart[0] < 1e-5 < apart[1] < apart[2]
     np.testing.assert_array_equal(made[:2], [of_4, nearly])
@@ -417,13 +411,13 @@ def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
     ],
 )  # fmt: skip
 def test_what_is_out_of_range(name: str, value: float, floor: float | None, wrong: bool) -> None:
-    assert out_of_range(name, value, floor) is wrong
+    assert DEFINED[name].out_of_range(value, floor) is wrong
 
 
-@pytest.mark.parametrize("name", MEANINGS)
-def test_real_images_are_never_out_of_range(name: str) -> None:
+@pytest.mark.parametrize("score", SCORES, ids=lambda score: score.name)
+def test_real_images_are_never_out_of_range(score) -> None:
     for floor in (0.0, 0.3, 1.0):
-        assert not out_of_range(name, floor, floor)
+        assert not score.out_of_range(floor, floor)
 
 
 # Scores that need no classifier

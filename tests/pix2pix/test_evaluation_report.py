@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import types
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 from gan.archive import GoodRun
 from gan.checkpoints import CheckpointInfo
 from gan.data.scenes import load
-from gan.pix2pix.evaluation_report import HEADS, SHOWN, SceneEvaluation
-from gan.pix2pix.scores import MEANINGS, SceneScorer
+from gan.pix2pix.evaluation_report import HEADS, SHOWN, add_scores, page
+from gan.pix2pix.scores import SCORES, SceneScorer
+from gan.report import Evaluation
 from tests.made_up_maps import PALETTE, WORKING, by_colour, toy_scenes, toy_set
 from tests.report_page import Page
 
@@ -43,17 +45,20 @@ def made(scenes) -> np.ndarray:
     return photos
 
 
-def evaluation_of(scenes, made, direction="labels_to_photo") -> SceneEvaluation:
-    evaluation = SceneEvaluation(GOODRUN, scenes.test, load(scenes.test, *WORKING), direction)
-    evaluation.add(made)
+def evaluation_of(part, generated, direction="labels_to_photo", scores=None) -> Evaluation:
+    width, height = WORKING
+    network = types.SimpleNamespace(
+        width=width, height=height, direction=direction, to_photos=direction == "labels_to_photo"
+    )
+    evaluation = page(GOODRUN, part, network, generated, True)
+    if scores is not None:
+        add_scores(evaluation, direction, PALETTE, scores)
     return evaluation
 
 
 @pytest.fixture(scope="module")
-def evaluation(scenes, scorer, made) -> SceneEvaluation:
-    evaluation = evaluation_of(scenes, made)
-    evaluation.take(scorer.photos(made))
-    return evaluation
+def evaluation(scenes, scorer, made) -> Evaluation:
+    return evaluation_of(scenes.test, made, scores=scorer.photos(made))
 
 
 def columns(sheet: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
@@ -72,9 +77,13 @@ def columns(sheet: np.ndarray, picture: np.ndarray) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("direction", HEADS)
 def test_every_scene_is_shown_beside_what_it_was_made_from(scenes, made, direction) -> None:
-    sheet = evaluation_of(scenes, made, direction).sheet()
     loaded = load(scenes.test, *WORKING)
-    coloured = PALETTE.colour(np.array(PALETTE.ids, np.uint8)[loaded.labels])
+    coloured = PALETTE.paint(loaded.labels)
+    if direction == "photo_to_labels":
+        labels = np.roll(loaded.labels, 5, axis=2)
+        sheet, made = np.asarray(evaluation_of(scenes.test, labels, direction).sheet), PALETTE.paint(labels)
+    else:
+        sheet = np.asarray(evaluation_of(scenes.test, made).sheet)
     tops = []
     for k in range(len(made)):
         given = (coloured[k], loaded.photos[k]) if direction == "labels_to_photo" else (loaded.photos[k], coloured[k])
@@ -90,9 +99,7 @@ def test_every_scene_is_shown_beside_what_it_was_made_from(scenes, made, directi
 def test_of_many_scenes_some_are_shown_spread_over_all() -> None:
     part = toy_scenes(40)
     loaded = load(part, *WORKING)
-    evaluation = SceneEvaluation(GOODRUN, part, loaded)
-    evaluation.add(loaded.photos // 2)
-    sheet = evaluation.sheet()
+    sheet = np.asarray(evaluation_of(part, loaded.photos // 2).sheet)
     assert sheet.shape[0] < (SHOWN + 1) * 260
     assert columns(sheet, loaded.photos[0] // 2) and columns(sheet, loaded.photos[39] // 2)
     assert not columns(sheet, loaded.photos[1] // 2)
@@ -100,29 +107,31 @@ def test_of_many_scenes_some_are_shown_spread_over_all() -> None:
 
 def test_scores_are_told_beside_those_of_real_photos(evaluation) -> None:
     lines = evaluation.text().splitlines()
-    scores = evaluation.scores()
-    assert [line.split()[0] for line in lines] == list(MEANINGS)
+    scores = evaluation.scores.overall
+    assert [line.split()[0] for line in lines] == [score.name for score in SCORES]
     line = next(line for line in lines if line.startswith("mean_iou "))
     assert f"{scores['mean_iou']:.3f} (real: {scores['mean_iou_floor']:.3f})" in line and "out of range" in line
     assert next(line for line in lines if line.startswith("pixel_accuracy")).endswith("is found")
-    assert set(evaluation.class_scores()) == set(PALETTE.scored)
+    assert set(evaluation.scores.classes) == set(PALETTE.scored)
 
 
 def test_the_report_has_it_all_in_one_file(evaluation, tmp_path) -> None:
     evaluation.write(tmp_path, CURVES)
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "contact-sheet.png")), evaluation.sheet())
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(tmp_path / "contact-sheet.png")), np.asarray(evaluation.sheet)
+    )
     page = Page(tmp_path / "report.html")
     text = " ".join(words for _, words in page.texts)
     assert (
         "iteration 1200" in text and "ab" * 16 in text and "toys" in text and "d1ge5t" in text and "5 scenes" in text
     )
     cells = page.of("td")
-    assert set(MEANINGS) <= set(cells) and {"ground", "box", "open sky $5 $6"} <= set(cells)
+    assert {score.name for score in SCORES} <= set(cells) and {"ground", "box", "open sky $5 $6"} <= set(cells)
     box = cells.index("box")
-    scores = evaluation.class_scores()[5]
+    scores = evaluation.scores.classes[5]
     assert cells[box + 1] == f"{scores['share']:.2%}" and cells[box + 2] == f"{scores['iou_floor']:.4g}"
     assert f"{scores['iou']:.4g}" in page.of("b"), "in red: clearly worse than real"
-    assert f"{evaluation.scores()['pixel_accuracy']:.4g}" in cells
+    assert f"{evaluation.scores.overall['pixel_accuracy']:.4g}" in cells
     images = [dict(attributes) for tag, attributes in page.elements if tag == "img"]
     words = [image["alt"] for image in images]
     assert words == [
@@ -135,8 +144,8 @@ def test_the_report_has_it_all_in_one_file(evaluation, tmp_path) -> None:
 
 
 def test_without_scores_and_curves_the_sheet_remains(scenes, made, tmp_path) -> None:
-    evaluation = evaluation_of(scenes, made)
-    assert evaluation.scores() == {} and evaluation.class_scores() == {} and evaluation.text() == ""
+    evaluation = evaluation_of(scenes.test, made)
+    assert evaluation.scores.overall == {} == evaluation.scores.classes and evaluation.text() == ""
     evaluation.write(tmp_path, {})
     page = Page(tmp_path / "report.html")
     assert len([tag for tag, _ in page.elements if tag == "img"]) == 2 and not page.of("td")
@@ -144,27 +153,28 @@ def test_without_scores_and_curves_the_sheet_remains(scenes, made, tmp_path) -> 
 
 def test_generated_label_maps_have_no_closest_pairs(scenes, scorer, tmp_path) -> None:
     labels = load(scenes.test, *WORKING).labels
-    coloured = PALETTE.colour(np.array(PALETTE.ids, np.uint8)[labels])
-    evaluation = evaluation_of(scenes, coloured, "photo_to_labels")
-    evaluation.take(scorer.label_maps(labels))
+    evaluation = evaluation_of(scenes.test, labels, "photo_to_labels", scorer.label_maps(labels))
     evaluation.write(tmp_path, {})
     page = Page(tmp_path / "report.html")
     assert any("what a segmenter sees in the same photos" in words for words in page.of("p"))
     words = [attributes["alt"] for tag, attributes in page.elements if tag == "img"]
     assert "closest pairs" not in words and "confusions by class, generated label maps" in words
-    assert [line.split()[0] for line in evaluation.text().splitlines()] == list(MEANINGS)[:5]
+    assert [line.split()[0] for line in evaluation.text().splitlines()] == [score.name for score in SCORES][:5]
 
 
 def test_without_a_segmenter_the_report_has_what_there_is(scenes, made, tmp_path) -> None:
     alone = SceneScorer(None, scenes, scenes.test, *WORKING)
     labels = load(scenes.test, *WORKING).labels
     cases = {
-        "labels_to_photo": (alone.photos(made), ["l1", "ssim", "nearest_real"]),
-        "photo_to_labels": (alone.label_maps(labels), ["mean_iou", "rare_iou", "class_accuracy", "pixel_accuracy"]),
+        "labels_to_photo": (made, alone.photos(made), ["l1", "ssim", "nearest_real"]),
+        "photo_to_labels": (
+            labels,
+            alone.label_maps(labels),
+            ["mean_iou", "rare_iou", "class_accuracy", "pixel_accuracy"],
+        ),
     }
-    for direction, (scores, names) in cases.items():
-        evaluation = evaluation_of(scenes, made, direction)
-        evaluation.take(scores)
+    for direction, (generated, scores, names) in cases.items():
+        evaluation = evaluation_of(scenes.test, generated, direction, scores)
         evaluation.write(tmp_path, {})
         page = Page(tmp_path / "report.html")
         assert [line.split()[0] for line in evaluation.text().splitlines()] == names

@@ -28,7 +28,7 @@ from gan.pix2pix.judge import (
     spread_over,
     train_segmenter,
 )
-from gan.pix2pix.segmenter_network import build_segmenter
+from gan.pix2pix.segmenter import build_segmenter
 from gan.scoring.segmentation import IGNORED, confusion, label_map, overlap
 from gan.training import devices
 from gan.training.loop import Trainable
@@ -125,7 +125,7 @@ def any_judge():
 
 @pytest.mark.parametrize("count", [0, 1, 8, 9])
 def test_an_answer_for_every_photo(any_judge, count):
-    answers = list(any_judge.each(photos(count)))
+    answers = list(any_judge.answers(photos(count)))
     assert len(answers) == count and any_judge.size == WORKING and any_judge.classes == 3
     for features, logits in answers:
         assert features.shape == (16,) and logits.shape == (WORKING[1], WORKING[0], 3)
@@ -134,12 +134,12 @@ def test_an_answer_for_every_photo(any_judge, count):
 
 
 def test_an_answer_does_not_depend_on_the_other_photos(any_judge):
-    together = list(any_judge.each(photos(9)))
+    together = list(any_judge.answers(photos(9)))
     for count in (1, 5):
-        for one, other in zip(any_judge.each(photos(count)), together[:count], strict=True):
+        for one, other in zip(any_judge.answers(photos(count)), together[:count], strict=True):
             for part in (0, 1):
                 np.testing.assert_array_equal(one[part], other[part])
-    turned = list(any_judge.each(photos(9)[::-1]))[::-1]  # in another place of its batch
+    turned = list(any_judge.answers(photos(9)[::-1]))[::-1]  # in another place of its batch
     for one, other in zip(turned, together, strict=True):
         np.testing.assert_allclose(one[1], other[1], atol=1e-5)
     assert (together[0][1] != together[1][1]).any()
@@ -147,7 +147,7 @@ def test_an_answer_does_not_depend_on_the_other_photos(any_judge):
 
 def test_answers_are_those_of_the_model(any_judge):
     features, logits = any_judge.model(photos(2) / np.float32(127.5) - 1, training=False)
-    for k, (one, other) in enumerate(any_judge.each(photos(2))):
+    for k, (one, other) in enumerate(any_judge.answers(photos(2))):
         np.testing.assert_allclose(one, np.asarray(features)[k], atol=1e-5)
         np.testing.assert_allclose(other, np.asarray(logits)[k], atol=1e-5)
 
@@ -158,7 +158,7 @@ def test_photos_are_judged_at_the_sizes_of_their_label_maps(any_judge):
     table, features = any_judge.judge(photos(3), labels)
     wanted = sum(
         confusion(one, label_map(logits, *one.shape), 3)
-        for one, (_, logits) in zip(labels, any_judge.each(photos(3)), strict=True)
+        for one, (_, logits) in zip(labels, any_judge.answers(photos(3)), strict=True)
     )
     np.testing.assert_array_equal(table, wanted)
     np.testing.assert_array_equal(features, any_judge.features(photos(3)))
@@ -199,14 +199,13 @@ def test_it_learns_the_scored_classes_of_the_training_scenes(monkeypatch):
             return tf.stack([tf.cast(iteration, tf.float32), 0.5])
 
     monkeypatch.setattr(scenes_judge, "SegmenterTrainer", Recorder)
+    monkeypatch.setattr(scenes_judge, "PairSampler", lambda *arguments: arguments)
     loaded = load(toy_scenes(3), *WORKING)
-    odds = np.arange(3)
-    judge = train_segmenter(
-        loaded, PALETTE, 2, 5, "training", lambda metrics, done: reported.append((done, metrics)), odds=odds
-    )
-    np.testing.assert_array_equal(given[0], loaded.photos)
-    np.testing.assert_array_equal(given[1], np.where(loaded.labels == 3, IGNORED, loaded.labels))
-    assert given[2:5] == [3, 2, 5] and given[5] == {"odds": odds}
+    judge = train_segmenter(loaded, PALETTE, 2, 5, "training", lambda metrics, done: reported.append((done, metrics)))
+    photos, labels, classes = given[0]
+    np.testing.assert_array_equal(photos, loaded.photos)
+    np.testing.assert_array_equal(labels, np.where(loaded.labels == 3, IGNORED, loaded.labels))
+    assert [classes, *given[1:]] == [3, 2, 5, {}]
     ((done, metrics),) = reported
     assert done == 2 and metrics.pop("images_per_second") > 0 and metrics == {"loss": 0.5, "accuracy": 0.5}
     assert judge.model is made.model and judge.size == WORKING and judge.classes == 3 and judge.run_id == ""
@@ -220,7 +219,7 @@ def test_the_segmenter_that_was_trained_is_found_again(place, untrainable):
     again = segmenter_of(place.scenes, *WORKING, ITERATIONS, said.append)
     assert again is not place.judge and said == [] and again.size == WORKING
     assert again.run_id == place.judge.run_id and again.mean_iou == place.judge.mean_iou
-    for one, other in zip(again.each(photos(2)), place.judge.each(photos(2)), strict=True):
+    for one, other in zip(again.answers(photos(2)), place.judge.answers(photos(2)), strict=True):
         for part in (0, 1):
             np.testing.assert_array_equal(one[part], other[part])
 
@@ -266,7 +265,7 @@ def test_the_logged_model_loads_in_plain_keras_and_is_the_segmenter(place):
         experiment_ids=["0"], filter_string=f"source_run_id='{place.judge.run_id}'", output_format="list"
     )
     loaded = Segmenter(mlflow.keras.load_model(model.model_uri))
-    for one, other in zip(loaded.each(photos(3)), place.judge.each(photos(3)), strict=True):
+    for one, other in zip(loaded.answers(photos(3)), place.judge.answers(photos(3)), strict=True):
         np.testing.assert_allclose(one[1], other[1], atol=1e-5)
 
 

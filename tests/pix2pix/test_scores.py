@@ -7,8 +7,16 @@ import pytest
 
 from gan.data.scenes import load
 from gan.pix2pix import scores as scenes_scores
-from gan.pix2pix.scores import MEANINGS, RANKED_BY, CheckpointScorer, SceneScorer, out_of_range
+from gan.pix2pix.scores import RANKED_BY, SCORES, CheckpointScorer, SceneScorer
+from gan.score import results
 from tests.made_up_maps import BOX, GROUND, PALETTE, SKY, STORED, VOID, WORKING, by_colour, toy_scenes, toy_set
+
+DEFINED = {score.name: score for score in SCORES}
+
+
+def flagged(scores: dict[str, float]) -> set[str]:
+    """The names of the scores that are out of range."""
+    return {found.score.name for found in results(SCORES, scores) if found.flagged}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def floorless(scores: dict[str, float]) -> set[str]:
 
 def test_the_real_photos_themselves_are_as_good_as_real(scenes, scorer) -> None:
     found = scorer.photos(real_photos(scenes)).overall
-    assert floorless(found) == set(MEANINGS)
+    assert floorless(found) == set(DEFINED)
     assert found["miou_gap"] == 0 and found["l1"] == 0 and found["ssim"] == pytest.approx(1)
     for name in ("mean_iou", "rare_iou", "class_accuracy", "pixel_accuracy", "fid_training", "kid_training",
                  "fid_held_out", "kid_held_out"):  # fmt: skip
@@ -42,7 +50,7 @@ def test_the_real_photos_themselves_are_as_good_as_real(scenes, scorer) -> None:
     assert found["nearest_real"] == pytest.approx(found["nearest_real_floor"])
     assert found["fid_held_out"] > 0
     assert 0.85 < found["mean_iou"] < 1 and found["mean_iou"] < found["pixel_accuracy"] < 1
-    assert not any(out_of_range(name, found[name], found.get(f"{name}_floor")) for name in MEANINGS)
+    assert not flagged(found)
 
 
 def test_pixels_are_counted_at_the_size_of_the_stored_label_map(scenes, scorer) -> None:
@@ -71,8 +79,7 @@ def test_photos_without_boxes_lack_that_class_alone(scenes, scorer) -> None:
     assert scores["class_accuracy"] == pytest.approx(
         np.mean([found.classes[k]["recall"] for k in (GROUND, BOX, SKY)])
     )
-    flagged = {name for name in MEANINGS if out_of_range(name, scores[name], scores.get(f"{name}_floor"))}
-    assert {"miou_gap", "mean_iou", "rare_iou"} <= flagged
+    assert {"miou_gap", "mean_iou", "rare_iou"} <= flagged(scores)
 
 
 def test_noise_is_worse_in_everything(scenes, scorer) -> None:
@@ -89,7 +96,7 @@ def test_copies_of_training_photos_are_found_and_shown(scenes, scorer, monkeypat
     monkeypatch.setattr(scenes_scores, "PAIRS", 3)
     found = scorer.photos(photos)
     assert found.overall["nearest_real"] == 0 < 0.05 < found.overall["nearest_real_floor"]
-    assert out_of_range("nearest_real", 0.0, found.overall["nearest_real_floor"])
+    assert "nearest_real" in flagged(found.overall)
     assert len(found.closest) == 3
     for number, (made, real, apart) in enumerate(found.closest):
         assert apart == 0 and (made == real).all() and (made == copied[number]).all()
@@ -238,7 +245,7 @@ def test_a_segmenter_that_finds_nothing_ranks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "floor", "flagged"),
+    ("name", "value", "floor", "wrong"),
     [
         ("mean_iou", 0.41, 0.5, False), ("mean_iou", 0.39, 0.5, True), ("mean_iou", 0.39, None, False),
         ("pixel_accuracy", 0.9, 0.8, False), ("miou_gap", 0.21, None, True), ("miou_gap", 0.19, None, False),
@@ -247,10 +254,10 @@ def test_a_segmenter_that_finds_nothing_ranks_nothing() -> None:
         ("nearest_real", 0.69, 1.0, True), ("nearest_real", 0.71, 1.0, False), ("mean_iou", math.nan, 0.5, False),
     ],
 )  # fmt: skip
-def test_what_is_clearly_worse_than_real_is_out_of_range(name, value, floor, flagged) -> None:
-    assert out_of_range(name, value, floor) is flagged
+def test_what_is_clearly_worse_than_real_is_out_of_range(name, value, floor, wrong) -> None:
+    assert DEFINED[name].out_of_range(value, floor) is wrong
 
 
 def test_every_score_says_what_it_means() -> None:
-    assert all(better in ("lower", "higher") and words for better, words in MEANINGS.values())
-    assert RANKED_BY == "miou_gap" and MEANINGS[RANKED_BY][0] == "lower"
+    assert all(score.better in ("lower", "higher") and score.meaning for score in SCORES)
+    assert RANKED_BY == "miou_gap" and DEFINED[RANKED_BY].better == "lower"

@@ -6,8 +6,16 @@ import pytest
 import tensorflow as tf
 
 from gan.pix2pix import segmenter
-from gan.pix2pix.segmenter import HEAVIEST, IGNORED, RATE, SegmenterTrainer, augment_pairs, class_weights
-from gan.pix2pix.segmenter_network import build_segmenter
+from gan.pix2pix.segmenter import (
+    HEAVIEST,
+    IGNORED,
+    RATE,
+    PairSampler,
+    SegmenterTrainer,
+    augment_pairs,
+    build_segmenter,
+    class_weights,
+)
 from gan.training import devices
 from gan.training.loop import run_blocks
 
@@ -37,7 +45,7 @@ def toys(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build(iterations: int = 8, seed: int = 0, **more) -> SegmenterTrainer:
-    return SegmenterTrainer(*toys(6, seed=5), 3, iterations, seed, **more)
+    return SegmenterTrainer(PairSampler(*toys(6, seed=5), 3), iterations, seed, **more)
 
 
 def step(trainer: SegmenterTrainer, iteration: int = 0) -> dict[str, float]:
@@ -50,7 +58,7 @@ def weights(trainer: SegmenterTrainer) -> list[np.ndarray]:
 
 def batches(trainer: SegmenterTrainer, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Photos and label maps of the first iterations."""
-    pairs = [trainer._batch(tf.constant(k)) for k in range(count)]
+    pairs = [trainer.batch(tf.constant(k)) for k in range(count)]
     return tuple(np.concatenate([np.asarray(pair[part]) for pair in pairs]) for part in (0, 1))
 
 
@@ -59,7 +67,7 @@ def batches(trainer: SegmenterTrainer, count: int) -> tuple[np.ndarray, np.ndarr
 
 @pytest.mark.slow
 def test_it_learns_what_is_easy() -> None:
-    trainer = SegmenterTrainer(*toys(40, seed=1), 3, LEARNED, 0)
+    trainer = SegmenterTrainer(PairSampler(*toys(40, seed=1), 3), LEARNED, 0)
     metrics = [each for _, each in run_blocks(trainer, 0, LEARNED, [])]
     photos, labels = toys(20, seed=2)
     answers = np.asarray(trainer.model(photos / np.float32(127.5) - 1, training=False)[1]).argmax(axis=3)
@@ -87,7 +95,7 @@ def test_another_seed_draws_other_weights_and_other_scenes() -> None:
     first, other = build(seed=0), build(seed=1)
     pairs = list(zip(weights(first), weights(other), strict=True))
     assert all((one != two).any() for one, two in pairs if one.ndim > 1)
-    assert (np.asarray(first._batch(0)[0]) != np.asarray(other._batch(0)[0])).any()
+    assert (np.asarray(first.batch(0)[0]) != np.asarray(other.batch(0)[0])).any()
 
 
 def test_what_is_drawn_is_that_of_the_iteration() -> None:
@@ -125,7 +133,7 @@ def test_the_step_size_falls_to_0() -> None:
 
 def test_loss_and_accuracy_are_those_worked_out_by_hand() -> None:
     photos, labels = toys(1, seed=3)  # a dark square: 100 pixels of class 2, 32 that do not count
-    trainer = SegmenterTrainer(photos, labels, 3, 8, 0, augmented=False)
+    trainer = SegmenterTrainer(PairSampler(photos, labels, 3), 8, 0, augmented=False)
     layer = trainer.model.get_layer("logits")
     layer.kernel.assign(layer.kernel * 0)
     layer.bias.assign([4.0, 0, 0])
@@ -141,11 +149,11 @@ def test_loss_and_accuracy_are_those_worked_out_by_hand() -> None:
 
 def test_pixels_that_do_not_count_change_nothing() -> None:
     photos, labels = toys(4, seed=3)
-    empty = SegmenterTrainer(photos, np.full_like(labels, IGNORED), 3, 8, 0)
+    empty = SegmenterTrainer(PairSampler(photos, np.full_like(labels, IGNORED), 3), 8, 0)
     assert step(empty) == {"loss": 0.0, "accuracy": 0.0}
     assert all(np.isfinite(value).all() for value in weights(empty))
-    trainer = SegmenterTrainer(photos, labels, 3, 8, 0, augmented=False)
-    labels = np.asarray(trainer._batch(0)[1])
+    trainer = SegmenterTrainer(PairSampler(photos, labels, 3), 8, 0, augmented=False)
+    labels = np.asarray(trainer.batch(0)[1])
     assert set(np.unique(labels)) == {0, 1, 2, IGNORED}, "they come through the draw"
 
 
@@ -166,7 +174,7 @@ def marked(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_scenes_are_drawn_alike_each_with_its_own_label_map() -> None:
-    trainer = SegmenterTrainer(*marked(4), 4, 8, 0, augmented=False)
+    trainer = SegmenterTrainer(PairSampler(*marked(4), 4), 8, 0, augmented=False)
     photos, labels = batches(trainer, 50)
     assert photos.dtype == np.float32 and labels.dtype == np.int32
     numbers = np.rint((photos[:, 0, 0, 0] + 1) * 127.5).astype(int)
@@ -179,7 +187,7 @@ def test_scenes_are_drawn_alike_each_with_its_own_label_map() -> None:
 
 
 def test_scenes_are_drawn_by_their_odds() -> None:
-    trainer = SegmenterTrainer(*marked(4), 4, 8, 0, augmented=False, odds=np.array([0, 3, 0, 1]))
+    trainer = SegmenterTrainer(PairSampler(*marked(4), 4, np.array([0, 3, 0, 1])), 8, 0, augmented=False)
     counts = np.bincount(batches(trainer, 50)[1][:, 0, 0], minlength=4)
     assert counts[0] == counts[2] == 0 and abs(counts[1] - 300) < 45
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.pix2pix.segmenter_network import SMALLEST, build_segmenter
+from gan.pix2pix.segmenter import build_segmenter
 
 CHANNELS = 2
 CLASSES = 5
@@ -55,7 +55,7 @@ def test_weights_do_not_depend_on_the_size() -> None:
     assert [v.shape for v in small.variables] == [v.shape for v in large.variables]
 
 
-@pytest.mark.parametrize(("width", "height"), [(SMALLEST - 1, 64), (64, SMALLEST - 1)])
+@pytest.mark.parametrize(("width", "height"), [(15, 64), (64, 15)])
 def test_photos_that_are_too_small_are_an_error(width: int, height: int) -> None:
     with pytest.raises(ValueError, match=f"{width}x{height} are too small: 16 pixels"):
         build(width, height)

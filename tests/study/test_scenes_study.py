@@ -141,7 +141,7 @@ def test_arms_with_generated_pairs_depend_on_them_and_the_others_do_not(scenes, 
 def drawn(study: SceneStudy, arm: str, batches: int = 100) -> tuple[np.ndarray, np.ndarray]:
     """Photos and label maps of the first batches of a cell."""
     trainer = study.trainer(Cell(0, "full", arm))
-    found = [trainer._batch(k) for k in range(batches)]
+    found = [trainer.batch(k) for k in range(batches)]
     return tuple(np.concatenate([np.asarray(pair[part]) for pair in found]) for part in (0, 1))
 
 

@@ -1,0 +1,140 @@
+"""Scores sets of generated traffic signs: of checkpoints during training, and in full."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from gan.data.signs import CLASSES, Signs
+from gan.dcgan.scores import LARGEST_SAMPLE, Comparison, Sample, even, means, measured, smaller_part, some_of_each
+from gan.score import Scores
+from gan.scoring import nearest
+from gan.scoring.classification import Agreement, agreement
+from gan.scoring.fidelity import frechet_distance
+from gan.scoring.two_sample import closest_pairs
+
+RANKED_BY = "fid_held_out"  # what checkpoints of signs are compared by; lower is better
+QUICK_SAMPLE = 30  # images of a class that are compared during training
+PAIRS = 40  # closest pairs that are shown
+PAIRS_OF_A_CLASS = 3  # at most, where there are several: else the plainest sign fills the sheet
+
+Judge = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class SignScorer:
+    """Scores sets of generated signs against real ones.
+
+    Args:
+        judge: gives features float (N, D) and class probabilities float (N, 43) of uint8 images (N, 32, 32, 3).
+        training: the real images that were trained on.
+        held_out: real images of other physical signs.
+        class_ids: the classes to score.
+    """
+
+    def __init__(self, judge: Judge, training: Signs, held_out: Signs, class_ids: list[int]):
+        self._judge, self.class_ids = judge, class_ids
+        self.training = training.take(np.isin(training.labels, class_ids))
+        self.held_out = held_out.take(np.isin(held_out.labels, class_ids))
+
+    @functools.cached_property
+    def _real(self) -> tuple[Sample, Sample]:
+        return self._sample(self.training), self._sample(self.held_out)
+
+    def _sample(self, signs: Signs) -> Sample:
+        return Sample(signs, *self._judge(signs.images))
+
+    def quick_labels(self) -> np.ndarray:
+        """uint8 (N,): labels of the images that `quick` wants, class by class."""
+        most = QUICK_SAMPLE if len(self.class_ids) > 1 else 10 * QUICK_SAMPLE
+        sizes = np.minimum(smaller_part(self.training.counts(), self.held_out.counts()), most)
+        return np.repeat(np.array(self.class_ids, np.uint8), sizes[self.class_ids])
+
+    def quick(self, images: np.ndarray) -> dict[str, float]:
+        """The scores that rank checkpoints.
+
+        Args:
+            images: uint8 (N, 32, 32, 3), generated, of the classes `quick_labels`.
+        """
+        made = self._sample(Signs.of(images, self.quick_labels()))
+        found = agreement(made.probabilities, made.signs.labels)
+        scores = {"gan_test": found.overall}
+        if len(self.class_ids) > 1:
+            scores["gan_test_worst"] = found.worst
+        for part, real in zip(("training", "held_out"), self._real, strict=True):
+            sample = even(real, made.signs.counts())
+            compared = made.take(np.isin(made.signs.labels, real.signs.labels))
+            if min(len(sample.signs), len(compared.signs)) > 1:
+                scores[f"fid_{part}"] = frechet_distance(compared.features, sample.features)
+        return scores
+
+    def reference(self) -> Agreement:
+        """How far the judge agrees with the labels of the held-out images, of which there is at least one."""
+        return agreement(self._real[1].probabilities, self.held_out.labels)
+
+    def full(self, generated: Signs) -> Scores:
+        """All scores.
+
+        Args:
+            generated: images with the classes they were made as, at least one of each class that is scored.
+        """
+        made = self._sample(generated)
+        most = LARGEST_SAMPLE * (10 if len(self.class_ids) == 1 else 1)
+
+        def compared(class_ids: list[int]) -> Comparison:
+            return Comparison(made, *self._real, class_ids, most)
+
+        scopes = {"both", "overall"} | ({"several"} if len(self.class_ids) > 1 else set())
+        classes = {k: measured(compared([k]), {"both", "class"}) for k in self.class_ids}
+        return Scores(measured(compared(self.class_ids), scopes) | means(classes), classes)
+
+    def closest(self, generated: Signs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The generated images that lie nearest to a training image, in pixels.
+
+        Returns:
+            uint8 (K, 32, 32, 3) generated, uint8 (K, 32, 32, 3) the training image of each, float (K,) distances.
+        """
+        points, references = nearest.normalised(generated.images), nearest.normalised(self.training.images)
+        cells = generated.labels, self.training.labels
+        made, real, apart = closest_pairs(points, references, len(generated), cells)
+        if len(self.class_ids) > 1:
+            labels = generated.labels[made]
+            chosen = pd.Series(labels).groupby(labels).cumcount().to_numpy() < PAIRS_OF_A_CLASS
+            made, real, apart = made[chosen], real[chosen], apart[chosen]
+        return generated.images[made[:PAIRS]], self.training.images[real[:PAIRS]], apart[:PAIRS]
+
+
+def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Scores:
+    """The scores that need no classifier (see `gan.scoring.nearest.compare`), and their means over the classes."""
+    made, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
+    classes = {k: measured(Comparison(made, real, real, [k], 0), {"class"}) for k in class_ids}
+    return Scores(means(classes), classes)
+
+
+def checkpoint_scores(
+    judge: Judge | None, training: Signs, held_out: Signs, learned: Signs, class_id: int | None, images: Callable
+) -> Callable[[], dict[str, float]]:
+    """What scores a generator while it is trained.
+
+    Args:
+        judge: see `SignScorer`; None leaves the scores in pixels.
+        training: real images, of any classes.
+        held_out: real images of other physical signs.
+        learned: the images that the generator learns, mirrored ones among them.
+        class_id: the class that it is trained on; None for all.
+        images: gives generated images, uint8 (N, 32, 32, 3), for the network's class ids, integers (N,).
+
+    Returns:
+        A function that gives the scores of the generator as it is then.
+    """
+    classes = list(range(CLASSES)) if class_id is None else [class_id]
+    scorer = None if judge is None else SignScorer(judge, training, held_out, classes)
+    rows = some_of_each(learned, np.where(np.isin(np.arange(CLASSES), classes), 2_000 // len(classes), 0))
+    real, tracks = learned.images[rows], learned.tracks[rows]
+    labels = np.repeat(classes, max(1, 300 // len(classes))) if scorer is None else scorer.quick_labels()
+
+    def score() -> dict[str, float]:
+        made = images(labels if class_id is None else labels * 0)
+        return nearest.compare(made, real, tracks) | (scorer.quick(made) if scorer else {})
+
+    return score

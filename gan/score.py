@@ -1,0 +1,93 @@
+"""What a score is called, what it says, and when it is clearly worse than the same score of real images."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The definition of a score.
+
+    Attributes:
+        name: as archive and reports have it; the real reference has "_floor" behind it.
+        better: "higher" or "lower".
+        meaning: what it says, for people.
+        tolerance: gives the worst value in range from the real reference; None: all values are in range.
+        limit: the worst value in range, whatever the real reference is; None: there is no such limit.
+    """
+
+    name: str
+    better: str
+    meaning: str
+    tolerance: Callable[[float], float] | None = None
+    limit: float | None = None
+
+    def out_of_range(self, value: float, reference: float | None) -> bool:
+        """Whether a value is clearly worse than that of real images; never where there is nothing to compare with."""
+        worst = self.limit
+        if worst is None:
+            if reference is None or self.tolerance is None:
+                return False
+            worst = self.tolerance(reference)
+        return value > worst if self.better == "lower" else value < worst
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A score of generated images, beside its real reference where it has one."""
+
+    score: Score
+    value: float
+    reference: float | None
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it is out of range."""
+        return self.score.out_of_range(self.value, self.reference)
+
+    def __str__(self) -> str:
+        """As a line for the console."""
+        beside = "" if self.reference is None else f" (real: {self.reference:.3f})"
+        return f"{self.score.name} {self.value:.3f}{beside}: {self.score.meaning}{'  <- out of range' * self.flagged}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Scores over all classes, and of each class, by name; a real reference has "_floor" behind the name.
+
+    Attributes:
+        overall: of all classes together.
+        classes: of each class by its id; fewer scores where a class is too small for some.
+    """
+
+    overall: dict[str, float] = dataclasses.field(default_factory=dict)
+    classes: dict[int, dict[str, float]] = dataclasses.field(default_factory=dict)
+
+
+def results(definitions: Iterable[Score], values: Mapping[str, float]) -> list[Result]:
+    """The scores that there are, in the order of their definitions."""
+    return [
+        Result(score, values[score.name], values.get(f"{score.name}_floor"))
+        for score in definitions
+        if score.name in values
+    ]
+
+
+def fifth_above(reference: float) -> float:
+    """The tolerance of distances between sets."""
+    return 1.2 * abs(reference) + 0.1
+
+
+def five_points_below(reference: float) -> float:
+    """The tolerance of shares of images."""
+    return reference - 0.05
+
+
+def fifth_below(reference: float) -> float:
+    """The tolerance of shares of pixels."""
+    return 0.8 * reference
+
+
+def three_tenths_below(reference: float) -> float:
+    """The tolerance of distances to the nearest training image."""
+    return 0.7 * reference

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.metrics.pairwise import euclidean_distances, polynomial_kernel
+from sklearn.utils import gen_batches
 
 PAIRS = 2**22  # pairs of points looked at together: 32 MB for each array of them
 ROUNDING = 1e-12  # of the longest squared length: what two ways of rounding one squared distance may differ by
@@ -23,8 +25,7 @@ def _checked(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _blocks(rows: int, columns: int) -> Iterator[slice]:
     """Slices of the rows of a table of pairs, each of about PAIRS pairs."""
-    step = max(1, PAIRS // columns)
-    return (slice(start, start + step) for start in range(0, rows, step))
+    return gen_batches(rows, max(1, PAIRS // columns))
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -59,11 +60,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 def _kernel_sum(first: np.ndarray, second: np.ndarray) -> float:
     """The sum over all pairs of the kernel (x.y / D + 1)^3."""
-    total = 0.0
-    for rows in _blocks(len(first), len(second)):
-        base = first[rows] @ second.T / first.shape[1] + 1
-        total += float(np.sum(base * base * base))
-    return total
+    return sum(float(polynomial_kernel(first[rows], second).sum()) for rows in _blocks(len(first), len(second)))
 
 
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -92,31 +89,17 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     return within(first) + within(second) - 2 * _kernel_sum(first, second) / (len(first) * len(second))
 
 
-def _squared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Squared distances (N, M) of all pairs; rounding may put one below 0."""
-    return (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
-
-
-def _apart(groups: np.ndarray | None, count: int) -> np.ndarray:
-    """For each image a number; images with the same one are no neighbours of each other."""
-    alone = np.arange(count)
-    if groups is None:
-        return alone
-    groups = np.asarray(groups)
-    if groups.shape != (count,):
-        raise ValueError(f"{count} real images need as many groups, not {groups.shape}")
-    groups = np.where(groups < 0, -1 - alone, groups)
-    return groups if len(np.unique(groups)) > 1 else alone
-
-
-def _balls(points: np.ndarray, neighbours: int, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _balls(points: np.ndarray, neighbours: int, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The squared distance (N,) to the k-th nearest point of another group, and the k (N,) there was."""
     count = len(points)
+    alone = np.arange(count)
+    groups = alone if groups is None else np.where(np.asarray(groups) < 0, -1 - alone, groups)
+    groups = groups if len(np.unique(groups)) > 1 else alone
     _, own, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     ranks = np.minimum(neighbours, count - sizes[own])
     most, radii = ranks.max(), np.empty(count)
     for rows in _blocks(count, count):
-        squared = _squared(points[rows], points)
+        squared = euclidean_distances(points[rows], points, squared=True)
         squared[groups[rows, None] == groups] = np.inf
         nearest = np.sort(np.partition(squared, most - 1, axis=1)[:, :most], axis=1)
         radii[rows] = np.take_along_axis(nearest, ranks[rows, None] - 1, axis=1)[:, 0]
@@ -159,18 +142,20 @@ def manifold_scores(
     real, generated = _checked(real, generated)
     if neighbours < 1:
         raise ValueError(f"1 or more neighbours are needed, not {neighbours}")
+    if groups is not None and np.shape(groups) != (len(real),):
+        raise ValueError(f"{len(real)} real images need as many groups, not {np.shape(groups)}")
     # Distances come from products; features far from the origin would lose their digits in them.
     centre = real.mean(axis=0)
     real, generated = real - centre, generated - centre
-    radii, ranks = _balls(real, neighbours, _apart(groups, len(real)))
-    generated_radii, _ = _balls(generated, neighbours, _apart(None, len(generated)))
+    radii, ranks = _balls(real, neighbours, groups)
+    generated_radii, _ = _balls(generated, neighbours, None)
     # A copy of a k-th neighbour lies on the edge, and must not fall out by rounding.
     edge = ROUNDING * max((points**2).sum(axis=1).max() for points in (real, generated))
 
     precise = np.zeros(len(generated), bool)
     recalled = density = covered = 0.0
     for rows in _blocks(len(real), len(generated)):
-        squared = _squared(real[rows], generated)
+        squared = euclidean_distances(real[rows], generated, squared=True)
         inside = squared <= radii[rows, None] + edge
         precise |= inside.any(axis=0)
         covered += inside.any(axis=1).sum()

@@ -1,6 +1,7 @@
 """Whether generated images repeat training images: a rank test against held-out images, and the nearest pairs."""
 
 import numpy as np
+import pandas as pd
 import scipy.stats
 from sklearn.neighbors import NearestNeighbors
 
@@ -133,14 +134,11 @@ def copying_statistic(
     near = distances_to_nearest(generated, training, (made, learned))
     usual = distances_to_nearest(held_out, training, (kept, learned))
     if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != (len(usual),):
-            raise ValueError(f"{len(usual)} held-out points need as many groups, not {groups.shape}")
-        known = np.unique(groups[groups >= 0])
-        lone = groups < 0
-        middle = [np.median(usual[groups == group]) for group in known]
-        usual = np.concatenate([middle, usual[lone]])
-        kept = np.concatenate([[kept[np.argmax(groups == group)] for group in known], kept[lone]]).astype(int)
+        if np.shape(groups) != (len(usual),):
+            raise ValueError(f"{len(usual)} held-out points need as many groups, not {np.shape(groups)}")
+        groups = np.where(np.asarray(groups) < 0, -1 - np.arange(len(usual)), groups)
+        by_group = pd.DataFrame({"distance": usual, "cell": kept}).groupby(groups)
+        usual, kept = by_group["distance"].median().to_numpy(), by_group["cell"].first().to_numpy()
     return rank_z(near, usual, (made, kept))
 
 

@@ -24,17 +24,11 @@ from gan.report import Report
 
 @dataclasses.dataclass(frozen=True)
 class JudgeConfig:
-    """The configuration of a judge's training.
+    """The configuration of a judge's training."""
 
-    Attributes:
-        data: name of the data set.
-        iterations: updates.
-        seed: of weights and draws.
-    """
-
-    data: str
-    iterations: int
-    seed: int = 0
+    data: str  # name of the data set
+    iterations: int  # updates
+    seed: int = 0  # of weights and draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,23 +55,14 @@ class JudgeKey:
 
 @dataclasses.dataclass(frozen=True)
 class TrainedJudge:
-    """A judge after its training, with what the archive keeps of it.
+    """A judge after its training, with what the archive keeps of it."""
 
-    Attributes:
-        model: a keras Model of images to features and logits.
-        quality: how good it is on held-out data, by name; kept in its checkpoint.
-        metrics: numbers for the archive.
-        report: of its training.
-        lines: what the user reads.
-        warning: name and words of a warning tag, where it is a rough guide only.
-    """
-
-    model: Any
-    quality: dict[str, float]
+    model: Any  # a keras Model of images to features and logits
+    quality: dict[str, float]  # on held-out data, by name; kept in its checkpoint
     metrics: dict[str, float]
     report: Report
-    lines: list[str]
-    warning: tuple[str, str] | None
+    lines: list[str]  # what the user reads
+    warning: tuple[str, str] | None  # name and words of a warning tag, where it is a rough guide only
 
 
 def recipe(model: Any, *modules: ModuleType) -> str:
@@ -107,7 +92,7 @@ def find_judge(key: JudgeKey, model: Any) -> GoodRun | None:
 
 def train_judge(
     key: JudgeKey, name: str, images: int, train: Callable[[Run], TrainedJudge], say: Callable[[str], None]
-) -> str:
+) -> tuple[TrainedJudge, str]:
     """Train a judge in a run of its own and keep it.
 
     Args:
@@ -118,7 +103,7 @@ def train_judge(
         say: prints a line for the user.
 
     Returns:
-        The id of the run.
+        The judge and the id of the run.
     """
     config = key.config
     with archived_run(key.kind, name, config, own=True) as run:
@@ -139,4 +124,4 @@ def train_judge(
             tag, words = judge.warning
             say(f"warning: {words}; its scores are a rough guide")
             run.tags({f"warning.{tag}": words})
-    return run.id
+    return judge, run.id

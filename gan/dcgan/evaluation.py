@@ -125,16 +125,16 @@ def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.n
 
 
 def inception_scores(
-    features: Inception, generated: Signs, training: Signs, held_out: Signs, class_ids: list[int]
+    features: Inception, signs: Signs, training: Signs, held_out: Signs, class_ids: list[int]
 ) -> dict[str, float]:
     """The FID in ImageNet features with its real reference, at equal sizes; nothing where images are too few."""
-    parts = generated, training, held_out
+    parts = signs, training, held_out
     sizes = np.min([part.counts() for part in parts], axis=0)
     sizes[np.setdiff1d(np.arange(CLASSES), class_ids)] = 0
     if sizes.sum() < 2:
         return {}
-    made, real, other = (features(part.images[some_of_each(part, sizes)]) for part in parts)
+    generated, real, other = (features(part.images[some_of_each(part, sizes)]) for part in parts)
     return {
-        "inception_fid_training": frechet_distance(made, real),
+        "inception_fid_training": frechet_distance(generated, real),
         "inception_fid_training_floor": frechet_distance(other, real),
     }

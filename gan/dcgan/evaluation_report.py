@@ -85,10 +85,10 @@ def add_scores(
     evaluation.report.heading("By class")
     evaluation.report.table(["class", *(head for name in columns for head in (name, "real"))], rows)
     if closest is not None:
-        made, real, distances = closest
+        images, real, distances = closest
         evaluation.add_closest(
             "image",
             ". For comparison: two frames of a GTSRB sign that follow each other are 0.51 apart in the median, and "
             "one pair in twenty is nearer than 0.23.",
-            pictures.neighbour_sheet(made, real[:, None], [f"{distance:.2f}" for distance in distances]),
+            pictures.neighbour_sheet(images, real[:, None], [f"{distance:.2f}" for distance in distances]),
         )

@@ -69,12 +69,8 @@ def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=Non
 def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
     """The judge for a data set: the one that the archive has, else one that is trained now and put there.
 
-    It learns the tracks that are not held out, and is itself judged by those that are and by the test part.
-
-    Args:
-        signs: the data set.
-        iterations: updates of its training.
-        say: prints a line for the user.
+    It learns the tracks that are not held out, and is itself judged by those that are and by the test part. `say`
+    prints a line for the user.
 
     Returns:
         None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
@@ -93,7 +89,6 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
     if found is not None:
         return Judge(model, found.info.network.get("accuracy", float("nan")), found.run_id)
     say("training the classifier that judges generated signs (once for each data set)")
-    trained = Judge(model)
 
     def train(run) -> judges.TrainedJudge:
         judge = train_judge(fit_part, iterations, config.seed, "training the judge", run.metrics)
@@ -101,19 +96,18 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
         found = {"held_out": agreement(on_held, held.labels)}
         if signs.test is not None and len(signs.test):
             found["test"] = agreement(judge(signs.test.images)[1], signs.test.labels)
-        trained.model, trained.accuracy = judge.model, found["held_out"].overall
         best = max(a.overall for a in found.values())
         return judges.TrainedJudge(
             judge.model,
-            {"accuracy": trained.accuracy},
+            {"accuracy": found["held_out"].overall},
             {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a)},
             _report(signs.name, confusion_matrix(held.labels, on_held.argmax(axis=1), labels=range(CLASSES)), found),
             ["; ".join(f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}" for part, a in found.items())],
             ("judge", f"accuracy {best:.4f}, below {ENOUGH}") if best < ENOUGH else None,
         )
 
-    trained.run_id = judges.train_judge(key, f"classifier {signs.name}", len(fit_part), train, say)
-    return trained
+    trained, run_id = judges.train_judge(key, f"classifier {signs.name}", len(fit_part), train, say)
+    return Judge(trained.model, trained.quality["accuracy"], run_id)
 
 
 def _numbers(a: Agreement):

@@ -88,8 +88,8 @@ def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> 
     classes = range(generator.network.classes)
     generated = np.concatenate([generator.images(BATCH, 0, k) for k in classes])
     for k in np.flatnonzero(real.counts()):
-        of_class = real.images[real.labels == k]
-        _, found = nearest(of_class[spread_over(len(of_class), COMPARED)], generated, 1)
+        images = real.images[real.labels == k]
+        _, found = nearest(images[spread_over(len(images), COMPARED)], generated, 1)
         shares.append(np.mean(found // BATCH == k))
     share = float(np.mean(shares))
     if share < ENOUGH:

@@ -56,14 +56,14 @@ class SignScorer:
         Args:
             images: uint8 (N, 32, 32, 3), generated, of the classes `quick_labels`.
         """
-        made = self._sample(Signs.of(images, self.quick_labels()))
-        found = agreement(made.probabilities, made.signs.labels)
+        generated = self._sample(Signs.of(images, self.quick_labels()))
+        found = agreement(generated.probabilities, generated.signs.labels)
         scores = {"gan_test": found.overall}
         if len(self.class_ids) > 1:
             scores["gan_test_worst"] = found.worst
         for part, real in zip(("training", "held_out"), self._real, strict=True):
-            sample = even(real, made.signs.counts())
-            compared = made.take(np.isin(made.signs.labels, real.signs.labels))
+            sample = even(real, generated.signs.counts())
+            compared = generated.take(np.isin(generated.signs.labels, real.signs.labels))
             if min(len(sample.signs), len(compared.signs)) > 1:
                 scores[f"fid_{part}"] = frechet_distance(compared.features, sample.features)
         return scores
@@ -78,11 +78,11 @@ class SignScorer:
         Args:
             generated: images with the classes they were made as, at least one of each class that is scored.
         """
-        made = self._sample(generated)
+        sample = self._sample(generated)
         most = LARGEST_SAMPLE * (10 if len(self.class_ids) == 1 else 1)
 
         def compared(class_ids: list[int]) -> Comparison:
-            return Comparison(made, *self._real, class_ids, most)
+            return Comparison(sample, *self._real, class_ids, most)
 
         scopes = {"both", "overall"} | ({"several"} if len(self.class_ids) > 1 else set())
         classes = {k: measured(compared([k]), {"both", "class"}) for k in self.class_ids}
@@ -96,18 +96,19 @@ class SignScorer:
         """
         points, references = nearest.normalised(generated.images), nearest.normalised(self.training.images)
         cells = generated.labels, self.training.labels
-        made, real, apart = closest_pairs(points, references, len(generated), cells)
+        pairs = closest_pairs(points, references, len(generated), cells)
         if len(self.class_ids) > 1:
-            labels = generated.labels[made]
+            labels = generated.labels[pairs[0]]
             chosen = pd.Series(labels).groupby(labels).cumcount().to_numpy() < PAIRS_OF_A_CLASS
-            made, real, apart = made[chosen], real[chosen], apart[chosen]
-        return generated.images[made[:PAIRS]], self.training.images[real[:PAIRS]], apart[:PAIRS]
+            pairs = tuple(values[chosen] for values in pairs)
+        rows, real_rows, distances = (values[:PAIRS] for values in pairs)
+        return generated.images[rows], self.training.images[real_rows], distances
 
 
 def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Scores:
     """The scores that need no classifier (see `gan.scoring.nearest.compare`), and their means over the classes."""
-    made, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
-    classes = {k: measured(Comparison(made, real, real, [k], 0), {"class"}) for k in class_ids}
+    sample, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
+    classes = {k: measured(Comparison(sample, real, real, [k], 0), {"class"}) for k in class_ids}
     return Scores(means(classes), classes)
 
 
@@ -134,7 +135,7 @@ def checkpoint_scores(
     labels = np.repeat(classes, max(1, 300 // len(classes))) if scorer is None else scorer.quick_labels()
 
     def score() -> dict[str, float]:
-        made = images(labels if class_id is None else labels * 0)
-        return nearest.compare(made, real, tracks) | (scorer.quick(made) if scorer else {})
+        generated = images(labels if class_id is None else labels * 0)
+        return nearest.compare(generated, real, tracks) | (scorer.quick(generated) if scorer else {})
 
     return score

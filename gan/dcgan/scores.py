@@ -73,10 +73,10 @@ class Comparison:
 
         None where they are too small; without held-out images where a class has none.
         """
-        made, training, held_out = (
+        generated, training, held_out = (
             sample.signs.counts() for sample in (self.generated, self.training, self.held_out)
         )
-        sizes = np.minimum(np.minimum(made, self._most), smaller_part(training, held_out))
+        sizes = np.minimum(np.minimum(generated, self._most), smaller_part(training, held_out))
         if sizes.sum() < SMALLEST_SAMPLE:
             return None
         complete = held_out[self.class_ids].all()
@@ -91,11 +91,11 @@ class Comparison:
         """Precision, recall, density and coverage of the equal samples, generated and held-out; empty without."""
         if self.equal is None:
             return {}, {}
-        made, training, held_out = self.equal
+        generated, training, held_out = self.equal
         tracks = training.signs.tracks if (training.signs.tracks >= 0).all() else None
         found, reference = (
             {} if sample is None else manifold_scores(training.features, sample.features, groups=tracks)
-            for sample in (made, held_out)
+            for sample in (generated, held_out)
         )
         return found, reference
 
@@ -118,10 +118,10 @@ def _distance(distance: Callable[[np.ndarray, np.ndarray], float], part: str) ->
     def measure(compared: Comparison) -> Measured:
         if compared.equal is None:
             return NOTHING
-        made, training, held_out = (sample and sample.features for sample in compared.equal)
+        generated, training, held_out = (sample and sample.features for sample in compared.equal)
         if part == "training":
-            return distance(made, training), None if held_out is None else distance(held_out, training)
-        return NOTHING if held_out is None else (distance(made, held_out), distance(training, held_out))
+            return distance(generated, training), None if held_out is None else distance(held_out, training)
+        return NOTHING if held_out is None else (distance(generated, held_out), distance(training, held_out))
 
     return measure
 
@@ -154,8 +154,8 @@ def _copying(points: Callable[[Sample], np.ndarray]) -> Callable[[Comparison], M
     """C_T with the classes as cells, of some generated images and all real ones."""
 
     def measure(compared: Comparison) -> Measured:
-        made = even(compared.generated, np.full(CLASSES, LARGEST_SAMPLE))
-        samples = made, compared.training, compared.held_out
+        generated = even(compared.generated, np.full(CLASSES, LARGEST_SAMPLE))
+        samples = generated, compared.training, compared.held_out
         labels = tuple(sample.signs.labels for sample in samples)
         if not set.intersection(*map(set, labels)):
             return NOTHING
@@ -252,9 +252,9 @@ def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
     """
     chosen = []
     for k in np.flatnonzero(sizes):
-        of_class = np.flatnonzero(signs.labels == k)
-        size = min(sizes[k], len(of_class))
-        chosen.append(of_class[spread_over(len(of_class), size)])
+        rows = np.flatnonzero(signs.labels == k)
+        size = min(sizes[k], len(rows))
+        chosen.append(rows[spread_over(len(rows), size)])
     return np.concatenate(chosen) if chosen else np.empty(0, int)
 
 

@@ -42,9 +42,10 @@ def page(
         generated: uint8 photos (height, width, 3), or label maps (height, width) of positions in the palette.
         unseen: whether the generator is known to have learned none of them.
     """
-    rows, palette, shown = [], part.palette, part.take(spread_over(len(part), SHOWN))
-    loaded = load(shown, network.width, network.height, edges=False)
-    for k, labels, photo in zip(spread_over(len(part), SHOWN), loaded.labels, loaded.photos, strict=True):
+    chosen = spread_over(len(part), SHOWN)
+    rows, palette, scenes = [], part.palette, part.take(chosen)
+    loaded = load(scenes, network.width, network.height, edges=False)
+    for k, labels, photo in zip(chosen, loaded.labels, loaded.photos, strict=True):
         if network.to_photos:
             rows.append((palette.paint(labels), photo, generated[k]))
         else:
@@ -53,7 +54,7 @@ def page(
     return Evaluation(
         f"Generated street scenes, {network.direction.replace('_', ' ')}",
         f"{source_of(goodrun, 'scenes')}; {len(part)} scenes{' that it did not learn' * unseen}.",
-        pictures.side_by_side(rows, heads, shown.names),
+        pictures.side_by_side(rows, heads, scenes.names),
         ", ".join(heads),
         pictures.legend(palette.names, palette.colours),
     )
@@ -66,7 +67,7 @@ def add_scores(evaluation: Evaluation, direction: str, palette: Palette, scores:
     if scores.classes:
         _add_classes(evaluation, direction, palette, scores)
     if scores.closest:
-        pairs = [(made, real) for made, real, _ in scores.closest]
+        pairs = [pair for *pair, _ in scores.closest]
         captions = [f"{distance:.2f} apart" for *_, distance in scores.closest]
         evaluation.add_closest(
             "photo",

@@ -8,7 +8,7 @@ import tensorflow as tf
 from gan.data.scenes import Loaded
 from gan.data.signs import to_uint8
 from gan.pix2pix.batches import Pairs
-from gan.pix2pix.objectives import PatchAdversary, PixelAdversary, class_weights
+from gan.pix2pix.objectives import PatchObjective, PixelObjective, class_weights
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.sheets import real_pictures, real_sheet, sample_sheet
 from gan.training import losses, sampling
@@ -52,9 +52,9 @@ class SceneGan(AveragedGan):
         self._l1_weight = l1_weight
         self._lit = preset.light and network.to_photos
         self.metric_names = (*METRICS, "matching_training") if preset.matching else METRICS
-        self._adversary: PatchAdversary | PixelAdversary = PatchAdversary()
+        self._objective: PatchObjective | PixelObjective = PatchObjective()
         if network.by_pixels:
-            self._adversary = PixelAdversary(class_weights(feed.sample(WEIGHED).labels, network.palette))
+            self._objective = PixelObjective(class_weights(feed.sample(WEIGHED).labels, network.palette))
         self._inner = _inner_answers(self.discriminator) if preset.matching else None
         self._sheet = sample_sheet(network, sampled)
 
@@ -111,12 +111,12 @@ class SceneGan(AveragedGan):
         latents = sampling.latents(
             self.batch_size, self.network.preset.latent, sampling.key(self.seed, iteration, "latents")
         )
-        ask, discriminator = self._adversary, self.discriminator
+        ask, discriminator = self._objective, self.discriminator
         light = sampling.key(self.seed, iteration, "light")
 
         def shown(picture):
             # The same light for both pictures of a pair: what the layers find in them is compared.
-            return ask.shown(condition, change_light(picture, light) if self._lit else picture)
+            return ask.discriminator_input(condition, change_light(picture, light) if self._lit else picture)
 
         with tf.GradientTape() as tape:
             made = self.generator(_inputs(self.generator, condition, latents), training=True)

@@ -52,7 +52,7 @@ class Segmenter:
 
     @property
     def classes(self) -> int:
-        """How many classes it tells apart: the scored ones of a palette."""
+        """Number of classes, the scored ones of a palette."""
         return self.model.output_shape[1][-1]
 
     def answers(self, photos: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -140,7 +140,6 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
         say(f"no scores by a segmenter: no pixel of the training scenes of {scenes.name} is of a scored class.")
         return None
     say("training the segmenter that judges generated scenes (once for each data set and size)")
-    trained = Segmenter(model)
 
     def train(run) -> judges.TrainedJudge:
         judge = train_segmenter(
@@ -152,23 +151,20 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
             if len(part)
         }
         overlaps = {name: overlap(table) for name, table in tables.items()}
-        trained.model = judge.model
-        if "validation" in overlaps:
-            trained.mean_iou = overlaps["validation"].mean_iou
-        good = trained.mean_iou >= ENOUGH  # not where it is no number
+        quality = overlaps["validation"].mean_iou if "validation" in overlaps else float("nan")
         return judges.TrainedJudge(
             judge.model,
-            {"mean_iou": trained.mean_iou},
+            {"mean_iou": quality},
             _numbers(overlaps, scenes.palette),
             _report(scenes, judge, tables, overlaps),
             [f"{name}: mean IoU {found.mean_iou:.3f}, per-pixel accuracy {found.pixel_accuracy:.3f}"
              for name, found in overlaps.items()],
-            None if good else ("segmenter", f"mean IoU {trained.mean_iou:.4f}, below {ENOUGH}"),
+            None if quality >= ENOUGH else ("segmenter", f"mean IoU {quality:.4f}, below {ENOUGH}"),
         )  # fmt: skip
 
     run_name = f"segmenter {scenes.name} {width}x{height}"
-    trained.run_id = judges.train_judge(key, run_name, len(scenes.training), train, say)
-    return trained
+    trained, run_id = judges.train_judge(key, run_name, len(scenes.training), train, say)
+    return Segmenter(trained.model, trained.quality["mean_iou"], run_id)
 
 
 def scored(palette: Palette) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How a discriminator of scenes is asked, and what both networks learn from its answers."""
+"""The losses of the GANs of scenes: what the discriminator sees, and what both networks learn from its answers."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from gan.training import losses
 HEAVIEST = 20.0  # most that a pixel of a rare class weighs, in units of the mean weight of a pixel
 
 
-class PatchAdversary:
+class PatchObjective:
     """The discriminator sees what the generator started from, with a real or a generated picture upon it.
 
     Isola et al. 2017, arXiv 1611.07004, sections 3.1 and 3.2.
     """
 
-    def shown(self, condition, picture):
+    def discriminator_input(self, condition, picture):
         """What the discriminator sees, float32 (N, height, width, channels of both)."""
         return tf.concat([condition, picture], axis=3)
 
@@ -34,7 +34,7 @@ class PatchAdversary:
         return _share(on_real > 0), _share(on_generated < 0)
 
 
-class PixelAdversary:
+class PixelObjective:
     """The discriminator sees a photo, and tells the class of every pixel, or that it was generated.
 
     Schönfeld et al. 2021, arXiv 2012.04781, section 3.1, with weights from the whole training part and not from the
@@ -48,7 +48,7 @@ class PixelAdversary:
         self._weights = tf.constant(np.append(weights, 1.0), tf.float32)
         self._generated = len(weights)
 
-    def shown(self, condition, picture):
+    def discriminator_input(self, condition, picture):
         """What the discriminator sees: the photo alone."""
         return picture
 
@@ -66,7 +66,7 @@ class PixelAdversary:
     def accuracies(self, on_real, on_generated):
         """Shares 0-1 of the pixels that are rightly told to be real (of any class) or generated."""
         real, generated = (
-            tf.reduce_logsumexp(each[..., :-1], axis=3) > each[..., -1] for each in (on_real, on_generated)
+            tf.reduce_logsumexp(answer[..., :-1], axis=3) > answer[..., -1] for answer in (on_real, on_generated)
         )
         return _share(real), _share(~generated)
 
@@ -97,5 +97,5 @@ def _thinned(classes, logits):
     return classes[:, ::step, ::step]
 
 
-def _share(said):
-    return tf.reduce_mean(tf.cast(said, tf.float32))
+def _share(right):
+    return tf.reduce_mean(tf.cast(right, tf.float32))

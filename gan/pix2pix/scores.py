@@ -195,9 +195,9 @@ class SceneScorer:
             "held_out": (features[::2][:half], between), "held_out_floor": (real[::2][:half], between),
         }  # fmt: skip
         scores = {}
-        for name, (made, known) in pairs.items():
-            scores[f"fid_{name}"] = frechet_distance(made, known)
-            scores[f"kid_{name}"] = 1000 * kernel_distance(made, known)
+        for name, (first, second) in pairs.items():
+            scores[f"fid_{name}"] = frechet_distance(first, second)
+            scores[f"kid_{name}"] = 1000 * kernel_distance(first, second)
         return scores
 
     def _in_pixels(self, photos: Sequence[np.ndarray]):
@@ -214,15 +214,15 @@ class SceneScorer:
             for photo in _photos(self._training, *self._size, _reduced):
                 training.append(photo)
                 bar.update()
-        made, real, points = (normalised(np.array(some)) for some in (small, small_real, training))
+        generated, real, points = (normalised(np.array(some)) for some in (small, small_real, training))
         closest = [
             (photos[k], resized(self._training.scene(near), *self._size).photo, float(distance))
-            for k, near, distance in zip(*closest_pairs(made, points, PAIRS), strict=True)
+            for k, near, distance in zip(*closest_pairs(generated, points, PAIRS), strict=True)
         ]
         scores = {
             "l1": np.mean(differences),
             "ssim": np.mean(similarities) if similarities else np.nan,
-            "nearest_real": np.median(distances_to_nearest(made, points)),
+            "nearest_real": np.median(distances_to_nearest(generated, points)),
             "nearest_real_floor": np.median(distances_to_nearest(real, points)),
         }
         return _known(scores), closest

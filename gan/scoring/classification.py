@@ -26,7 +26,7 @@ class Agreement:
 
 
 def agreement(probabilities: np.ndarray, labels: np.ndarray) -> Agreement:
-    """Hold a classifier's verdicts against the wanted labels.
+    """Hold a classifier's answers against the wanted labels.
 
     One count, three uses, which differ in what the classifier learned from and what it looks at:
     learned from real images and shown generated ones, it is the GAN-test, which falls when images do not look like
@@ -53,11 +53,11 @@ def agreement(probabilities: np.ndarray, labels: np.ndarray) -> Agreement:
         raise ValueError(f"the labels are not all class ids 0-{classes - 1}")
     if np.isnan(probabilities).any():
         raise ValueError("the probabilities hold NaN")
-    verdicts = probabilities.argmax(axis=1)
-    recalls = recall_score(labels, verdicts, labels=range(classes), average=None, zero_division=np.nan)
+    answers = probabilities.argmax(axis=1)
+    recalls = recall_score(labels, answers, labels=range(classes), average=None, zero_division=np.nan)
     worst = int(np.nanargmin(recalls))
     return Agreement(
-        overall=float(accuracy_score(labels, verdicts)),
+        overall=float(accuracy_score(labels, answers)),
         macro=float(np.nanmean(recalls)),
         worst=float(recalls[worst]),
         worst_class=worst,

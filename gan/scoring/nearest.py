@@ -1,4 +1,7 @@
-"""How near images are to each other, pixel by pixel: shows copies of training images, and images all alike."""
+"""How near images are to each other, pixel by pixel: shows copies of training images, and images all alike.
+
+Images are uint8 (N, height, width, channels) throughout, and distances those of `normalised` images.
+"""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -6,9 +9,6 @@ from sklearn.neighbors import NearestNeighbors
 
 def normalised(images: np.ndarray) -> np.ndarray:
     """Images as points whose distance does not depend on their light.
-
-    Args:
-        images: uint8 (N, height, width, channels).
 
     Returns:
         float32 (N, height * width * channels), each row of mean 0 and standard deviation 1 (0 for a flat image),
@@ -21,16 +21,7 @@ def normalised(images: np.ndarray) -> np.ndarray:
 
 
 def nearest(images: np.ndarray, references: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The reference images nearest to each image.
-
-    Args:
-        images: uint8 (N, height, width, channels).
-        references: uint8 (M, height, width, channels).
-        count: how many for each image; at most M.
-
-    Returns:
-        float (N, count) distances (see `normalised`), ascending, and int (N, count) indices of the references.
-    """
+    """The so many reference images nearest to each image: float (N, count) distances, ascending, and int rows."""
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(normalised(references))
     return search.kneighbors(normalised(images))
 
@@ -39,7 +30,7 @@ def track_floor(images: np.ndarray, tracks: np.ndarray) -> np.ndarray:
     """How far a real image is from the nearest real image of another physical sign.
 
     Args:
-        images: uint8 (N, height, width, channels).
+        images: of one class.
         tracks: integers (N,), the physical sign; -1 where it is not known.
 
     Returns:
@@ -57,10 +48,7 @@ def track_floor(images: np.ndarray, tracks: np.ndarray) -> np.ndarray:
 
 
 def diversity(images: np.ndarray) -> float:
-    """How much images differ from each other in shape and place, whatever their light.
-
-    Args:
-        images: uint8 (N, height, width, channels), 2 or more.
+    """How much two or more images differ from each other in shape and place, whatever their light.
 
     Returns:
         The mean over the pixels of the standard deviation over the images, after `normalised` and in units of its
@@ -71,31 +59,23 @@ def diversity(images: np.ndarray) -> float:
 
 
 def spread(images: np.ndarray) -> float:
-    """How far images are from each other at the least; unlike `diversity` small for many copies of a few pictures.
-
-    Args:
-        images: uint8 (N, height, width, channels), 2 or more.
-
-    Returns:
-        The median distance (see `normalised`) from an image to the nearest other one.
-    """
+    """The median distance of two or more images to the nearest other one; small for copies of a few pictures too."""
     return float(np.median(nearest(images, images, 2)[0][:, 1]))
 
 
 def compare(generated: np.ndarray, real: np.ndarray, tracks: np.ndarray) -> dict[str, float]:
-    """Whether generated images of one class are as varied as real ones, and whether they are copies.
+    """Whether generated images of one class are as varied as real training images, and whether they are copies.
 
     Args:
-        generated: uint8 (N, height, width, channels).
-        real: uint8 (M, height, width, channels), training images of the class.
+        generated: one image or more.
+        real: M training images of the class.
         tracks: integers (M,), the physical sign of each real image; -1 where it is not known.
 
     Returns:
         Each score and, with "_floor" behind its name, the same of real images:
-        "diversity" (see `diversity`), and "nearest_real", the median distance to the nearest real image; its floor
-        is the median distance of real images to the nearest one of another physical sign, left out where tracks
-        are not known.  Far below the floor means copies, far above it images that do not look real.  A single
-        image has no diversity.
+        "diversity", which a single image has not, and "nearest_real", the median distance to the nearest real image;
+        its floor is that of real images to the nearest one of another physical sign, left out where tracks are not
+        known.  Far below the floor means copies, far above it images that do not look real.
     """
     scores = {"nearest_real": float(np.median(nearest(generated, real, 1)[0]))}
     if len(generated) > 1:

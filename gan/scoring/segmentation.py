@@ -22,7 +22,7 @@ class Overlap:
     Attributes:
         pixel_accuracy: share of the scored pixels whose class is right.
         class_accuracy: mean of the recalls of the classes that the label maps have.
-        mean_iou: mean of the intersections over unions of the classes that label maps or answers have.
+        mean_iou: mean of the intersections over unions of the same classes.
         recalls: float64 (C,), share of the pixels of each class that are right.
         ious: float64 (C,), intersection over union of each class.
     """
@@ -38,13 +38,12 @@ def label_map(logits: np.ndarray, height: int, width: int) -> np.ndarray:
     """The likeliest class of every pixel at another size.
 
     Logits are resized bilinearly, with pixel centres at halves, and only then compared, so that edges are finer than
-    the segmenter's own pixels; where the size shrinks, they are averaged.  One class at a time: memory stays at a
-    few arrays of the new size, whatever the number of classes.
+    the segmenter's own pixels; where the size shrinks, they are averaged.  Memory holds one class at a time.
 
     Args:
         logits: float (h, w, classes), 254 classes at most; probabilities will do.
-        height: of the answer.
-        width: of the answer.
+        height: of the answer in pixels.
+        width: of the answer in pixels.
 
     Returns:
         uint8 (height, width) class numbers, the lowest of several that are equally likely.
@@ -54,8 +53,7 @@ def label_map(logits: np.ndarray, height: int, width: int) -> np.ndarray:
     for k in range(logits.shape[-1]):
         plane = Image.fromarray(np.ascontiguousarray(logits[..., k], np.float32))
         values = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR))
-        larger = values > best
-        answer[larger] = k
+        answer[values > best] = k
         best = np.maximum(best, values)
     return answer
 
@@ -87,28 +85,22 @@ def confusion(labels: np.ndarray, answers: np.ndarray, classes: int, others: int
 def confusions(
     logits: Iterable[np.ndarray], labels: Iterable[np.ndarray], classes: int, others: int = 0
 ) -> np.ndarray:
-    """Count the pixels of several scenes at the size of their label maps, a few scenes in memory at a time.
+    """`confusion` summed over scenes at the size of their label maps, with a few scenes in memory at a time.
 
     Args:
         logits: float (h, w, classes + others) of each scene; sizes may differ.
-        labels: uint8 (height, width) of each scene, class numbers or `IGNORED`.
+        labels: uint8 (height, width) of as many scenes, class numbers or `IGNORED`.
         classes: number of classes.
-        others: number of further answers; see `confusion`.
-
-    Returns:
-        int64 (classes, classes + others), as `confusion` gives it.
-
-    Raises:
-        ValueError: not as many logits as label maps, or label maps that hold other numbers.
+        others: number of further answers.
     """
 
     def count(scene: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        seen, wanted = scene
-        return confusion(wanted, label_map(seen, *wanted.shape), classes, others)
+        answer, truth = scene
+        return confusion(truth, label_map(answer, *truth.shape), classes, others)
 
     table = np.zeros((classes, classes + others), np.int64)
-    for of_scene in in_threads(count, zip(logits, labels, strict=True)):
-        table += of_scene
+    for counts in in_threads(count, zip(logits, labels, strict=True)):
+        table += counts
     return table
 
 
@@ -123,11 +115,12 @@ def overlap(table: np.ndarray) -> Overlap:
     Args:
         table: integers (C, C or more), pixels by class (rows) and the class that they are taken for (columns).
     """
-    right, wanted, given = np.diag(table).astype(float), table.sum(axis=1), table.sum(axis=0)[: len(table)]
-    union = wanted + given - right
-    recalls = np.divide(right, wanted, out=np.full(len(table), np.nan), where=wanted > 0)
-    ious = np.divide(right, union, out=np.full(len(table), np.nan), where=wanted > 0)
-    total = wanted.sum()
+    right, true, taken = np.diag(table).astype(float), table.sum(axis=1), table.sum(axis=0)[: len(table)]
+    recalls, ious = (
+        np.divide(right, whole, out=np.full(len(table), np.nan), where=true > 0)
+        for whole in (true, true + taken - right)
+    )
+    total = true.sum()
     return Overlap(float(right.sum() / total) if total else float("nan"), mean(recalls), mean(ious), recalls, ious)
 
 

@@ -82,21 +82,21 @@ def rank_z(first: np.ndarray, second: np.ndarray, cells: tuple[np.ndarray, np.nd
         `first` is lower, 0 when all are equal.  Frames of one track are not independent: they widen it.
 
     Raises:
-        ValueError: no cell holds values of both samples, or as many cells as there are not values.
+        ValueError: no cell holds values of both samples, or the cells are not as many as the values.
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     own, theirs = _cells(cells, first, second)
-    excess = variance = 0.0
-    compared = False
-    for cell in np.intersect1d(own, theirs):
-        here, there = first[(own == cell) & ~np.isnan(first)], second[(theirs == cell) & ~np.isnan(second)]
-        if len(here) and len(there):
-            compared = True
-            above, spread = _excess(here, there)
-            excess += above / (len(here) + len(there) + 1)
-            variance += spread / (len(here) + len(there) + 1) ** 2
-    if not compared:
+    own, first = own[~np.isnan(first)], first[~np.isnan(first)]
+    theirs, second = theirs[~np.isnan(second)], second[~np.isnan(second)]
+    shared = np.intersect1d(own, theirs)
+    if not len(shared):
         raise ValueError("there is nothing to rank: both samples need values, and in one cell")
+    excess = variance = 0.0
+    for cell in shared:
+        here, there = first[own == cell], second[theirs == cell]
+        above, spread = _excess(here, there)
+        excess += above / (len(here) + len(there) + 1)
+        variance += spread / (len(here) + len(there) + 1) ** 2
     return excess / float(np.sqrt(variance)) if variance > 0 else 0.0
 
 
@@ -130,16 +130,16 @@ def copying_statistic(
         ValueError: no cell has points of all three, different widths, values that are not finite, or as many cells
             or groups as there are not points.
     """
-    made, learned, kept = _cells(cells, generated, training, held_out)
-    near = distances_to_nearest(generated, training, (made, learned))
-    usual = distances_to_nearest(held_out, training, (kept, learned))
+    own, learned, other = _cells(cells, generated, training, held_out)
+    near = distances_to_nearest(generated, training, (own, learned))
+    usual = distances_to_nearest(held_out, training, (other, learned))
     if groups is not None:
         if np.shape(groups) != (len(usual),):
             raise ValueError(f"{len(usual)} held-out points need as many groups, not {np.shape(groups)}")
         groups = np.where(np.asarray(groups) < 0, -1 - np.arange(len(usual)), groups)
-        by_group = pd.DataFrame({"distance": usual, "cell": kept}).groupby(groups)
-        usual, kept = by_group["distance"].median().to_numpy(), by_group["cell"].first().to_numpy()
-    return rank_z(near, usual, (made, kept))
+        by_group = pd.DataFrame({"distance": usual, "cell": other}).groupby(groups)
+        usual, other = by_group["distance"].median().to_numpy(), by_group["cell"].first().to_numpy()
+    return rank_z(near, usual, (own, other))
 
 
 def closest_pairs(

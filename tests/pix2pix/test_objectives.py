@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gan.data.palettes import CAMVID, generic
-from gan.pix2pix.objectives import HEAVIEST, PatchAdversary, PixelAdversary, class_weights
+from gan.pix2pix.objectives import HEAVIEST, PatchObjective, PixelObjective, class_weights
 from gan.training import losses
 from gan.training.adam import Adam
 
@@ -50,9 +50,9 @@ def test_pixel_loss_has_known_values():
 
 
 def test_patches_of_pairs():
-    ask = PatchAdversary()
+    ask = PatchObjective()
     condition, picture = tf.zeros((2, 4, 4, 5)), tf.ones((2, 4, 4, 3))
-    shown = ask.shown(condition, picture)
+    shown = ask.discriminator_input(condition, picture)
     assert shown.shape == (2, 4, 4, 8) and not shown[..., :5].numpy().any() and shown[..., 5:].numpy().all()
     assert float(ask.discriminator_loss(logits(0.0), logits(0.0), None)) == pytest.approx(LOG2)  # halved sum
     assert float(ask.discriminator_loss(logits(9.0), logits(-9.0), None)) < 0.001
@@ -66,9 +66,9 @@ def test_patches_of_pairs():
 
 
 def test_pixels_are_told_by_class_and_generated_ones_apart():
-    ask = PixelAdversary(np.array([1.0, 2.0], np.float32))
+    ask = PixelObjective(np.array([1.0, 2.0], np.float32))
     photo = tf.ones((1, 2, 2, 3))
-    assert ask.shown(tf.zeros((1, 2, 2, 5)), photo) is photo
+    assert ask.discriminator_input(tf.zeros((1, 2, 2, 5)), photo) is photo
     classes = tf.constant([[[0, 1], [1, 1]]])
     right, generated = 50 * tf.one_hot(classes, 3), 50 * tf.one_hot(tf.fill((1, 2, 2), 2), 3)
     assert float(ask.discriminator_loss(right, generated, classes)) == pytest.approx(0, abs=1e-4)
@@ -126,7 +126,7 @@ def test_adam_in_one_pass_is_keras_adam():
 
 
 def test_logits_of_every_other_pixel_are_held_against_its_class():
-    ask = PixelAdversary(np.ones(3, np.float32))
+    ask = PixelObjective(np.ones(3, np.float32))
     classes = tf.constant(np.random.default_rng(0).integers(0, 3, (2, 6, 8)), tf.int32)
     sure = 40 * tf.one_hot(classes[:, ::2, ::2], 4)
     assert float(ask.generator_loss(sure, classes)) == pytest.approx(0, abs=1e-5)
@@ -134,7 +134,7 @@ def test_logits_of_every_other_pixel_are_held_against_its_class():
 
 
 def test_a_pixel_is_called_real_when_all_classes_together_are_likelier_than_generated():
-    ask = PixelAdversary(np.ones(3, np.float32))
+    ask = PixelObjective(np.ones(3, np.float32))
     unsure = tf.constant([[[[0.0, 0.0, 0.0, 0.5]]]])  # three times 1 against e to the power of 0.5
     assert [float(share) for share in ask.accuracies(unsure, unsure)] == [1, 0]
     surer = tf.constant([[[[0.0, 0.0, 0.0, 1.5]]]])

@@ -72,18 +72,19 @@ def main(config: EvaluateConfig) -> None:
     with unfinished(output) as part:
         evaluation = subject.run(part)
         evaluation.write(part, curves)
-        scores = dataclasses.asdict(evaluation.scores)
-        if scores["classes"]:
-            (part / SCORES).write_text(json.dumps(scores, indent=1))
+        scores = evaluation.scores
+        if scores.classes:
+            text = json.dumps({"overall": scores.overall, "classes": scores.classes}, indent=1)
+            (part / SCORES).write_text(text)
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))
         with archive.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.info.data["name"], goodrun.info.data["digest"], "evaluation")
-            run.metrics(scores["overall"], goodrun.iteration)
+            run.metrics(scores.overall, goodrun.iteration)
             run.image("samples/contact-sheet", np.asarray(evaluation.sheet), goodrun.iteration)
             run.folder(part)
             fill_folder(part, output)
-    if scores["overall"]:
+    if scores.overall:
         print(evaluation.text())
     print(f"images: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}")
 

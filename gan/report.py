@@ -62,11 +62,14 @@ class Report:
             for picture in pictures.score_curves(others):
                 self.picture(picture, "curves of the scores")
 
+    def html(self) -> str:
+        """The page."""
+        return _PAGES.get_template("report.html").render(title=self._title, blocks=self._blocks)
+
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
-        page = _PAGES.get_template("report.html").render(title=self._title, blocks=self._blocks)
         with replacing(path) as file:
-            file.write(page.encode())
+            file.write(self.html().encode())
 
 
 def _cell(value: object) -> tuple[str, bool]:

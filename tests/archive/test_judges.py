@@ -131,7 +131,7 @@ def test_the_run_that_mlflow_run_has_opened_is_left_to_the_user(workplace, unlog
 
 
 def test_a_training_that_fails_leaves_the_opened_run_and_no_judge(workplace, unlogged, monkeypatch):
-    archive.prepare()
+    train()
     opened = mlflow.MlflowClient().create_run("0").info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)
 
@@ -139,8 +139,8 @@ def test_a_training_that_fails_leaves_the_opened_run_and_no_judge(workplace, unl
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        judges.train_judge(KEY, "a judge", 7, failing, print)
+        judges.train_judge(dataclasses.replace(KEY, recipe="other"), "a judge", 7, failing, print)
     assert os.environ["MLFLOW_RUN_ID"] == opened and mlflow.get_run(opened).info.status == "RUNNING"
     runs = mlflow.search_runs(output_format="list")
-    assert sorted(run.info.status for run in runs) == ["FAILED", "RUNNING"]
-    assert judges.find_judge(KEY, model()) is None
+    assert sorted(run.info.status for run in runs) == ["FAILED", "FINISHED", "RUNNING"]
+    assert judges.find_judge(dataclasses.replace(KEY, recipe="other"), model()) is None

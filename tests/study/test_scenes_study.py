@@ -89,7 +89,7 @@ def test_without_a_test_part_validation_decides(scenes) -> None:
     assert study.design.headline == "validation.rare" and "validation.iou_24_person" in study.design.measures
     page = Report("x")
     study.describe(page)
-    assert "There is no test part" in "".join(page._parts)
+    assert "There is no test part" in page.html()
 
 
 def test_a_test_part_of_unscored_classes_is_refused(scenes) -> None:
@@ -194,7 +194,7 @@ def test_measures_worked_out_by_hand() -> None:
 def test_the_report_tells_what_was_made(study) -> None:
     page = Report("x")
     study.describe(page)
-    text = "".join(page._parts)
+    text = page.html()
     assert "5 pairs kept, 3 thrown away by the filter" in text and "iteration 300 of run ffff" in text
     assert "<td>person</td>" in text and "The filter does not judge rider" in text
     assert text.count("<img") == 2

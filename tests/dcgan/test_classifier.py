@@ -121,3 +121,33 @@ def test_classes_are_learned_evenly_and_in_changed_light(monkeypatch: pytest.Mon
     counts = np.bincount(red, minlength=201)[[0, 100, 200]]
     assert counts.sum() == 480 and ((counts - 160) ** 2 / 160).sum() < 15  # chi-squared, 2 degrees of freedom
     assert all(np.abs(new - old).mean() > 0.01 for new, old in zip(changed, shown, strict=True))
+
+
+# The network
+
+
+def noise(count: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (count, 32, 32, 3)).astype(np.float32)
+
+
+def test_width_is_the_number_of_channels_of_the_first_pair() -> None:
+    model = build_classifier(5, width=5)
+    shapes = [tuple(model.get_layer(f"conv_{size}_2").output.shape[1:]) for size in (32, 16, 8)]
+    assert shapes == [(32, 32, 5), (16, 16, 10), (8, 8, 20)]
+    assert build_classifier(43).get_layer("conv_32_1").filters == 32
+
+
+def test_features_of_a_batch_have_mean_0_and_variance_1_in_training() -> None:
+    features, _ = build_classifier(5, 4)(noise(64), training=True)
+    np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(features).var(axis=0), 1, atol=0.1)
+
+
+def test_dropout_is_for_training_only() -> None:
+    model = build_classifier(5, 4)
+
+    def logits(training: bool) -> np.ndarray:
+        return np.asarray(model(noise(6), training=training)[1])
+
+    np.testing.assert_array_equal(logits(False), logits(False))
+    assert (logits(True) != logits(True)).all()

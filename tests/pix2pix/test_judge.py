@@ -203,9 +203,8 @@ def test_the_run_tells_what_was_trained_on_what_and_how_good_it_is(place):
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(place.judge.run_id)}
     assert {"config.json", "checkpoints", "report.html"} <= files
     config = Path(mlflow.artifacts.download_artifacts(f"runs:/{place.judge.run_id}/config.json"))
-    assert SegmenterConfig(**json.loads(config.read_text())) == SegmenterConfig(
-        "toys", ITERATIONS, width=36, height=24
-    )
+    wanted = SegmenterConfig("toys", ITERATIONS, width=36, height=24)
+    assert SegmenterConfig(**json.loads(config.read_text())) == wanted
     metrics = run.data.metrics
     assert {"loss", "accuracy", "images_per_second"} <= set(metrics)
     for name in ("validation", "test"):

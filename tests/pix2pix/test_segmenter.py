@@ -1,6 +1,7 @@
 import functools
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -209,3 +210,51 @@ def test_a_weight_has_a_limit_and_nothing_weighs_nothing() -> None:
     labels[0, 0, 0] = 1
     assert class_weights(labels, 2)[1] == HEAVIEST
     assert not class_weights(np.full((1, 2, 2), IGNORED, np.uint8), 3).any()
+
+
+# --- the network
+
+
+def network(width: int, height: int) -> keras.Model:
+    return build_segmenter(5, width, height, channels=2)
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, (1, height, width, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (17, 31), (36, 24), (128, 96), (100, 45)])
+def test_every_pixel_has_an_answer_at_any_size(width: int, height: int) -> None:
+    features, logits = (np.asarray(output) for output in network(width, height)(noise(height, width)))
+    assert logits.shape == (1, height, width, 5) and features.shape == (1, 16)
+
+
+def test_weights_do_not_depend_on_the_size() -> None:
+    small, large = network(17, 31), network(128, 96)
+    assert [v.shape for v in small.variables] == [v.shape for v in large.variables]
+
+
+@pytest.mark.parametrize(("width", "height"), [(15, 64), (64, 15)])
+def test_photos_that_are_too_small_are_an_error(width: int, height: int) -> None:
+    with pytest.raises(ValueError, match=f"{width}x{height} are too small: 16 pixels"):
+        network(width, height)
+
+
+def test_channels_are_those_of_the_finest_resolution() -> None:
+    assert build_segmenter(11, 64, 48).get_layer("conv_0_1").filters == 16
+    assert network(48, 32).get_layer("conv_0_1").filters == 2
+
+
+def test_an_answer_sees_its_own_pixel_finely_and_the_rest_of_the_photo() -> None:
+    keras.utils.set_random_seed(0)
+    model, photo = network(48, 32), noise(32, 48)
+
+    def logits(photo: np.ndarray) -> np.ndarray:
+        return np.asarray(model(photo, training=False)[1])
+
+    before, changed, far = logits(photo), photo.copy(), photo.copy()
+    changed[0, 10, 20] += 1
+    moved = np.abs(logits(changed) - before).max(axis=(0, 3))
+    assert moved[10, 20] > 10 * np.median(moved) and moved.max() == moved[8:13, 18:23].max()
+    far[0, :, :8] *= -1
+    assert np.abs(logits(far) - before)[0, :, -1].max() > 0

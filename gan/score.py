@@ -2,6 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+# Tolerances: the worst value in range is factor * |real reference| + offset.
+FIFTH_ABOVE = 1.2, 0.1  # distances between sets
+FIVE_POINTS_BELOW = 1.0, -0.05  # shares of images
+FIFTH_BELOW = 0.8, 0.0  # shares of pixels
+THREE_TENTHS_BELOW = 0.7, 0.0  # distances to the nearest training image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,15 +19,21 @@ class Score:
         name: as archive and reports have it; the real reference has "_floor" behind it.
         better: "higher" or "lower".
         meaning: what it says, for people.
-        tolerance: gives the worst value in range from the real reference; None: all values are in range.
+        tolerance: factor and offset from the real reference to the worst value in range; None: all are in range.
         limit: the worst value in range, whatever the real reference is; None: there is no such limit.
+        measure: gives the score and its real reference, None where there is nothing, from a comparison of generated
+            and real images; None: it is measured elsewhere.
+        scope: "both": of all classes together and of each; "class": of each, overall their mean; "overall": of all
+            together; "several": the same, where there are several classes.
     """
 
     name: str
     better: str
     meaning: str
-    tolerance: Callable[[float], float] | None = None
+    tolerance: tuple[float, float] | None = None
     limit: float | None = None
+    measure: Callable[[Any], tuple[float | None, float | None]] | None = None
+    scope: str = "both"
 
     def out_of_range(self, value: float, reference: float | None) -> bool:
         """Whether a value is clearly worse than that of real images; never where there is nothing to compare with."""
@@ -28,7 +41,8 @@ class Score:
         if worst is None:
             if reference is None or self.tolerance is None:
                 return False
-            worst = self.tolerance(reference)
+            factor, offset = self.tolerance
+            worst = factor * abs(reference) + offset
         return value > worst if self.better == "lower" else value < worst
 
 
@@ -71,23 +85,3 @@ def results(definitions: Iterable[Score], values: Mapping[str, float]) -> list[R
         for score in definitions
         if score.name in values
     ]
-
-
-def fifth_above(reference: float) -> float:
-    """The tolerance of distances between sets."""
-    return 1.2 * abs(reference) + 0.1
-
-
-def five_points_below(reference: float) -> float:
-    """The tolerance of shares of images."""
-    return reference - 0.05
-
-
-def fifth_below(reference: float) -> float:
-    """The tolerance of shares of pixels."""
-    return 0.8 * reference
-
-
-def three_tenths_below(reference: float) -> float:
-    """The tolerance of distances to the nearest training image."""
-    return 0.7 * reference

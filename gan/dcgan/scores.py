@@ -8,7 +8,7 @@ import numpy as np
 
 from gan.data.signs import CLASSES, Signs
 from gan.data.spread import spread_over
-from gan.score import Score, fifth_above, five_points_below, three_tenths_below
+from gan.score import FIFTH_ABOVE, FIVE_POINTS_BELOW, THREE_TENTHS_BELOW, Score
 from gan.scoring import nearest
 from gan.scoring.classification import Agreement, agreement
 from gan.scoring.fidelity import frechet_distance, kernel_distance, manifold_scores
@@ -172,57 +172,43 @@ _copying_features = _copying(lambda sample: sample.features)
 _copying_pixels = _copying(lambda sample: nearest.normalised(sample.signs.images))
 
 
-@dataclasses.dataclass(frozen=True)
-class SignScore(Score):
-    """The definition of a score of signs.
-
-    Attributes:
-        measure: gives the score of generated images and its real reference; None: the evaluation does.
-        scope: "both": of all classes together and of each; "class": of each, overall their mean; "overall": of all
-            together; "several": the same, where there are several classes.
-    """
-
-    measure: Callable[[Comparison], Measured] | None = None
-    scope: str = "both"
-
-
 _COPIES = "copying, in features: below -3 the images are nearer to training images than new signs are"
 _NEAREST = "median distance, in pixels, to the nearest training image: far below the floor, copies"
 SCORES = (
-    SignScore("fid_training", "lower", "Fréchet distance to the training images", fifth_above,
-              measure=_fid("training")),
-    SignScore("fid_held_out", "lower",
-              "Fréchet distance to signs held out from training: ranks the checkpoints of a run", fifth_above,
-              measure=_fid("held_out")),
+    Score("fid_training", "lower", "Fréchet distance to the training images", FIFTH_ABOVE,
+          measure=_fid("training")),
+    Score("fid_held_out", "lower",
+          "Fréchet distance to signs held out from training: ranks the checkpoints of a run", FIFTH_ABOVE,
+          measure=_fid("held_out")),
     # An unbiased kernel distance has a reference about 0 that is all noise, and a density no best value.
-    SignScore("kid_training", "lower", "kernel distance to the training images, times 1000",
-              measure=_kid("training")),
-    SignScore("kid_held_out", "lower", "kernel distance to held-out signs, times 1000", measure=_kid("held_out")),
-    SignScore("precision", "higher", "share of generated images that lie among the training images",
-              five_points_below, measure=_manifold("precision")),
-    SignScore("recall", "higher", "share of training images that lie among the generated ones", five_points_below,
-              measure=_manifold("recall")),
-    SignScore("density", "higher", "how thick the training images lie around generated ones; 1 is usual",
-              measure=_manifold("density")),
-    SignScore("coverage", "higher", "share of training images with a generated one beside them", five_points_below,
-              measure=_manifold("coverage")),
-    SignScore("gan_test", "higher", "share that the classifier of real signs takes for the wanted class",
-              five_points_below, measure=_recall("overall")),
-    SignScore("gan_test_worst", "higher", "the same of the worst class", five_points_below, measure=_recall("worst"),
-              scope="several"),
-    SignScore("gan_train", "higher", "macro recall on held-out signs of a classifier that saw generated images only",
-              five_points_below),
-    SignScore("c_t", "higher", _COPIES, limit=-3, measure=_copying_features, scope="overall"),
-    SignScore("c_t_rare", "higher", "the same of the ten smallest classes taken together", limit=-3,
-              measure=_of_rare(_copying_features), scope="several"),
-    SignScore("c_t_pixels", "higher", "copying, in pixels", limit=-3, measure=_copying_pixels, scope="overall"),
-    SignScore("c_t_pixels_rare", "higher", "the same of the ten smallest classes taken together", limit=-3,
-              measure=_of_rare(_copying_pixels), scope="several"),
-    SignScore("diversity", "higher", "how much images of a class differ from each other in shape and place",
-              five_points_below, measure=_pixels("diversity"), scope="class"),
-    SignScore("nearest_real", "higher", _NEAREST, three_tenths_below, measure=_pixels("nearest_real"), scope="class"),
-    SignScore("inception_fid_training", "lower",
-              "Fréchet distance in features of ImageNet's Inception: rough for such images", fifth_above),
+    Score("kid_training", "lower", "kernel distance to the training images, times 1000",
+          measure=_kid("training")),
+    Score("kid_held_out", "lower", "kernel distance to held-out signs, times 1000", measure=_kid("held_out")),
+    Score("precision", "higher", "share of generated images that lie among the training images",
+          FIVE_POINTS_BELOW, measure=_manifold("precision")),
+    Score("recall", "higher", "share of training images that lie among the generated ones", FIVE_POINTS_BELOW,
+          measure=_manifold("recall")),
+    Score("density", "higher", "how thick the training images lie around generated ones; 1 is usual",
+          measure=_manifold("density")),
+    Score("coverage", "higher", "share of training images with a generated one beside them", FIVE_POINTS_BELOW,
+          measure=_manifold("coverage")),
+    Score("gan_test", "higher", "share that the classifier of real signs takes for the wanted class",
+          FIVE_POINTS_BELOW, measure=_recall("overall")),
+    Score("gan_test_worst", "higher", "the same of the worst class", FIVE_POINTS_BELOW, measure=_recall("worst"),
+          scope="several"),
+    Score("gan_train", "higher", "macro recall on held-out signs of a classifier that saw generated images only",
+          FIVE_POINTS_BELOW),
+    Score("c_t", "higher", _COPIES, limit=-3, measure=_copying_features, scope="overall"),
+    Score("c_t_rare", "higher", "the same of the ten smallest classes taken together", limit=-3,
+          measure=_of_rare(_copying_features), scope="several"),
+    Score("c_t_pixels", "higher", "copying, in pixels", limit=-3, measure=_copying_pixels, scope="overall"),
+    Score("c_t_pixels_rare", "higher", "the same of the ten smallest classes taken together", limit=-3,
+          measure=_of_rare(_copying_pixels), scope="several"),
+    Score("diversity", "higher", "how much images of a class differ from each other in shape and place",
+          FIVE_POINTS_BELOW, measure=_pixels("diversity"), scope="class"),
+    Score("nearest_real", "higher", _NEAREST, THREE_TENTHS_BELOW, measure=_pixels("nearest_real"), scope="class"),
+    Score("inception_fid_training", "lower",
+          "Fréchet distance in features of ImageNet's Inception: rough for such images", FIFTH_ABOVE),
 )  # fmt: skip
 
 

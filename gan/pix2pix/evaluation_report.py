@@ -13,7 +13,7 @@ from gan.pix2pix.judge import scored_names
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.scores import SCORES, SceneScores
 from gan.report import Evaluation, Flagged, number, source_of
-from gan.score import Score, fifth_below
+from gan.score import FIFTH_BELOW, Score
 
 SHOWN = 16  # scenes on the contact sheet
 HEADS = {
@@ -27,7 +27,7 @@ EXPLAINED = {
     "photo_to_labels": "Generated label maps are held against the real ones, at their stored size; beside them "
     "stands what a segmenter sees in the same photos.",
 }
-CLASS_SCORES = Score("iou", "higher", "IoU", fifth_below), Score("recall", "higher", "recall", fifth_below)
+CLASS_SCORES = Score("iou", "higher", "IoU", FIFTH_BELOW), Score("recall", "higher", "recall", FIFTH_BELOW)
 
 
 def page(

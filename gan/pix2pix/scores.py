@@ -18,7 +18,7 @@ from gan.data.scenes import Scenes, SceneSet, load, resized
 from gan.data.spread import spread_over
 from gan.pix2pix.judge import Segmenter, scored, scored_maps
 from gan.progress import progress
-from gan.score import Score, Scores, fifth_above, fifth_below, three_tenths_below
+from gan.score import FIFTH_ABOVE, FIFTH_BELOW, THREE_TENTHS_BELOW, Score, Scores
 from gan.scoring.fidelity import frechet_distance, kernel_distance
 from gan.scoring.nearest import normalised
 from gan.scoring.segmentation import Overlap, confusions, mean, overlap
@@ -34,22 +34,22 @@ SCORES = (
     Score("miou_gap", "lower",
           "1 - mean IoU / that of the real photos: ranks a run's checkpoints; 0: as good as real", limit=0.2),
     Score("mean_iou", "higher",
-          "mean over the classes of intersection over union: what is found and what is wanted", fifth_below),
-    Score("rare_iou", "higher", "the same of the rare classes", fifth_below),
+          "mean over the classes of intersection over union: what is found and what is wanted", FIFTH_BELOW),
+    Score("rare_iou", "higher", "the same of the rare classes", FIFTH_BELOW),
     Score("class_accuracy", "higher", "mean over the classes of the share of their pixels that are found as such",
-          fifth_below),
-    Score("pixel_accuracy", "higher", "share of the scored pixels whose class is found", fifth_below),
+          FIFTH_BELOW),
+    Score("pixel_accuracy", "higher", "share of the scored pixels whose class is found", FIFTH_BELOW),
     # L1 and SSIM have no real reference.
     Score("l1", "lower", "mean absolute difference to the real photo of the scene; 1 is black against white"),
     Score("ssim", "higher", "structural similarity to the real photo of the scene; 1 is equal"),
-    Score("fid_training", "lower", "Fréchet distance to training photos", fifth_above),
+    Score("fid_training", "lower", "Fréchet distance to training photos", FIFTH_ABOVE),
     Score("fid_held_out", "lower",
-          "Fréchet distance of every other scene to the real photos of the scenes between", fifth_above),
+          "Fréchet distance of every other scene to the real photos of the scenes between", FIFTH_ABOVE),
     # An unbiased kernel distance has a reference about 0 that is all noise.
     Score("kid_training", "lower", "kernel distance to training photos, times 1000"),
     Score("kid_held_out", "lower", "kernel distance to the same, times 1000"),
     Score("nearest_real", "higher",
-          "median distance, in pixels, to the nearest training photo: far below real, copies", three_tenths_below),
+          "median distance, in pixels, to the nearest training photo: far below real, copies", THREE_TENTHS_BELOW),
 )  # fmt: skip
 
 

@@ -17,19 +17,12 @@ CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A mean and the interval that holds the true one in 95 of 100 such experiments.
-
-    Attributes:
-        mean: of the values.
-        low: lower end; NaN where there is a single value.
-        high: upper end; NaN where there is a single value.
-        count: values.
-    """
+    """A mean and the interval that holds the true one in 95 of 100 such experiments; NaN for a single value."""
 
     mean: float
     low: float
     high: float
-    count: int
+    count: int  # values
 
     @property
     def half(self) -> float:
@@ -39,18 +32,11 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One method beside another at the same seeds.
+    """One method beside another at the same seeds; p values are NaN where there is a single seed."""
 
-    Attributes:
-        difference: of the first from the second, seed by seed.
-        t_p: p value of the paired t test; NaN where there is a single seed.
-        wilcoxon_p: p value of Wilcoxon's signed-rank test; NaN where there is a single seed. With 5 seeds it is
-            0.0625 or more whatever the numbers.
-    """
-
-    difference: Interval
-    t_p: float
-    wilcoxon_p: float
+    difference: Interval  # of the first from the second, seed by seed
+    t_p: float  # of the paired t test
+    wilcoxon_p: float  # of Wilcoxon's signed-rank test; with 5 seeds it is 0.0625 or more whatever the numbers
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = CONFIDENCE) -> Interval:

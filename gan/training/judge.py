@@ -1,5 +1,6 @@
 """Networks that judge generated images, a classifier or a segmenter: their training, and their answers."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import keras
@@ -74,17 +75,9 @@ def answers(
         batch_size: the model is always called with so many: arithmetic on another batch size could round another
             way, so an answer does not depend on how many images there are.
     """
-    batch, count = np.zeros((batch_size, *model.input_shape[1:]), np.float32), 0
-    for image in images:
-        batch[count] = image / np.float32(127.5) - 1
-        count += 1
-        if count == batch_size:
-            yield from _answered(model, batch, count)
-            batch, count = np.zeros_like(batch), 0
-    if count:
-        yield from _answered(model, batch, count)
-
-
-def _answered(model: keras.Model, batch: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    features, logits = (np.asarray(answer)[:count] for answer in model(batch, training=False))
-    return zip(features, logits, strict=True)
+    images = iter(images)
+    while part := list(itertools.islice(images, batch_size)):
+        batch = np.zeros((batch_size, *model.input_shape[1:]), np.float32)
+        batch[: len(part)] = np.asarray(part) / np.float32(127.5) - 1
+        features, logits = (np.asarray(output)[: len(part)] for output in model(batch, training=False))
+        yield from zip(features, logits, strict=True)

@@ -28,19 +28,14 @@ class Agreement:
 def agreement(probabilities: np.ndarray, labels: np.ndarray) -> Agreement:
     """Hold a classifier's answers against the wanted labels.
 
-    One count, three uses, which differ in what the classifier learned from and what it looks at:
-    learned from real images and shown generated ones, it is the GAN-test, which falls when images do not look like
-    their class; learned from generated images and shown real ones, the GAN-train (both Shmelkov et al. 2018, arXiv
-    1807.09499, section 3), also called classification accuracy score (Ravuri and Vinyals 2019, arXiv 1905.10887),
-    which falls when images lack variety too; learned from real images and shown held-out real ones, it is what the
-    other two are compared with.
+    A classifier of real images gives the GAN-test of generated ones, which falls when images do not look like their
+    class; a classifier of generated images the GAN-train on real ones (both Shmelkov et al. 2018, arXiv 1807.09499,
+    section 3), also called classification accuracy score (Ravuri and Vinyals 2019, arXiv 1905.10887), which falls
+    when images lack variety too. Both are compared with a classifier of real images on held-out real ones.
 
     Args:
         probabilities: float (N, C), a row for each image; only which class is largest counts, the lowest of several.
         labels: integers (N,), wanted class ids 0 to C - 1.
-
-    Returns:
-        The shares, overall and of each class.
 
     Raises:
         ValueError: no images, shapes that do not fit, NaN, or labels that are not class ids.

@@ -1,4 +1,7 @@
-"""How far generated images are from real ones, and how much of the real ones they reach, in any features."""
+"""How far generated images are from real ones, and how much of the real ones they reach, in any features.
+
+Features are float (N, D), finite, 2 or more on either side and of one width; else there is a ValueError.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,16 +38,9 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)).  It grows as samples get smaller, so compare it only with
     distances of equally many images.
 
-    Args:
-        first: float (N, D), 2 or more.
-        second: float (M, D), 2 or more.
-
     Returns:
         0 for equal means and covariances, else positive; in squared units of the features.  Covariances divide
         by N - 1 and may be singular, as they are for N <= D.
-
-    Raises:
-        ValueError: fewer than two rows, different widths, or values that are not finite.
     """
     first, second = _checked(first, second)
     shift = first.mean(axis=0) - second.mean(axis=0)
@@ -69,15 +65,8 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     With Inception features this is the KID (Bińkowski et al. 2018, arXiv 1801.01401, section 4), here over all
     pairs and not averaged over subsets.  Its mean does not depend on how many images there are, which suits few.
 
-    Args:
-        first: float (N, D), 2 or more.
-        second: float (M, D), 2 or more.
-
     Returns:
         The estimate: about 0, and as often negative as positive, for two samples of one distribution.
-
-    Raises:
-        ValueError: fewer than two rows, different widths, or values that are not finite.
     """
     first, second = _checked(first, second)
 
@@ -121,8 +110,8 @@ def manifold_scores(
     that repeats tracks a higher one.  The balls of generated images, which recall looks at, know no groups.
 
     Args:
-        real: float (N, D), 2 or more.
-        generated: float (M, D), 2 or more.
+        real: float (N, D).
+        generated: float (M, D).
         neighbours: k, 1 or more; the papers take 3 and 5.  Where there are fewer others, all of them.
         groups: integers (N,), the physical sign of each real image (its track); a negative one is not known, and
             such an image a group of its own.  One group only counts as none.
@@ -134,10 +123,6 @@ def manifold_scores(
             samples of one distribution.
         "coverage": share 0-1 of the balls of real images that hold a generated one; without groups, and for two
             samples of one distribution and size, about 1 - 2^-k.
-
-    Raises:
-        ValueError: fewer than two rows, different widths, values that are not finite, `neighbours` below 1, or
-            `groups` of another length than `real`.
     """
     real, generated = _checked(real, generated)
     if neighbours < 1:

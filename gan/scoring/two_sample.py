@@ -1,4 +1,9 @@
-"""Whether generated images repeat training images: a rank test against held-out images, and the nearest pairs."""
+"""Whether generated images repeat training images: a rank test against held-out images, and the nearest pairs.
+
+Points are float (N, D) of one width and finite. Cells are integers (N,) for each set of points, the cell of every
+point (here the class); only points of one cell are compared, and None is one cell for all. What does not fit is a
+ValueError.
+"""
 
 import numpy as np
 import pandas as pd
@@ -38,19 +43,7 @@ def _nearest(
 def distances_to_nearest(
     points: np.ndarray, references: np.ndarray, cells: tuple[np.ndarray, np.ndarray] | None = None
 ) -> np.ndarray:
-    """How far each point is from the nearest reference of its cell.
-
-    Args:
-        points: float (N, D).
-        references: float (M, D).
-        cells: integers (N,) and (M,), the cell of every point and every reference; None is one cell for all.
-
-    Returns:
-        float64 (N,) Euclidean distances, 0 for copies; NaN for points whose cell has no reference.
-
-    Raises:
-        ValueError: different widths, values that are not finite, or as many cells as there are not points.
-    """
+    """How far each point is from the nearest reference: float64 (N,), 0 for copies, NaN where its cell has none."""
     return _nearest(points, references, cells)[0]
 
 
@@ -74,15 +67,15 @@ def rank_z(first: np.ndarray, second: np.ndarray, cells: tuple[np.ndarray, np.nd
 
     Args:
         first: float (N,), 1 or more; NaN is left out.
-        second: float (M,), 1 or more; NaN is left out.
-        cells: integers (N,) and (M,), the cell of every value; None ranks all in one row.
+        second: the same of the other sample.
+        cells: of the values of both.
 
     Returns:
         About standard normal for two samples of one distribution whose values are independent, negative when
         `first` is lower, 0 when all are equal.  Frames of one track are not independent: they widen it.
 
     Raises:
-        ValueError: no cell holds values of both samples, or the cells are not as many as the values.
+        ValueError: no cell holds values of both samples.
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     own, theirs = _cells(cells, first, second)
@@ -119,7 +112,7 @@ def copying_statistic(
         generated: float (N, D).
         training: float (M, D).
         held_out: float (K, D), of the same distribution but other physical signs than `training`.
-        cells: integers (N,), (M,) and (K,), the cell of every point, here the class; None is one cell for all.
+        cells: of the points of all three.
         groups: integers (K,), the physical sign of every held-out point; -1 where it is not known. None: all
             points are independent.
 
@@ -127,8 +120,7 @@ def copying_statistic(
         Negative for copying, and below -3 a clear case; positive for points further away than real ones.
 
     Raises:
-        ValueError: no cell has points of all three, different widths, values that are not finite, or as many cells
-            or groups as there are not points.
+        ValueError: no cell has points of all three.
     """
     own, learned, other = _cells(cells, generated, training, held_out)
     near = distances_to_nearest(generated, training, (own, learned))
@@ -154,16 +146,12 @@ def closest_pairs(
         generated: float (N, D).
         training: float (M, D).
         count: how many, 0 or more.
-        cells: integers (N,) and (M,), as in `distances_to_nearest`.
+        cells: of the points of both.
 
     Returns:
         int (count,) indices of generated points, no one twice; int (count,) indices of the training point nearest
         to each, which may repeat; float64 (count,) their distances, ascending.  Shorter where there are fewer
         generated points with a training point in their cell.
-
-    Raises:
-        ValueError: `count` is negative, different widths, values that are not finite, or as many cells as there are
-            not points.
     """
     if count < 0:
         raise ValueError(f"0 or more pairs can be had, not {count}")

@@ -12,8 +12,7 @@ import evaluate
 import train_dcgan
 from gan import archive, checkpoints
 from gan.archive import goodruns
-from gan.dcgan import full_scores as signs_scores
-from gan.dcgan import inception
+from gan.dcgan import evaluation as sign_evaluation
 from tests import conftest
 from tests.made_up_goodrun import write_goodrun
 
@@ -30,7 +29,7 @@ def finished(tmp_path_factory, signs_folder):
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         conftest.narrow(patch)
-        patch.setattr(signs_scores, "TAUGHT", 2)
+        patch.setattr(sign_evaluation, "GAN_TRAIN", 2)
         run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**QUICK, data=signs_folder, batch_size=8))
         assert status == 0
         evaluate.main(evaluate.EvaluateConfig(**OF_ALL, goodrun_ref=f"{run_id}/4", output="made"))
@@ -43,7 +42,7 @@ def run(finished, small_networks, monkeypatch):
     monkeypatch.chdir(finished.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    monkeypatch.setattr(signs_scores, "TAUGHT", 2)
+    monkeypatch.setattr(sign_evaluation, "GAN_TRAIN", 2)
     return finished
 
 
@@ -142,7 +141,7 @@ def test_the_inception_score_comes_beside_the_others(run, tmp_path, monkeypatch)
         def __call__(self, images):
             return images[:, ::16, ::16].reshape(len(images), -1).astype(np.float32)
 
-    monkeypatch.setattr(inception, "Inception", Fake)
+    monkeypatch.setattr(sign_evaluation, "Inception", Fake)
     overall = evaluated(run, tmp_path / "out", class_val="2", count=12, scores="pixels", inception=True)["overall"]
     assert overall["inception_fid_training"] > overall["inception_fid_training_floor"] > 0
     assert "nearest_real" in overall and "gan_test" not in overall

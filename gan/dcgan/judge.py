@@ -51,15 +51,7 @@ class Judge:
 
 
 def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=None) -> Judge:
-    """Train a classifier on signs of all classes.
-
-    Args:
-        signs: the training images; mirror images that are signs are added.
-        iterations: updates, of 128 images each.
-        seed: of weights and draws.
-        words: what the progress bar says.
-        report: called with the iteration and the metrics of each block, if given.
-    """
+    """Train a classifier on signs of all classes, with their mirror images that are signs; see `fit` for the rest."""
     learned = with_mirrored(signs)
     trainer = ClassifierTrainer(Sampler(learned.images, learned.labels, CLASSES), iterations, seed)
     fit(trainer, iterations, words, report)

@@ -62,11 +62,6 @@ class Comparison:
             sample.take(np.isin(sample.signs.labels, class_ids)) for sample in (generated, training, held_out)
         )
 
-    @property
-    def several(self) -> bool:
-        """Whether there are several classes."""
-        return len(self.class_ids) > 1
-
     @functools.cached_property
     def equal(self) -> tuple[Sample, Sample, Sample | None] | None:
         """Generated, training and held-out samples of equal sizes and shares of classes.
@@ -79,25 +74,21 @@ class Comparison:
         sizes = np.minimum(np.minimum(generated, self._most), smaller_part(training, held_out))
         if sizes.sum() < SMALLEST_SAMPLE:
             return None
-        complete = held_out[self.class_ids].all()
-        return (
-            even(self.generated, sizes),
-            even(self.training, sizes),
-            even(self.held_out, sizes) if complete else None,
-        )
+        other = even(self.held_out, sizes) if held_out[self.class_ids].all() else None
+        return even(self.generated, sizes), even(self.training, sizes), other
 
     @functools.cached_property
-    def manifold(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Precision, recall, density and coverage of the equal samples, generated and held-out; empty without."""
+    def manifold(self) -> dict[str, float]:
+        """Precision, recall, density and coverage of the equal samples; those of held-out ones end in "_floor"."""
         if self.equal is None:
-            return {}, {}
+            return {}
         generated, training, held_out = self.equal
         tracks = training.signs.tracks if (training.signs.tracks >= 0).all() else None
-        found, reference = (
-            {} if sample is None else manifold_scores(training.features, sample.features, groups=tracks)
-            for sample in (generated, held_out)
-        )
-        return found, reference
+        found = manifold_scores(training.features, generated.features, groups=tracks)
+        if held_out is not None:
+            reference = manifold_scores(training.features, held_out.features, groups=tracks)
+            found |= {f"{name}_floor": value for name, value in reference.items()}
+        return found
 
     @functools.cached_property
     def pixels(self) -> dict[str, float]:
@@ -135,7 +126,7 @@ def _kid(part: str) -> Callable[[Comparison], Measured]:
 
 
 def _manifold(name: str) -> Callable[[Comparison], Measured]:
-    return lambda compared: (compared.manifold[0].get(name), compared.manifold[1].get(name))
+    return lambda compared: (compared.manifold.get(name), compared.manifold.get(f"{name}_floor"))
 
 
 def _pixels(name: str) -> Callable[[Comparison], Measured]:

@@ -37,8 +37,8 @@ class Segmenter:
     """Features of photos, and what class every pixel of them is, from a network for one working size.
 
     Args:
-        model: of photos in [-1, 1] to features and logits (see `gan.pix2pix.segmenter`).
-        mean_iou: on the validation scenes of the data it was trained on, 0-1.
+        model: see `build_segmenter`.
+        mean_iou: on the validation scenes of its data, 0-1.
         run_id: of its training in the archive; "" where there is none.
     """
 
@@ -93,16 +93,7 @@ class Segmenter:
 def train_segmenter(
     loaded: Loaded, palette: Palette, iterations: int, seed: int, words: str, report=None
 ) -> Segmenter:
-    """Train a segmenter on scenes at a working size.
-
-    Args:
-        loaded: the training scenes.
-        palette: their classes; those that are scored are learned.
-        iterations: updates, of 8 scenes each.
-        seed: of weights and draws.
-        words: what the progress bar says.
-        report: called with the metrics of each block and the iteration, if given.
-    """
+    """Train a segmenter on scenes at a working size and the scored classes of their palette; see `fit`."""
     sampler = PairSampler(loaded.photos, scored(palette)[loaded.labels], len(palette.scored))
     trainer = SegmenterTrainer(sampler, iterations, seed)
     fit(trainer, iterations, words, report)
@@ -117,14 +108,8 @@ def affordable(scenes: Scenes, width: int, height: int) -> Scenes:
 def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say) -> Segmenter | None:
     """The segmenter for a data set and working size: the one that the archive has, else one that is trained now.
 
-    It learns the training part, and is itself judged by the validation part and the test part.
-
-    Args:
-        scenes: the data set.
-        width: working width in pixels.
-        height: working height in pixels.
-        iterations: updates of its training.
-        say: prints a line for the user.
+    It learns the training part, and is itself judged by the validation part and the test part. Width and height are
+    in pixels; `say` prints a line for the user.
 
     Returns:
         None where no pixel of the training part is of a scored class: there is nothing to judge with then.

@@ -209,11 +209,8 @@ class SceneScorer:
                 similarities.append(float(tf.image.ssim(photo, real, 255, filter_size=WINDOW)))
             small.append(_reduced(photo))
             small_real.append(_reduced(real))
-        with progress(len(self._training), "looking for copies", "photo") as bar:
-            training = []
-            for photo in _photos(self._training, *self._size, _reduced):
-                training.append(photo)
-                bar.update()
+        photos_read = _photos(self._training, *self._size, _reduced)
+        training = list(progress(len(self._training), "looking for copies", "photo", items=photos_read))
         generated, real, points = (normalised(np.array(some)) for some in (small, small_real, training))
         closest = [
             (photos[k], resized(self._training.scene(near), *self._size).photo, float(distance))

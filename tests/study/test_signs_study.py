@@ -266,7 +266,7 @@ def no_generator(*_):
 class Says:
     """A classifier that answers what it is told to."""
 
-    outputs = (None, np.zeros((1, 3)))
+    input_shape, outputs = (None, 32, 32, 3), (np.zeros((1, 128)), np.zeros((1, 3)))
 
     def __init__(self, answers):
         self.answers = np.array(answers)

@@ -180,7 +180,7 @@ def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, signs
 
 def let_scores_be(patch, values):
     """Give checkpoints these scores, one after the other."""
-    from gan.dcgan import scores as signs
+    from gan.dcgan import scorer as signs
 
     left = iter(values)
     patch.setattr(signs, "checkpoint_scores", lambda *_: lambda: {"fid_held_out": next(left), "gan_test": 0.5})

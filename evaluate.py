@@ -6,8 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
-
 from gan.config import Config, option, require, run, seed_option
 from gan.data.signs import parse_class
 from gan.errors import UserError
@@ -81,7 +79,7 @@ def main(config: EvaluateConfig) -> None:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.info.data["name"], goodrun.info.data["digest"], "evaluation")
             run.metrics(scores.overall, goodrun.iteration)
-            run.image("samples/contact-sheet", np.asarray(evaluation.sheet), goodrun.iteration)
+            run.image("samples/contact-sheet", evaluation.sheet, goodrun.iteration)
             run.folder(part)
             fill_folder(part, output)
     if scores.overall:

@@ -19,6 +19,7 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+from PIL import Image
 
 from gan import checkpoints
 from gan.archive.store import (
@@ -70,9 +71,9 @@ class Run:
                 reason = first_line(error)
         return reason
 
-    def image(self, key: str, pixels: np.ndarray, step: int) -> None:
-        """Log a uint8 (height, width, 3) picture at an iteration, for the step slider of the UI."""
-        mlflow.log_image(pixels, key=key, step=step, synchronous=True)
+    def image(self, key: str, picture: np.ndarray | Image.Image, step: int) -> None:
+        """Log an image, or pixels uint8 (height, width, 3), at an iteration, for the step slider of the UI."""
+        mlflow.log_image(np.asarray(picture), key=key, step=step, synchronous=True)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Put a file into the archive."""

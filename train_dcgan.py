@@ -91,6 +91,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
 
     devices.make_deterministic()
     network = Network(CLASSES if class_id is None else 1, domains=2 if config.drawn else 1)
+    if goodrun:
+        network = dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout)
     images, labels = with_drawings(learned, config.drawn, config.seed)
     labels = labels if class_id is None else labels * 0
     rates = config.generator_lr, config.discriminator_lr

@@ -117,8 +117,10 @@ def narrow(patch):
     patch.setattr(classifier, "build_classifier", small)
 
     class Narrow(dcgan.Network):
-        def __init__(self, classes, generator_width=8, discriminator_width=8, dropout=0.25, domains=1):
-            super().__init__(classes, generator_width, discriminator_width, dropout, domains)
+        def __init__(
+            self, classes, generator_width=8, discriminator_width=8, dropout=0.25, domains=1, layout="enlarged"
+        ):
+            super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout)
 
     patch.setattr(dcgan, "Network", Narrow)
 

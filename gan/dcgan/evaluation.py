@@ -9,11 +9,12 @@ from PIL import Image
 from gan.archive import GoodRun
 from gan.data.signs import CLASSES, Signs, parse_class
 from gan.data.split import cut
-from gan.dcgan.evaluation_report import add_scores, page
+from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
 from gan.dcgan.generator import Generator
 from gan.dcgan.inception import Inception
 from gan.dcgan.judge import judge_of, train_judge
 from gan.dcgan.learned import real_images
+from gan.dcgan.photo_scores import PhotoScores, photo_scores
 from gan.dcgan.scorer import SignScorer, pixel_scores
 from gan.dcgan.scores import some_of_each
 from gan.progress import progress, say
@@ -74,7 +75,7 @@ class SignEvaluation:
                 kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, SCORED))
         generated = Signs.of(np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]))
         training, held_out = cut(self.real.train) if self.real else (None, None)
-        evaluation = page(self._goodrun, generated, training, several)
+        evaluation, found = page(self._goodrun, generated, training, several), None
         if training is not None and config.scores != "none":
             scorer = self._scorer(training, held_out)
             if scorer is None:  # not wanted, or there is too little to train a judge on
@@ -83,14 +84,26 @@ class SignEvaluation:
                 scores = scorer.full(generated)
                 if several:
                     scores.overall.update(self._gan_train(generator, scorer))
+                unseen = held_out if self.real.test is None else self.real.test
+                found = self._photo_scores(generated, training, unseen)
+                scores.overall.update(found.scores if found else {})
             if inception is not None:
                 scores.overall.update(inception_scores(inception, generated, training, held_out, self.classes))
             add_scores(evaluation, scores, scorer and scorer.closest(generated))
+            if found is not None:
+                add_photo_scores(evaluation, found)
         return evaluation
 
     def _scorer(self, training: Signs, held_out: Signs) -> SignScorer | None:
         judge = judge_of(self.real, self._config.judge_iterations, say) if self._config.scores == "full" else None
         return judge and SignScorer(judge, training, held_out, self.classes)
+
+    def _photo_scores(self, generated: Signs, training: Signs, unseen: Signs) -> PhotoScores | None:
+        """Beside real images that the run did not learn; None where a class has none."""
+        training, unseen = (part.take(np.isin(part.labels, self.classes)) for part in (training, unseen))
+        if not unseen.counts()[self.classes].all():
+            return None
+        return photo_scores(generated, training, unseen, self._config.seed)
 
     def _gan_train(self, generator: Generator, scorer: SignScorer) -> dict[str, float]:
         """What a classifier that has seen generated images only, as many of every class, says of real ones."""

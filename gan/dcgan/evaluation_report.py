@@ -7,6 +7,7 @@ from gan import pictures
 from gan.archive import GoodRun
 from gan.data.signs import NAMES, Signs
 from gan.data.spread import spread_over
+from gan.dcgan.photo_scores import PhotoScores
 from gan.dcgan.scores import SCORES
 from gan.report import Evaluation, cells, source_of
 from gan.score import Scores, results
@@ -92,3 +93,19 @@ def add_scores(
             "one pair in twenty is nearer than 0.23.",
             pictures.neighbour_sheet(images, real[:, None], [f"{distance:.2f}" for distance in distances]),
         )
+
+
+def add_photo_scores(evaluation: Evaluation, found: PhotoScores) -> None:
+    """Add what tells generated images from photographs: spectra, and the images that are told most easily."""
+    frequencies = np.arange(1, len(found.excess) + 1)
+    evaluation.report.heading("Detail: power at each spatial frequency, beside unseen photographs")
+    evaluation.report.text(
+        "0 is as much detail as photographs have; below is too soft, a peak at the end a pattern of single pixels."
+    )
+    series = {"generated": (frequencies, found.excess), "training images": (frequencies, found.real_excess)}
+    evaluation.report.picture(
+        pictures.curves(series, "periods across the image", "logarithm of the ratio"), "spectra beside photographs"
+    )
+    if found.told_apart is not None:
+        evaluation.report.heading("The generated images that are told from photographs most easily")
+        evaluation.report.picture(Image.fromarray(pictures.grid(found.told_apart.easiest)), "easiest to tell")

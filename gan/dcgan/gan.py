@@ -8,7 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from gan.data.signs import to_uint8
-from gan.dcgan.networks import LATENT, build_discriminator, build_generator, class_logits, pick_logits
+from gan.dcgan.networks import (
+    ENLARGED,
+    LATENT,
+    LAYOUTS,
+    TRANSPOSED,
+    build_discriminator,
+    build_generator,
+    class_logits,
+    pick_logits,
+)
 from gan.errors import UserError
 from gan.training import losses, sampling
 from gan.training.augment import augment
@@ -24,9 +33,10 @@ CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
 CLASS_REST = 0.25  # share of them that stays, so that classes are not unlearned
 EMA_HALF_LIFE = 100_000  # images
 
-
 WIDEST = 256  # channels of a network's first level: a file of a stranger may name no more
 SAMPLE_BATCH = 128  # images at a time when samples are made
+
+AUGMENTED = 0.5  # share of the images that the discriminator sees in another light, and turned and zoomed
 
 METRICS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
 CLASS_METRICS = ("class_loss_real", "class_loss_generated")
@@ -41,11 +51,12 @@ class Network:
     discriminator_width: int = 64
     dropout: float = 0.25
     domains: int = 1  # 2 where drawn signs are learned beside photographed ones
+    layout: str = ENLARGED  # see `gan.dcgan.networks.build_generator`
 
     def __post_init__(self):
         sizes = self.classes, self.generator_width, self.discriminator_width, self.domains
         fits = all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
-        if not fits or not 0 <= self.dropout < 1:
+        if not fits or not 0 <= self.dropout < 1 or self.layout not in LAYOUTS:
             raise ValueError(f"no network can be built of {self}")
 
     @classmethod
@@ -56,19 +67,28 @@ class Network:
             UserError: the description makes no sense, as in a file that a stranger has changed.
         """
         try:
-            # `domains` was called "looks" before version 0.1.
-            return cls(**{"domains" if name == "looks" else name: value for name, value in fields.items()})
+            # Version 0.1 and before had one layout, and called `domains` "looks".
+            fields = {"domains" if name == "looks" else name: value for name, value in fields.items()}
+            return cls(**{"layout": TRANSPOSED} | fields)
         except (TypeError, ValueError):
             raise UserError(f"the checkpoint describes a network that can't be built: {fields}.") from None
 
     def build_generator(self, precision: str = "float32") -> keras.Model:
         """The generator, with fresh weights."""
-        return build_generator(self.classes, self.generator_width, PRECISIONS[precision], self.domains)
+        return self._generator(precision, portable=False)
+
+    def build_portable_generator(self) -> keras.Model:
+        """The generator of the same variables, of layers that Keras ships alone."""
+        return self._generator("float32", portable=True)
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
         sizes = self.classes, self.discriminator_width, self.dropout
-        return build_discriminator(*sizes, PRECISIONS[precision], self.domains)
+        return build_discriminator(*sizes, PRECISIONS[precision], self.domains, self.layout)
+
+    def _generator(self, precision: str, portable: bool) -> keras.Model:
+        sizes = self.classes, self.generator_width
+        return build_generator(*sizes, PRECISIONS[precision], self.domains, self.layout, portable)
 
 
 class StepSize(keras.optimizers.schedules.LearningRateSchedule):
@@ -173,14 +193,14 @@ class SignGan(AveragedGan):
             place = tf.random.stateless_uniform((self.batch_size, 1), key("domains"))
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
-        real = augment(self._drawn.of(labels, key("images")), key("augment real"))
+        real = augment(self._drawn.of(labels, key("images")), key("augment real"), AUGMENTED)
         latents = sampling.latents(self.batch_size, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))
 
         # One pass through both networks serves both losses: the simultaneous update of Mescheder et al. 2018.
         with tf.GradientTape(persistent=True) as tape:
             generated = self.generator(self._inputs(latents, labels), training=True)
-            shown = tf.concat([real, augment(generated, key("augment generated"))], axis=0)
+            shown = tf.concat([real, augment(generated, key("augment generated"), AUGMENTED)], axis=0)
             twice = tf.concat([labels, labels], axis=0)
             logits = self.discriminator(shown, training=True)
             on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)

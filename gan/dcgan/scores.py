@@ -155,6 +155,19 @@ def _copying(points: Callable[[Sample], np.ndarray]) -> Callable[[Comparison], M
     return measure
 
 
+def _light(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable[[Comparison], Measured]:
+    """How far a mean over images is from that of the training images; for reference that of held-out images."""
+
+    def measure(compared: Comparison) -> Measured:
+        generated, training, held_out = (
+            statistic(sample.signs.images).mean() if len(sample.signs) else None
+            for sample in (compared.generated, compared.training, compared.held_out)
+        )
+        return abs(generated - training), None if held_out is None else abs(held_out - training)
+
+    return measure
+
+
 def _of_rare(measure: Callable[[Comparison], Measured]) -> Callable[[Comparison], Measured]:
     return lambda compared: measure(compared.rare())
 
@@ -162,6 +175,11 @@ def _of_rare(measure: Callable[[Comparison], Measured]) -> Callable[[Comparison]
 _copying_features = _copying(lambda sample: sample.features)
 _copying_pixels = _copying(lambda sample: nearest.normalised(sample.signs.images))
 
+
+_BRIGHTNESS = _light(lambda images: images.mean(axis=(1, 2, 3)))
+_CONTRAST = _light(lambda images: images.std(axis=(1, 2, 3)))
+_SATURATION = _light(lambda images: np.ptp(images, axis=3).mean(axis=(1, 2)))
+OFF = 12  # grey levels, of 255, from which on the light of a class is off
 
 _COPIES = "copying, in features: below -3 the images are nearer to training images than new signs are"
 _NEAREST = "median distance, in pixels, to the nearest training image: far below the floor, copies"
@@ -198,6 +216,19 @@ SCORES = (
     Score("diversity", "higher", "how much images of a class differ from each other in shape and place",
           FIVE_POINTS_BELOW, measure=_pixels("diversity"), scope="class"),
     Score("nearest_real", "higher", _NEAREST, THREE_TENTHS_BELOW, measure=_pixels("nearest_real"), scope="class"),
+    Score("told_apart", "lower", "AUC of a small network that learned to tell generated from real, on other images",
+          limit=0.7),
+    Score("spectrum", "lower", "largest excess or lack of power at a spatial frequency, natural logarithm", (1.5, 0)),
+    Score("brightness", "lower", "grey levels between the mean brightness of a class and that of its training images",
+          limit=OFF, measure=_BRIGHTNESS, scope="class"),
+    Score("contrast", "lower", "the same of the standard deviation within images", limit=OFF, measure=_CONTRAST,
+          scope="class"),
+    Score("saturation", "lower", "the same of the colours' saturation", limit=OFF, measure=_SATURATION,
+          scope="class"),
+    Score("leak", "lower", "AUC of telling training images from unseen ones by their distance to generated images",
+          limit=0.6),
+    Score("leak_low", "lower", "lower end of its interval, over tracks: 0.5 or less for no proof of a leak",
+          limit=0.55),
     Score("inception_fid_training", "lower",
           "Fréchet distance in features of ImageNet's Inception: rough for such images", FIFTH_ABOVE),
 )  # fmt: skip

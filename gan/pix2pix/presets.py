@@ -171,6 +171,10 @@ class SceneNetwork:
             *sizes, activation, preset.generator_base, preset.latent, PRECISIONS[precision]
         )
 
+    def build_portable_generator(self) -> keras.Model:
+        """The same: all its layers are Keras' own."""
+        return self.build_generator()
+
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
         base, policy = self.preset.discriminator_base, PRECISIONS[precision]

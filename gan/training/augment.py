@@ -18,24 +18,32 @@ CONTRAST = 0.3  # of the distance to the mean, either way
 SATURATION = 0.5  # of the distance to grey, either way
 
 
-def augment(images, drawn_with):
+def augment(images, drawn_with, share: float = 1.0):
     """Images in another light and a slightly other view, each image with its own draw.
+
+    Turning and zooming softens an image: a discriminator that sees turned images only can't see patterns of single
+    pixels. With a share below 1 it sees the other images as they are, shifted by whole pixels.
 
     Args:
         images: float32 (N, height, width, channels) in [-1, 1].
         drawn_with: int32 (2,), the key of the draw.
+        share: of the images, 0-1, that are turned and zoomed, and of those whose light is changed.
 
     Returns:
         float32 of the same shape; light can take values outside [-1, 1], which are not cut off because a cut
         would stop the gradient.
     """
     keys = tf.unstack(tf.random.split(drawn_with, 2))
-    return _change_view(change_light(images, keys[0]), keys[1])
+    return _change_view(change_light(images, keys[0], share), keys[1], share)
 
 
-def change_light(images, drawn_with):
+def change_light(images, drawn_with, share: float = 1.0):
     """Images in another light, each with its own draw; see `augment`."""
     brightness, contrast, saturation = _draw_between(drawn_with, len(images), 3)
+    if share < 1:
+        brightness, contrast, saturation = (
+            _chosen(drawn_with, len(images), share) * change for change in (brightness, contrast, saturation)
+        )
     images += BRIGHTNESS * brightness[:, None, None, None]
     grey = tf.reduce_mean(images, axis=3, keepdims=True)
     images = grey + (images - grey) * (1 + SATURATION * saturation[:, None, None, None])
@@ -43,10 +51,15 @@ def change_light(images, drawn_with):
     return mean + (images - mean) * (1 + CONTRAST * contrast[:, None, None, None])
 
 
-def _change_view(images, drawn_with):
+def _change_view(images, drawn_with, share: float):
     """Turn, zoom and shift by bilinear sampling; what comes in over an edge repeats the edge."""
     count, height, width, channels = images.shape
     turn, zoom, down, right = _draw_between(drawn_with, count, 4)
+    down, right = down * SHIFT * height, right * SHIFT * width
+    if share < 1:
+        chosen = _chosen(drawn_with, count, share)
+        turn, zoom = chosen * turn, chosen * zoom
+        down, right = (tf.where(chosen > 0, shift, tf.round(shift)) for shift in (down, right))
     angle = turn * (ROTATION * math.pi / 180)
     scale = tf.exp(zoom * math.log1p(ZOOM))
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
@@ -55,7 +68,6 @@ def _change_view(images, drawn_with):
     row, column = tf.meshgrid(tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32), indexing="ij")
     row = tf.reshape(row, (1, -1)) - (height - 1) / 2
     column = tf.reshape(column, (1, -1)) - (width - 1) / 2
-    down, right = down * SHIFT * height, right * SHIFT * width
     rows = cosine[:, None] * row + sine[:, None] * column + (height - 1) / 2 + down[:, None]
     columns = cosine[:, None] * column - sine[:, None] * row + (width - 1) / 2 + right[:, None]
     rows = tf.clip_by_value(rows, 0.0, height - 1.0)
@@ -73,6 +85,12 @@ def _change_view(images, drawn_with):
     upper = at(top, left) * (1 - rightward) + at(top, further) * rightward
     under = at(bottom, left) * (1 - rightward) + at(bottom, further) * rightward
     return tf.reshape(upper * (1 - lower) + under * lower, images.shape)
+
+
+def _chosen(drawn_with, count: int, share: float):
+    """float32 (count,): 1 for so many of the images on average, else 0."""
+    place = tf.random.stateless_uniform((count,), tf.random.fold_in(drawn_with, 1))
+    return tf.cast(place < share, tf.float32)
 
 
 def _draw_between(drawn_with, count: int, numbers: int):

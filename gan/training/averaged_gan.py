@@ -19,7 +19,8 @@ class AveragedGan(Trainable):
     """Generator, discriminator, their optimizers, and the exponential moving average (EMA) of the generator.
 
     Args:
-        network: sizes of the networks; its `build_generator` and `build_discriminator` take a precision.
+        network: sizes of the networks; its `build_generator` and `build_discriminator` take a precision, and
+            `build_portable_generator` gives the generator that is archived.
         seed: of the initial weights and of every draw.
         precision: "float32" or "bfloat16"; the averaged generator is float32 always.
         optimizers: of generator and discriminator, not built yet.
@@ -33,7 +34,7 @@ class AveragedGan(Trainable):
         keras.utils.set_random_seed(seed)
         self.generator = network.build_generator(precision)
         self.discriminator = network.build_discriminator(precision)
-        self.averaged = network.build_generator()
+        self.averaged = network.build_portable_generator()
         self._copy_generator()
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).

@@ -40,8 +40,10 @@ def before(unpacked: Path, monkeypatch) -> dict[str, str]:
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
 
     class Narrow(dcgan.Network):
-        def __init__(self, classes, generator_width=2, discriminator_width=2, dropout=0.25, domains=1):
-            super().__init__(classes, generator_width, discriminator_width, dropout, domains)
+        def __init__(
+            self, classes, generator_width=2, discriminator_width=2, dropout=0.25, domains=1, layout="enlarged"
+        ):
+            super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout)
 
     monkeypatch.setattr(dcgan, "Network", Narrow)
     narrow = {"generator_base": 2, "discriminator_base": 2}

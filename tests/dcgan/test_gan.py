@@ -145,7 +145,7 @@ class Shown:
 
     def __init__(self, patch: pytest.MonkeyPatch, classes: int, iteration: int):
         shown, labels = [], []
-        patch.setattr(dcgan, "augment", lambda images, key: shown.append(images) or images)
+        patch.setattr(dcgan, "augment", lambda images, key, share: shown.append(images) or images)
         pick = dcgan.pick_logits
         patch.setattr(
             dcgan, "pick_logits", lambda logits, given, domains: labels.append(given) or pick(logits, given)
@@ -487,7 +487,7 @@ def test_samples_are_two_of_each_class_in_order() -> None:
     trained = build(THREE, [0, 1, 2])
     # Without latent and with a bias that is the class's own, an image shows its class only.
     for layer in trained.averaged.layers:
-        if layer.name == "project" or (layer.name.startswith(("gain", "bias")) and layer.weights):
+        if layer.name in ("project", "detail") or (layer.name.startswith(("gain", "bias")) and layer.weights):
             kernel = layer.kernel.numpy()
             kernel[: dcgan.LATENT] = 0
             layer.kernel.assign(kernel)

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan.dcgan.networks import EMBEDDING, LATENT, build_discriminator, build_generator, class_logits, pick_logits
+from gan.dcgan.networks import (
+    EMBEDDING,
+    LATENT,
+    LAYOUTS,
+    TRANSPOSED,
+    Enlarge,
+    build_discriminator,
+    build_generator,
+    class_logits,
+    pick_logits,
+)
 
 WIDTH = 4
 
@@ -38,9 +48,10 @@ def precision(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("classes", [1, 3])
-def test_generated_images_have_their_shape_and_range(classes: int, precision: str) -> None:
-    generator = build_generator(classes, WIDTH, precision)
+def test_generated_images_have_their_shape_and_range(classes: int, precision: str, layout: str) -> None:
+    generator = build_generator(classes, WIDTH, precision, layout=layout)
     inputs = (latents(), ids(0, 1, 2, 0, 1, 2)) if classes > 1 else (latents(),)
     made = called(generator, *inputs)
     assert made.shape == (6, 32, 32, 3) and made.dtype == np.float32
@@ -73,15 +84,15 @@ def test_the_picked_logit_is_that_of_being_real_and_that_of_the_class() -> None:
     assert np.asarray(class_logits(logits)).tolist() == [[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]]
 
 
-def test_a_look_is_added_to_whatever_class_it_is_of() -> None:
+def test_a_domain_is_added_to_whatever_class_it_is_of() -> None:
     logits = tf.constant([[1000.0, 100, 200, 300, -1, -2, -3, 10, 20]] * 3)
     assert np.asarray(pick_logits(logits, ids(2, 3, 4), domains=2))[:, 0].tolist() == [1310, 1120, 1220]
     assert np.asarray(class_logits(logits, domains=2)).tolist() == [[-1, -2, -3]] * 3
     assert build_discriminator(3, 4, domains=2).output_shape == (None, 9)
 
 
-def test_a_generator_adds_the_embedding_of_the_look_to_that_of_the_class(tmp_path) -> None:
-    model = build_generator(3, 4, domains=2)
+def test_a_generator_adds_the_embedding_of_the_domain_to_that_of_the_class(tmp_path) -> None:
+    model = build_generator(3, 4, domains=2, portable=True)
     latent = np.random.default_rng(0).standard_normal((1, LATENT)).astype(np.float32)
 
     def made(of_class, domain):
@@ -113,8 +124,8 @@ def test_inner_layers_compute_in_the_precision_that_is_asked_for() -> None:
         build_generator(3, WIDTH, "mixed_bfloat16"),
         build_discriminator(3, WIDTH, precision="mixed_bfloat16"),
     ):
-        heavy = [layer for layer in model.layers if "Conv" in type(layer).__name__ and layer.name != "image"]
-        assert len(heavy) == 3 and all(layer.compute_dtype == "bfloat16" for layer in heavy)
+        heavy = [layer for layer in model.layers if layer.name.startswith(("up", "down", "fine", "detail"))]
+        assert len(heavy) >= 4 and all(layer.compute_dtype == "bfloat16" for layer in heavy)
     assert all(layer.compute_dtype == "float32" for layer in build_generator(3, WIDTH).layers)
 
 
@@ -166,19 +177,57 @@ def test_an_image_does_not_depend_on_its_company_except_in_training() -> None:
     assert np.abs(trained - other).max() > 1e-3
 
 
-def test_upsampling_begins_without_a_checkerboard() -> None:
-    generator = build_generator(1, WIDTH)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_upsampling_begins_without_a_checkerboard(layout: str) -> None:
+    generator = build_generator(1, WIDTH, layout=layout)
     for size in (8, 16, 32):
         up = generator.get_layer(f"up_{size}")
-        made = np.asarray(up(np.random.default_rng(0).standard_normal((2, size // 2, size // 2, up.input.shape[-1]))))
-        inner = made[:, 1:-1, 1:-1]
-        scale = np.abs(inner).max()
-        assert scale > 0
-        for axis in (1, 2):
-            one, other = (np.take(inner, range(k, inner.shape[axis], 2), axis) for k in (0, 1))
-            np.testing.assert_allclose(one, other, atol=1e-5 * scale)
-            nearby = np.take(inner, range(2, inner.shape[axis], 2), axis)
-            assert np.abs(nearby - np.take(one, range(nearby.shape[axis]), axis)).max() > 0.1 * scale
+        channels = up.input.shape[-1]
+        made = np.asarray(
+            up(np.broadcast_to(np.random.default_rng(0).standard_normal(channels), (1, 9, 9, channels)))
+        )
+        inner = made[:, 2:-2, 2:-2]
+        np.testing.assert_allclose(inner, np.broadcast_to(inner[:, :1, :1], inner.shape), atol=1e-5)
+        assert np.abs(inner).max() > 0.01
+
+
+def test_enlarging_in_one_step_is_repeating_pixels_and_convolving() -> None:
+    images = np.random.default_rng(0).standard_normal((2, 5, 6, 3)).astype(np.float32)
+    enlarge, convolution = Enlarge(4), keras.layers.Conv2D(4, 3, padding="same", use_bias=False)
+    repeated = images.repeat(2, axis=1).repeat(2, axis=2)
+    made, _ = np.asarray(enlarge(images)), convolution(repeated)
+    convolution.kernel.assign(enlarge.kernel)
+    np.testing.assert_allclose(made, np.asarray(convolution(repeated)), atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_portable_generator_makes_the_same_images_of_the_same_variables(classes: int) -> None:
+    generator, portable = (build_generator(classes, WIDTH, portable=portable) for portable in (False, True))
+    inputs = (latents(), ids(0, 1, 2, 0, 1, 2)) if classes > 1 else (latents(),)
+    for into, variable in zip(portable.variables, generator.variables, strict=True):
+        assert into.path.split("/")[-2:] == variable.path.split("/")[-2:]
+        into.assign(variable)
+    np.testing.assert_allclose(called(portable, *inputs), called(generator, *inputs), atol=1e-5)
+    assert all(type(layer).__module__.startswith("keras.") for layer in portable.layers)
+
+
+def test_detail_of_single_pixels_comes_from_the_latent() -> None:
+    generator = build_generator(1, WIDTH)
+    before = called(generator, latents(2))
+    for name in ("project", "gain_4", "gain_8", "gain_16", "gain_32", "bias_4", "bias_8", "bias_16", "bias_32"):
+        generator.get_layer(name).kernel.assign(np.zeros_like(generator.get_layer(name).kernel))
+    made = called(generator, latents(2))
+    assert (made != before).any() and np.abs(made[0] - made[1]).mean() > 1e-4
+
+
+def test_a_discriminator_sees_single_pixels() -> None:
+    """A row of pixels in another phase changes what comes before the first step of two pixels."""
+    board = np.indices((32, 32)).sum(axis=0) % 2 * 2.0 - 1
+    image = np.broadcast_to(board[..., None], (1, 32, 32, 3)).astype(np.float32)
+    model = build_discriminator(1, WIDTH)
+    fine = keras.Model(model.input, model.get_layer("fine_32").output)
+    assert fine.output.shape[1:3] == (32, 32) and np.abs(called(fine, image) - called(fine, -image)).mean() > 0.01
+    assert "fine_32" not in {layer.name for layer in build_discriminator(1, WIDTH, layout=TRANSPOSED).layers}
 
 
 def test_dropout_is_for_training_only() -> None:
@@ -217,7 +266,7 @@ assert not any(name == "gan" or name.startswith("gan.") for name in sys.modules)
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [1, 3])
 def test_a_saved_generator_makes_the_same_images_in_plain_keras(tmp_path: Path, classes: int) -> None:
-    generator = build_generator(classes, WIDTH)
+    generator = build_generator(classes, WIDTH, portable=True)
     given = {"latent": latents()} | ({"label": ids(0, 1, 2, 0, 1, 2)} if classes > 1 else {})
     called(generator, *given.values(), training=True)  # moves the statistics of the normalisation
     made = called(generator, *given.values())

@@ -1,0 +1,64 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gan.data.signs import Signs, join
+from gan.dcgan.photo_scores import photo_scores
+from gan.dcgan.told_apart import told_apart
+
+CLASS, UPDATES = 17, 80
+
+
+@pytest.fixture(scope="module")
+def sets() -> list[Signs]:
+    """Four sets of pictures of one distribution: patches of colour with a little noise, 25 to each sign."""
+    return [pictures(seed) for seed in range(4)]
+
+
+def pictures(seed: int, count: int = 400) -> Signs:
+    drawn = np.random.default_rng(seed)
+    patches = drawn.uniform(30, 220, (count, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    images = np.clip(patches + drawn.normal(0, 4, patches.shape), 0, 255).astype(np.uint8)
+    signs = Signs.of(images, np.full(count, CLASS))
+    return dataclasses.replace(signs, tracks=(np.arange(count) // 25).astype(np.int32))
+
+
+def marked(signs: Signs, amplitude: float) -> Signs:
+    """With a checkerboard of single pixels, its amplitude as a share of the range."""
+    board = amplitude * 127.5 * (1 - 2 * (np.indices((32, 32)).sum(axis=0) % 2))
+    images = np.clip(signs.images + board[..., None], 0, 255).astype(np.uint8)
+    return dataclasses.replace(signs, images=images)
+
+
+def test_images_of_one_distribution_are_not_told_apart(sets) -> None:
+    generated, training, unseen, _ = sets
+    found = told_apart(generated, training, unseen, updates=UPDATES)
+    assert 0.3 < found.auc < 0.7 and 0.25 < found.reference < 0.75
+    again = told_apart(generated, training, unseen, updates=UPDATES)
+    assert again.auc == found.auc and (again.easiest == found.easiest).all()
+
+
+def test_a_weak_checkerboard_tells_generated_images_and_the_easiest_come_first(sets) -> None:
+    generated, training, unseen, other = sets
+    found = told_apart(join(marked(generated, 0.06), other), training, unseen, updates=UPDATES)
+    assert found.auc > 0.65
+    assert told_apart(marked(generated, 0.06), training, unseen, updates=UPDATES).auc > 0.9
+    fine = np.abs(np.diff(found.easiest.astype(int), axis=1)).mean(axis=(1, 2, 3))
+    assert fine[: len(fine) // 4].mean() > fine[-len(fine) // 4 :].mean()
+
+
+def test_too_few_images_tell_nothing(sets) -> None:
+    nothing = sets[0].take(np.arange(1))
+    assert told_apart(nothing, sets[1], sets[2]) is None
+
+
+def test_scores_beside_photographs_have_their_known_answers(sets, monkeypatch) -> None:
+    monkeypatch.setattr("gan.dcgan.photo_scores.told_apart", lambda *_: None)
+    generated, training, unseen, _ = sets
+    good = photo_scores(generated, training, unseen, 0).scores
+    assert good["spectrum"] < 2 * good["spectrum_floor"] and 0.3 < good["leak"] < 0.7
+    board = photo_scores(marked(generated, 0.06), training, unseen, 0)
+    assert board.scores["spectrum"] > 1 > good["spectrum"] and board.excess.argmax() >= len(board.excess) - 2
+    copies = photo_scores(training, training, unseen, 0).scores
+    assert copies["leak"] > 0.95 and copies["leak_low"] > 0.9

@@ -181,7 +181,7 @@ def test_training_of_one_class_does_not_go_on_from_all(run, signs_folder, capsys
     assert "trained on class_val all, not 17" in error
 
 
-def test_drawn_signs_are_learned_as_another_look(run, signs_folder, tmp_path, monkeypatch):
+def test_drawn_signs_are_learned_as_another_domain(run, signs_folder, tmp_path, monkeypatch):
     """Two and two iterations are four; what is generated is the photographed domain; the data is told with them."""
     from gan.dcgan import gan as dcgan
     from gan.drawn import signs as drawn

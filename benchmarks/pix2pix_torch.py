@@ -65,15 +65,16 @@ class TorchTraining:
         height: the same.
         batch_size: pairs an iteration.
         channels: of the condition.
-        depth: levels of the U-Net.
         channels_last: keep tensors in that layout.
         bfloat16: run the networks under autocast.
         fused: let Adam update each weight in one pass.
     """
 
-    def __init__(self, width, height, batch_size, channels, depth, channels_last=False, bfloat16=False, fused=False):
+    def __init__(self, width, height, batch_size, channels, channels_last=False, bfloat16=False, fused=False):
         torch.manual_seed(0)
         layout = torch.channels_last if channels_last else torch.contiguous_format
+        # As often as both sides can be halved.
+        depth = next(n for n in range(len(SIZES), 0, -1) if width % 2**n == 0 and height % 2**n == 0)
         self.generator = UNet(channels, depth).to(memory_format=layout)
         self.discriminator = patch_discriminator(channels + 3).to(memory_format=layout)
         for module in [*self.generator.modules(), *self.discriminator.modules()]:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.data.signs import CLASSES, Signs, parse_class
+from gan.data.signs import CLASSES, Signs, parse_class, with_mirrored
 from gan.data.split import cut
 from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
 from gan.dcgan.generator import Generator
@@ -75,6 +75,7 @@ class SignEvaluation:
                 kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, SCORED))
         generated = Signs.of(np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]))
         training, held_out = cut(self.real.train) if self.real else (None, None)
+        training = training and with_mirrored(training)  # copies of mirrored photos are copies
         evaluation, found = page(self._goodrun, generated, training, several), None
         if training is not None and config.scores != "none":
             scorer = self._scorer(training, held_out)

@@ -1,10 +1,11 @@
 """A plain PyTorch training of the networks and losses of signs, to be timed.
 
-Written for this benchmark, the way such programs are usually written. PyTorch is no dependency of the project: this file
-is imported only where it is there.
+Written for this benchmark, the way such programs are usually written. PyTorch is no dependency of the project: this
+file is imported only where it is there.
 """
 
 import copy
+import itertools
 
 import torch
 from torch import nn
@@ -53,7 +54,7 @@ class Generator(nn.Module):
         style = LATENT + (EMBEDDING if classes > 1 else 0)
         self.project = nn.Linear(style, 16 * 4 * width, bias=False)
         sizes = (4 * width, 4 * width, 2 * width, width)
-        self.up = nn.ModuleList(Enlarge(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.up = nn.ModuleList(Enlarge(a, b) for a, b in itertools.pairwise(sizes))
         self.modulated = nn.ModuleList(Modulated(size, style) for size in sizes)
         self.detail = nn.Linear(LATENT, 32 * 32 * DETAIL, bias=False)
         self.detail_weights = nn.Conv2d(DETAIL, width, 1, bias=False)

@@ -45,7 +45,7 @@ class Enlarge(nn.Module):
 
 
 class Generator(nn.Module):
-    """From latents and class ids to images in [-1, 1]."""
+    """From latents and class ids to images of about -1 to 1."""
 
     def __init__(self, classes: int, width: int = 64):
         super().__init__()
@@ -69,7 +69,7 @@ class Generator(nn.Module):
             if number == 2:
                 x = x + self.detail_weights(self.detail(latent).view(-1, DETAIL, 32, 32))
             x = modulated(x, style)
-        return torch.tanh(self.image(x).float())
+        return self.image(x).float()
 
 
 class Discriminator(nn.Module):

@@ -71,7 +71,9 @@ def build_generator(
 
     Returns:
         A model of inputs float32 (N, 100), drawn from the standard normal distribution, and with several classes
-        also int32 (N,), ids from 0; output float32 (N, 32, 32, 3) in [-1, 1].
+        also int32 (N,), ids from 0; output float32 (N, 32, 32, 3) in [-1, 1]. While it is trained, the values of the
+        layout "enlarged" have no bounds: with tanh, black and white give no gradient, and images that are too dark
+        stay so. The portable model cuts them off.
     """
     latent = keras.Input((LATENT,), name="latent")
     inputs, style = latent, latent
@@ -92,7 +94,12 @@ def build_generator(
         if layout == ENLARGED and size == 32:
             x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, channels, precision)])
         x = _modulated(x, style, str(size), precision)
-    image = layers.Conv2D(3, 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
+    activation = "tanh" if layout == TRANSPOSED else None
+    image = layers.Conv2D(3, 3, padding="same", activation=activation, dtype="float32", name="image")(x)
+    if portable and layout == ENLARGED:
+        image = layers.Rescaling(1.0, 1.0, dtype="float32", name="from_0")(image)
+        image = layers.ReLU(max_value=2.0, dtype="float32", name="cut_off")(image)
+        image = layers.Rescaling(1.0, -1.0, dtype="float32", name="from_minus_1")(image)
     model = keras.Model(inputs, image, name="generator")
     for layer in model.layers:
         if isinstance(layer, layers.Conv2DTranspose):

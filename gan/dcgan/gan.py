@@ -20,6 +20,7 @@ from gan.dcgan.networks import (
 )
 from gan.errors import UserError
 from gan.training import losses, sampling
+from gan.training.adam import Adam
 from gan.training.augment import augment
 from gan.training.averaged_gan import AveragedGan
 from gan.training.devices import PRECISIONS
@@ -129,9 +130,7 @@ class SignGan(AveragedGan):
     """
 
     def __init__(self, network, images, labels, batch_size, rates, seed, precision):
-        optimizers = tuple(
-            keras.optimizers.Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99) for rate in rates
-        )
+        optimizers = tuple(Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99) for rate in rates)
         photos = images[np.asarray(labels) < network.classes]
         super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
         self.batch_size = batch_size

@@ -7,7 +7,7 @@ import tensorflow as tf
 class Adam(keras.optimizers.Adam):
     """Keras' Adam, updated by TensorFlow's own kernel.
 
-    Keras updates a weight in a dozen operations, each a pass over memory.  The U-Net of pix2pix has 57 million
+    Keras updates a weight in a dozen operations, each a pass over memory. The U-Net of pix2pix has 57 million
     weights: with one image in a batch that was a third of an iteration.
     """
 
@@ -25,5 +25,5 @@ class Adam(keras.optimizers.Adam):
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
-            grad=tf.cast(gradient, tf.float32),
+            grad=tf.cast(tf.convert_to_tensor(gradient), tf.float32),  # of an embedding it is sparse
         )

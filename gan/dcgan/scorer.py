@@ -106,9 +106,10 @@ class SignScorer:
 
 
 def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Scores:
-    """The scores that need no classifier (see `gan.scoring.nearest.compare`), and their means over the classes."""
+    """The scores of each class that need no classifier, and their means over the classes."""
     sample, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
-    classes = {k: measured(Comparison(sample, real, real, [k], 0), {"class"}) for k in class_ids}
+    nothing = real.take(np.arange(0))
+    classes = {k: measured(Comparison(sample, real, nothing, [k], 0), {"class"}) for k in class_ids}
     return Scores(means(classes), classes)
 
 

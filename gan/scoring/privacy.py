@@ -1,9 +1,10 @@
 """What generated images give away of the images that a generator learned."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 REPEATS = 200  # drawings of the bootstrap
 
@@ -48,43 +49,60 @@ def membership_leak(
     Raises:
         ValueError: no cell has images of both sides.
     """
-    sides = [_Side(*side) for side in zip((learned, unseen), cells, groups, strict=True)]
-    auc = _mean_area(*(side.all() for side in sides))
-    if not np.isfinite(auc):
+    members = [_numbered(part) for part in groups]
+    tables = [
+        _wins(cell, (learned, unseen), cells, members)
+        for cell in np.intersect1d(*(np.unique(part) for part in cells))
+    ]
+    if not tables:
         raise ValueError("no class has learned and unseen images: there is nothing to tell apart")
-    generator = np.random.default_rng(seed)
-    drawn = [_mean_area(*(side.resampled(generator) for side in sides)) for _ in range(REPEATS)]
+    counts = [part.max() + 1 for part in members]
+    auc = _mean_area(tables, [np.ones(count) for count in counts])
+    generator, drawn = np.random.default_rng(seed), []
+    for _ in range(REPEATS):
+        chosen = [generator.integers(0, count, count) for count in counts]
+        times = [np.bincount(part, minlength=count) for part, count in zip(chosen, counts, strict=True)]
+        drawn.append(_mean_area(tables, times))
     low, high = np.nanquantile(drawn, [0.025, 0.975])
     return Leak(auc, float(low), float(high))
 
 
-class _Side:
-    """Distances of learned or of unseen images, with their cells, in the order of their groups."""
-
-    def __init__(self, distances: np.ndarray, cells: np.ndarray, groups: np.ndarray):
-        groups = np.asarray(groups, np.int64)
-        single = groups < 0
-        groups = np.where(single, groups.max(initial=0) + 1 + np.cumsum(single), groups)
-        order = np.argsort(groups, kind="stable")
-        self._distances, self._cells = np.asarray(distances, float)[order], np.asarray(cells)[order]
-        self._rows = np.split(np.arange(len(order)), np.flatnonzero(np.diff(groups[order])) + 1)
-
-    def all(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._distances, self._cells
-
-    def resampled(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """As many groups, drawn with replacement."""
-        chosen = generator.integers(0, len(self._rows), len(self._rows))
-        rows = np.concatenate([self._rows[group] for group in chosen])
-        return self._distances[rows], self._cells[rows]
+def _numbered(groups: np.ndarray) -> np.ndarray:
+    """Groups as numbers from 0; an image of no known group is one."""
+    groups = np.asarray(groups, np.int64)
+    single = groups < 0
+    return np.unique(np.where(single, groups.max(initial=0) + np.cumsum(single), groups), return_inverse=True)[1]
 
 
-def _mean_area(learned: tuple[np.ndarray, np.ndarray], unseen: tuple[np.ndarray, np.ndarray]) -> float:
-    """The mean over cells of the area under the curve, weighed by unseen images; NaN where no cell has both."""
-    areas, sizes = [], []
-    for cell in np.intersect1d(learned[1], unseen[1]):
-        near, usual = learned[0][learned[1] == cell], unseen[0][unseen[1] == cell]
-        is_learned = np.repeat([True, False], [len(near), len(usual)])
-        areas.append(roc_auc_score(is_learned, -np.concatenate([near, usual])))
-        sizes.append(len(usual))
-    return float(np.average(areas, weights=sizes)) if areas else float("nan")
+def _wins(
+    cell: int, distances: Sequence[np.ndarray], cells: Sequence[np.ndarray], members: Sequence[np.ndarray]
+) -> Any:
+    """How often learned images of a group are nearer than unseen ones of another.
+
+    Returns:
+        The groups on either side, their images of the cell, and float (G, H), pairs of which the learned is nearer.
+    """
+    rows = [np.flatnonzero(np.asarray(part) == cell) for part in cells]
+    near, usual = (np.asarray(part, float)[chosen] for part, chosen in zip(distances, rows, strict=True))
+    found = [np.unique(part[chosen], return_inverse=True) for part, chosen in zip(members, rows, strict=True)]
+    wins = (near[:, None] < usual) + 0.5 * (near[:, None] == usual)
+    table = np.zeros([len(names) for names, _ in found])
+    np.add.at(table, (found[0][1][:, None], found[1][1]), wins)
+    return [names for names, _ in found], [np.bincount(places) for _, places in found], table
+
+
+def _mean_area(tables: list, times: Sequence[np.ndarray]) -> float:
+    """The mean over cells of the area under the curve, weighed by unseen images; NaN where no cell has both.
+
+    Args:
+        tables: see `_wins`.
+        times: how often each group counts, on either side.
+    """
+    total = weight = 0.0
+    for names, images, table in tables:
+        first, second = (often[part] for often, part in zip(times, names, strict=True))
+        learned, unseen = first @ images[0], second @ images[1]
+        if learned and unseen:
+            total += float(first @ table @ second / learned)
+            weight += float(unseen)
+    return total / weight if weight else float("nan")

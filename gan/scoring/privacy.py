@@ -50,10 +50,8 @@ def membership_leak(
         ValueError: no cell has images of both sides.
     """
     members = [_numbered(part) for part in groups]
-    tables = [
-        _wins(cell, (learned, unseen), cells, members)
-        for cell in np.intersect1d(*(np.unique(part) for part in cells))
-    ]
+    common = np.intersect1d(cells[0], cells[1])
+    tables = [_wins(cell, (learned, unseen), cells, members) for cell in common]
     if not tables:
         raise ValueError("no class has learned and unseen images: there is nothing to tell apart")
     counts = [part.max() + 1 for part in members]

@@ -1,5 +1,6 @@
 """class_val=all: one class-conditional generator, from training to images of every class and their scores."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import train_dcgan
 from gan import archive, checkpoints
 from gan.archive import goodruns
 from gan.dcgan import evaluation as sign_evaluation
+from gan.dcgan import photo_scores
+from gan.dcgan.told_apart import told_apart
 from tests import conftest
 from tests.made_up_goodrun import write_goodrun
 
@@ -30,6 +33,7 @@ def finished(tmp_path_factory, signs_folder):
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         conftest.narrow(patch)
         patch.setattr(sign_evaluation, "GAN_TRAIN", 2)
+        patch.setattr(photo_scores, "told_apart", functools.partial(told_apart, updates=5))
         run_id, status = train_dcgan.train(train_dcgan.TrainConfig(**QUICK, data=signs_folder, batch_size=8))
         assert status == 0
         evaluate.main(evaluate.EvaluateConfig(**OF_ALL, goodrun_ref=f"{run_id}/4", output="made"))
@@ -43,6 +47,7 @@ def run(finished, small_networks, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     monkeypatch.setattr(sign_evaluation, "GAN_TRAIN", 2)
+    monkeypatch.setattr(photo_scores, "told_apart", functools.partial(told_apart, updates=5))
     return finished
 
 

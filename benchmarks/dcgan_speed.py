@@ -38,12 +38,7 @@ class SpeedConfig(Config):
 
 def main(config: SpeedConfig) -> None:
     """Time all variants, round by round, and write the table."""
-    compare("benchmarks/dcgan_speed.py", config, VARIANTS, prepare)
-
-
-def prepare(name: str, settings, config: SpeedConfig):
-    """A training of one variant, see `benchmarks.peers.compare`."""
-    return prepare_ours(settings, config) if name.startswith(OURS) else prepare_torch(settings, config)
+    compare("benchmarks/dcgan_speed.py", config, VARIANTS, prepare_ours, prepare_torch)
 
 
 def prepare_torch(settings: dict, config: SpeedConfig):
@@ -57,27 +52,14 @@ def prepare_torch(settings: dict, config: SpeedConfig):
 
 
 def prepare_ours(precision: str, config: SpeedConfig):
-    """The same for this project, as `train_dcgan.py` trains."""
+    """This project's GAN, as `train_dcgan.py` trains it."""
     import numpy as np
-    import tensorflow as tf
 
     from gan.dcgan.gan import Network, SignGan
-    from gan.training import devices
 
-    devices.make_deterministic()
     images = np.random.default_rng(0).integers(0, 256, (50 * config.classes, 32, 32, 3), np.uint8)
     labels = np.repeat(np.arange(config.classes), 50)
-    trained = SignGan(Network(config.classes), images, labels, config.batch_size, (8e-4, 8e-4), 0, precision)
-    done = 0
-
-    def train(iterations: int) -> None:
-        nonlocal done
-        trained.update(done, iterations)
-        done += iterations
-
-    networks = trained.generator, trained.discriminator
-    weights = sum(int(np.prod(w.shape)) for net in networks for w in net.trainable_variables)
-    return f"TensorFlow {tf.__version__}", weights, train
+    return SignGan(Network(config.classes), images, labels, config.batch_size, (8e-4, 8e-4), 0, precision)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Every variant runs in a process of its own, one at a time, in rounds, so that a 
 for all of them. TensorFlow and PyTorch never meet in a process: their libraries end it.
 """
 
+import functools
 import importlib.util
 import multiprocessing
 import time
@@ -24,14 +25,21 @@ OURS = "this project"  # what the names of this project's variants begin with
 Prepared = tuple[str, int, Callable[[int], None]]
 
 
-def compare(script: str, config: Any, variants: Mapping[str, Any], prepare: Callable[..., Prepared]) -> None:
+def compare(
+    script: str,
+    config: Any,
+    variants: Mapping[str, Any],
+    ours: Callable[..., Any],
+    peers: Callable[..., Prepared],
+) -> None:
     """Time all variants, write the table and print what it says.
 
     Args:
         script: the benchmark, as it is started; names the table.
         config: with `batch_size`, `warm_up`, `iterations`, `rounds` and `output`.
         variants: settings by name; the names of this project's begin with `OURS`.
-        prepare: gives a training of (name, settings, config); called in the variant's process.
+        ours: gives this project's GAN of (settings, config); called in the variant's process.
+        peers: gives a PyTorch training of (settings, config); called in the variant's process.
 
     Raises:
         UserError: PyTorch is missing, or the table can't be written.
@@ -49,7 +57,8 @@ def compare(script: str, config: Any, variants: Mapping[str, Any], prepare: Call
     try:
         for name, settings in variants.items():
             here, there = context.Pipe()
-            process = context.Process(target=_work, args=(there, prepare, name, settings, config), daemon=True)
+            prepare = functools.partial(_prepared, ours) if name.startswith(OURS) else peers
+            process = context.Process(target=_work, args=(there, prepare, settings, config), daemon=True)
             process.start()
             there.close()
             workers[name] = process, here
@@ -92,9 +101,29 @@ def summary(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _work(pipe, prepare: Callable[..., Prepared], name: str, settings: Any, config: Any) -> None:
+def _prepared(build: Callable[..., Any], settings: Any, config: Any) -> Prepared:
+    """A training of this project, made deterministic as its scripts make it."""
+    import numpy as np
+    import tensorflow as tf
+
+    from gan.training import devices
+
+    devices.make_deterministic()
+    trained, done = build(settings, config), 0
+
+    def train(iterations: int) -> None:
+        nonlocal done
+        trained.update(done, iterations)
+        done += iterations
+
+    networks = trained.generator, trained.discriminator
+    weights = sum(int(np.prod(w.shape)) for net in networks for w in net.trainable_variables)
+    return f"TensorFlow {tf.__version__}", weights, train
+
+
+def _work(pipe, prepare: Callable[..., Prepared], settings: Any, config: Any) -> None:
     """Prepare a variant, warm it up, tell its version and weights, then train as many iterations as are asked for."""
-    version, weights, train = prepare(name, settings, config)
+    version, weights, train = prepare(settings, config)
     train(config.warm_up)
     pipe.send((version, weights))
     while True:

@@ -41,12 +41,7 @@ class SpeedConfig(Config):
 
 def main(config: SpeedConfig) -> None:
     """Time all variants, round by round, and write the table."""
-    compare("benchmarks/pix2pix_speed.py", config, VARIANTS, prepare)
-
-
-def prepare(name: str, settings, config: SpeedConfig):
-    """A training of one variant, see `benchmarks.peers.compare`."""
-    return prepare_ours(settings, config) if name.startswith(OURS) else prepare_torch(settings, config)
+    compare("benchmarks/pix2pix_speed.py", config, VARIANTS, prepare_ours, prepare_torch)
 
 
 def prepare_torch(settings: dict, config: SpeedConfig):
@@ -60,18 +55,15 @@ def prepare_torch(settings: dict, config: SpeedConfig):
 
 
 def prepare_ours(precision: str, config: SpeedConfig):
-    """The same for this project: `train_pix2pix` with the preset `paper`, as it trains."""
+    """This project's GAN, as `train_pix2pix.py` trains it with the preset `paper`."""
     import numpy as np
-    import tensorflow as tf
 
     from gan.data.palettes import CITYSCAPES
     from gan.data.scenes import Scene, Scenes, load
     from gan.pix2pix.batches import Pairs
     from gan.pix2pix.gan import SceneGan
     from gan.pix2pix.presets import PHOTOS, PRESETS, SceneNetwork
-    from gan.training import devices
 
-    devices.make_deterministic()
     random, size = np.random.default_rng(0), (config.height, config.width)
     scene = Scene(
         random.integers(0, 256, (*size, 3), np.uint8),
@@ -83,17 +75,7 @@ def prepare_ours(precision: str, config: SpeedConfig):
     feed = Pairs(scenes, config.width, config.height, config.batch_size, 0, network.edges)
     rates = preset.generator_lr, preset.discriminator_lr
     shown = load(scenes.take([0]), config.width, config.height)
-    trained = SceneGan(network, feed, rates, preset.l1_weight, 0, precision, shown)
-    done = 0
-
-    def train(iterations: int) -> None:
-        nonlocal done
-        trained.update(done, iterations)
-        done += iterations
-
-    networks = trained.generator, trained.discriminator
-    weights = sum(int(np.prod(w.shape)) for net in networks for w in net.trainable_variables)
-    return f"TensorFlow {tf.__version__}", weights, train
+    return SceneGan(network, feed, rates, preset.l1_weight, 0, precision, shown)
 
 
 if __name__ == "__main__":

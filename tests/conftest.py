@@ -106,7 +106,8 @@ def small_networks(monkeypatch):
     narrow(monkeypatch)
 
 
-def narrow(patch):
+def narrow(patch, width: int = 8) -> None:
+    """Narrow networks of training, of this width, and of the judge; nothing is told from photographs."""
     from gan.dcgan import classifier, photo_scores
     from gan.dcgan import gan as dcgan
     from gan.dcgan import judge as signs_judge
@@ -118,7 +119,13 @@ def narrow(patch):
 
     class Narrow(dcgan.Network):
         def __init__(
-            self, classes, generator_width=8, discriminator_width=8, dropout=0.25, domains=1, layout="enlarged"
+            self,
+            classes,
+            generator_width=width,
+            discriminator_width=width,
+            dropout=0.25,
+            domains=1,
+            layout="enlarged",
         ):
             super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout)
 

@@ -44,12 +44,12 @@ def quick(**changed) -> TrainConfig:
     return TrainConfig(**(QUICK | changed))
 
 
-def narrow(patch) -> None:
-    """Networks sixteen times narrower."""
+def narrow(patch, base: int = 4) -> None:
+    """Networks sixteen times narrower, or of another base."""
     from gan.pix2pix import presets
 
     small = {
-        name: dataclasses.replace(preset, generator_base=4, discriminator_base=4)
+        name: dataclasses.replace(preset, generator_base=base, discriminator_base=base)
         for name, preset in presets.PRESETS.items()
     }
     patch.setattr(presets, "PRESETS", small)

@@ -16,7 +16,7 @@ from gan.dcgan.judge import judge_of, train_judge
 from gan.dcgan.learned import real_images
 from gan.dcgan.photo_scores import PhotoScores, photo_scores
 from gan.dcgan.scorer import SignScorer, pixel_scores
-from gan.dcgan.scores import some_of_each
+from gan.dcgan.scores import equal_images
 from gan.progress import progress, say
 from gan.report import Evaluation
 from gan.scoring.classification import agreement
@@ -89,7 +89,7 @@ class SignEvaluation:
                 found = self._photo_scores(generated, training, unseen)
                 scores.overall.update(found.scores if found else {})
             if inception is not None:
-                scores.overall.update(inception_scores(inception, generated, training, held_out, self.classes))
+                scores.overall.update(inception_scores(inception, generated, training, held_out))
             add_scores(evaluation, scores, scorer and scorer.closest(generated))
             if found is not None:
                 add_photo_scores(evaluation, found)
@@ -138,16 +138,12 @@ def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.n
     return np.concatenate(kept)
 
 
-def inception_scores(
-    features: Inception, signs: Signs, training: Signs, held_out: Signs, class_ids: list[int]
-) -> dict[str, float]:
+def inception_scores(features: Inception, signs: Signs, training: Signs, held_out: Signs) -> dict[str, float]:
     """The FID in ImageNet features with its real reference, at equal sizes; nothing where images are too few."""
-    parts = signs, training, held_out
-    sizes = np.min([part.counts() for part in parts], axis=0)
-    sizes[np.setdiff1d(np.arange(CLASSES), class_ids)] = 0
-    if sizes.sum() < 2:
+    images = equal_images((signs, training, held_out))
+    if len(images[0]) < 2:
         return {}
-    generated, real, other = (features(part.images[some_of_each(part, sizes)]) for part in parts)
+    generated, real, other = map(features, images)
     return {
         "inception_fid_training": frechet_distance(generated, real),
         "inception_fid_training_floor": frechet_distance(other, real),

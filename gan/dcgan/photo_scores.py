@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gan.data.signs import CLASSES, Signs
-from gan.dcgan.scores import some_of_each
+from gan.dcgan.scores import equal_images, some_of_each
 from gan.dcgan.told_apart import ToldApart, told_apart
 from gan.scoring import nearest
 from gan.scoring.privacy import membership_leak
@@ -42,8 +42,7 @@ def photo_scores(generated: Signs, training: Signs, unseen: Signs, seed: int) ->
         unseen: real images that it did not learn: the test part, or held-out tracks. Of each class at least one.
         seed: of the network that tells generated from real.
     """
-    sizes = np.minimum(np.min([part.counts() for part in (generated, training, unseen)], axis=0), SPECTRUM)
-    parts = [part.images[some_of_each(part, sizes)] for part in (generated, training, unseen)]
+    parts = equal_images((generated, training, unseen), SPECTRUM)
     excess, real_excess = (spectral_excess(images, parts[2]) for images in parts[:2])
     scores = {"spectrum": np.abs(excess).max(), "spectrum_floor": np.abs(real_excess).max()}
     told = told_apart(generated, training, unseen, seed)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -264,6 +264,13 @@ def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
         size = min(sizes[k], len(rows))
         chosen.append(rows[spread_over(len(rows), size)])
     return np.concatenate(chosen) if chosen else np.empty(0, int)
+
+
+def equal_images(parts: Sequence[Signs], most: int | None = None) -> list[np.ndarray]:
+    """Images uint8 (N, 32, 32, 3) of each part: of every class as many as all parts have, `most` at most."""
+    sizes = np.min([part.counts() for part in parts], axis=0)
+    sizes = sizes if most is None else np.minimum(sizes, most)
+    return [part.images[some_of_each(part, sizes)] for part in parts]
 
 
 def even(sample: Sample, sizes: np.ndarray) -> Sample:

@@ -14,7 +14,7 @@ from keras import layers
 from sklearn.metrics import roc_auc_score
 
 from gan.data.signs import Signs
-from gan.dcgan.scores import some_of_each
+from gan.dcgan.scores import equal_images
 from gan.training import sampling
 from gan.training.judge import JudgeTrainer, answers, fit
 
@@ -87,23 +87,19 @@ def told_apart(
         None where no class has two generated, two training and two unseen images.
     """
     first, second = _halves(generated)
-    sizes = _sizes(first, training, second, unseen)
-    if sizes.sum() < 2:
+    images = _samples(first, training, second, unseen)
+    if len(images[0]) < 2:
         return None
-    learned = [part.images[some_of_each(part, sizes)] for part in (first, training)]
-    tested = [part.images[some_of_each(part, sizes)] for part in (second, unseen)]
-    auc, surest = _auc(*learned, *tested, updates, seed, "learning to tell generated from real")
+    auc, surest = _auc(*images, updates, seed, "learning to tell generated from real")
     order = np.argsort(-surest, kind="stable")[:EASIEST]
-    return ToldApart(auc, _reference(training, unseen, updates, seed), tested[0][order])
+    return ToldApart(auc, _reference(training, unseen, updates, seed), images[2][order])
 
 
 def _reference(training: Signs, unseen: Signs, updates: int, seed: int) -> float | None:
     """The same of photographs: one half of the signs of a class stands for the generated images."""
-    parts = [half for signs in (training, unseen) for half in _halves(signs, by_track=True)]
-    sizes = _sizes(*parts)
-    if sizes.sum() < 2:
+    images = _samples(*(half for signs in (training, unseen) for half in _halves(signs, by_track=True)))
+    if len(images[0]) < 2:
         return None
-    images = [part.images[some_of_each(part, sizes)] for part in parts]
     return _auc(*images, updates, seed, "learning to tell real from real")[0]
 
 
@@ -120,10 +116,10 @@ def _halves(signs: Signs, by_track: bool = False) -> tuple[Signs, Signs]:
     return signs.take(halves == 0), signs.take(halves == 1)
 
 
-def _sizes(*parts: Signs) -> np.ndarray:
-    """int (43,): images of each class that all parts have, at most what is learned."""
-    counts = np.min([part.counts() for part in parts], axis=0)
-    return np.minimum(counts, LEARNED if np.count_nonzero(counts) > 1 else LEARNED_OF_ONE)
+def _samples(*parts: Signs) -> list[np.ndarray]:
+    """Images of each part, as many of each class as all parts have, at most what is learned."""
+    classes = np.count_nonzero(np.min([part.counts() for part in parts], axis=0))
+    return equal_images(parts, LEARNED if classes > 1 else LEARNED_OF_ONE)
 
 
 def _auc(

@@ -4,7 +4,6 @@
 narrow run of class 17 (registered as signs@goodrun) and of a narrow pix2pix run; and what their generators gave then.
 """
 
-import dataclasses
 import json
 import sqlite3
 import tarfile
@@ -39,16 +38,8 @@ def before(unpacked: Path, monkeypatch) -> dict[str, str]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
 
-    class Narrow(dcgan.Network):
-        def __init__(
-            self, classes, generator_width=2, discriminator_width=2, dropout=0.25, domains=1, layout="enlarged"
-        ):
-            super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout)
-
-    monkeypatch.setattr(dcgan, "Network", Narrow)
-    narrow = {"generator_base": 2, "discriminator_base": 2}
-    narrowed = {name: dataclasses.replace(preset, **narrow) for name, preset in presets.PRESETS.items()}
-    monkeypatch.setattr(presets, "PRESETS", narrowed)
+    conftest.narrow(monkeypatch, width=2)
+    made_up_scene_run.narrow(monkeypatch, base=2)
     return json.loads((unpacked / "runs.json").read_text())
 
 

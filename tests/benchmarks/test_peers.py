@@ -1,7 +1,9 @@
 import dataclasses
 import importlib.util
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,12 +23,24 @@ class MadeUp(Config):
     output: str = option(".", "folder")
 
 
-def prepare(name, settings, config):
-    """A training that sleeps."""
-    return name, 7, lambda iterations: time.sleep(iterations * settings)
+class Sleeping:
+    """A training of this project that sleeps."""
+
+    def __init__(self, settings, config):
+        network = SimpleNamespace(trainable_variables=[np.zeros(3), np.zeros((2, 2))])
+        self.settings, self.generator = settings, network
+        self.discriminator = SimpleNamespace(trainable_variables=[])
+
+    def update(self, done, iterations):
+        time.sleep(iterations * self.settings)
 
 
-def broken(name, settings, config):
+def peer(settings, config):
+    """A training of another program that sleeps."""
+    return "made up", 7, lambda iterations: time.sleep(iterations * settings)
+
+
+def broken(settings, config):
     """A training that can't begin."""
     raise SystemExit(1)
 
@@ -38,7 +52,7 @@ def with_torch(monkeypatch, tmp_path):
 
 
 def test_rounds_become_a_table_and_a_sentence(with_torch, capsys):
-    compare("benchmarks/made_up.py", MadeUp(), {"this project, a": 0.01, "PyTorch, b": 0.05}, prepare)
+    compare("benchmarks/made_up.py", MadeUp(), {"this project, a": 0.01, "PyTorch, b": 0.05}, Sleeping, peer)
     table = pd.read_csv("made_up.csv")
     assert table["variant"].tolist() == ["this project, a", "PyTorch, b"] * 3 and set(table["weights"]) == {7}
     assert (table["images_per_second"] < 4 / 0.01).all()
@@ -58,10 +72,10 @@ def test_the_best_of_each_side_are_compared_by_their_medians():
 
 def test_a_process_that_ends_is_named(with_torch):
     with pytest.raises(UserError, match="the process of this project, a ended"):
-        compare("benchmarks/made_up.py", MadeUp(), {"this project, a": 0}, broken)
+        compare("benchmarks/made_up.py", MadeUp(), {"this project, a": 0}, broken, peer)
 
 
 def test_without_pytorch_it_says_how_to_start(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="uv run --with torch==2.15.0 benchmarks/made_up.py"):
-        compare("benchmarks/made_up.py", MadeUp(), {}, prepare)
+        compare("benchmarks/made_up.py", MadeUp(), {}, Sleeping, peer)

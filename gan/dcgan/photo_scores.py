@@ -63,6 +63,5 @@ def _leak(generated: Signs, training: Signs, unseen: Signs) -> dict[str, float]:
         distances_to_nearest(nearest.normalised(side.images), points, (side.labels, generated.labels))
         for side in sides
     ]
-    leak = membership_leak(*far, tuple(side.labels for side in sides), tuple(side.tracks for side in sides))
-    # Images that know nothing of either part, as photographs of other signs, give 0.5.
-    return {"leak": leak.auc, "leak_floor": 0.5, "leak_low": leak.low, "leak_low_floor": 0.5}
+    labels, tracks = (tuple(getattr(side, name) for side in sides) for name in ("labels", "tracks"))
+    return membership_leak(*far, labels, tracks).scores()

@@ -12,6 +12,7 @@ from gan.score import FIFTH_ABOVE, FIVE_POINTS_BELOW, THREE_TENTHS_BELOW, Score
 from gan.scoring import nearest
 from gan.scoring.classification import Agreement, agreement
 from gan.scoring.fidelity import frechet_distance, kernel_distance, manifold_scores
+from gan.scoring.privacy import LEAK_SCORES
 from gan.scoring.two_sample import copying_statistic
 
 RARE = 10  # the so many smallest classes are "rare"
@@ -225,10 +226,7 @@ SCORES = (
           scope="class"),
     Score("saturation", "lower", "the same of the colours' saturation", limit=OFF, measure=_SATURATION,
           scope="class"),
-    Score("leak", "lower", "AUC of telling training images from unseen ones by their distance to generated images",
-          (1, 0.1)),
-    Score("leak_low", "lower", "lower end of its interval, over tracks: 0.5 or less for no proof of a leak",
-          (1, 0.05)),
+    *LEAK_SCORES,
     Score("inception_fid_training", "lower",
           "Fréchet distance in features of ImageNet's Inception: rough for such images", FIFTH_ABOVE),
 )  # fmt: skip

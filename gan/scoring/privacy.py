@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from gan.score import Score
+
 REPEATS = 200  # drawings of the bootstrap
+LEAK_SCORES = (
+    Score("leak", "lower", "AUC of telling training images from unseen ones by their distance to generated images",
+          (1, 0.1)),
+    Score("leak_low", "lower", "lower end of its interval: 0.5 or less for no proof of a leak", (1, 0.05)),
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +29,10 @@ class Leak:
     auc: float
     low: float
     high: float
+
+    def scores(self) -> dict[str, float]:
+        """Values of `LEAK_SCORES`, beside 0.5: that of images that know nothing of either part."""
+        return {"leak": self.auc, "leak_floor": 0.5, "leak_low": self.low, "leak_low_floor": 0.5}
 
 
 def membership_leak(

@@ -15,7 +15,8 @@ from evaluate import EvaluateConfig
 from gan import archive, checkpoints
 from gan.data.scenes import open_scenes
 from tests import conftest
-from tests.made_up_scene_run import narrow, quick
+from tests.made_up_maps import PALETTE, by_colour, toy_set
+from tests.made_up_scene_run import good_run, narrow, quick
 
 DATA = "drawn:24"
 
@@ -108,6 +109,27 @@ def test_full_scores_stand_beside_those_of_real_photos(own_archive):
     report = Path("made/report.html").read_text()
     assert "By class" in report and "confusions by class" in report
     shutil.rmtree("made")
+
+
+def test_leak_is_printed_and_stored_where_it_is_known_what_was_learned(own_archive, capsys, tmp_path, monkeypatch):
+    from gan.pix2pix import evaluation
+
+    scenes = toy_set(30, 1, 20)
+    monkeypatch.setattr(evaluation, "open_scenes", lambda data: scenes)
+    monkeypatch.setattr(evaluation, "segmenter_of", lambda *_: by_colour((64, 32)))
+
+    def measured(name: str, digest: str) -> tuple[dict[str, float], str]:
+        good = good_run(tmp_path / name, digest, palette=PALETTE)
+        evaluate.main(of(good, scores="full", count=20, output=str(tmp_path / f"{name}-evaluated")))
+        assert len(list((tmp_path / f"{name}-evaluated/photos").iterdir())) == 20, "no photos of training scenes"
+        run = mlflow.search_runs(output_format="list", filter_string="tags.`gan.kind` = 'evaluate'", max_results=1)[0]
+        return run.data.metrics, capsys.readouterr().out
+
+    metrics, printed = measured("own", scenes.training.digest())
+    assert metrics["leak_floor"] == 0.5 and 0.2 < metrics["leak"] < 0.8, "it has learned nothing"
+    assert f"leak {metrics['leak']:.3f} (real: 0.500): AUC" in printed and "leak_low" in metrics
+    metrics, printed = measured("other", "another data set")
+    assert "leak" not in metrics and "\nleak" not in printed and "nearest_real" in metrics
 
 
 def test_what_does_not_fit_is_one_sentence(own_archive, capsys, tmp_path):

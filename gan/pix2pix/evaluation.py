@@ -1,7 +1,8 @@
 """An evaluation of a generator of street scenes: what is generated, beside what, and how it is scored."""
 
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -86,18 +87,31 @@ class SceneEvaluation:
             full = config.scores == "full"
             segmenter = segmenter_of(self._scenes, *size, config.judge_iterations, say) if full else None
             scorer = SceneScorer(segmenter, self._scenes, self.part, *size)
-            scores = scorer.photos(generated) if network.to_photos else scorer.label_maps(generated)
+            generate = self._photos_of_learned if full and self.unseen else None
+            scores = scorer.photos(generated, generate) if network.to_photos else scorer.label_maps(generated)
             add_scores(evaluation, network.direction, self.part.palette, scores)
         return evaluation
 
     def _generate(self, folder: Path) -> "WrittenPictures":
         network = self._network
-        model = network.build_generator()
-        checkpoints.load(self._goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
         written = WrittenPictures(folder, self.part.names, None if network.to_photos else network.palette)
         folder.mkdir()
-        write_pictures(model, network, self.part, self._config.seed, written)
+        for k, picture in enumerate(self._pictures(self.part, "evaluate", "generating")):
+            written.write(k, picture)
         return written
+
+    def _photos_of_learned(self, scenes: Scenes) -> Iterator[np.ndarray]:
+        return self._pictures(scenes, "leak", "generating from training label maps")
+
+    def _pictures(self, scenes: Scenes, purpose: str, what: str) -> Iterator[np.ndarray]:
+        made = generated_pictures(self._model, self._network, scenes, self._config.seed, purpose)
+        yield from progress(len(scenes), what, "scene", items=made)
+
+    @functools.cached_property
+    def _model(self) -> keras.Model:
+        model = self._network.build_generator()
+        checkpoints.load(self._goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
+        return model
 
 
 class WrittenPictures(Sequence):
@@ -128,26 +142,24 @@ class WrittenPictures(Sequence):
         return self._folder / f"{self._names[k]}.png"
 
 
-def write_pictures(
-    model: keras.Model, network: SceneNetwork, part: Scenes, seed: int, written: WrittenPictures, chunk: int = CHUNK
-) -> None:
-    """Generate pictures of all scenes of a part and write them, with one chunk in memory.
+def generated_pictures(
+    model: keras.Model, network: SceneNetwork, part: Scenes, seed: int, purpose: str, chunk: int = CHUNK
+) -> Iterator[np.ndarray]:
+    """Generate pictures of all scenes of a part, with one chunk in memory.
 
     Args:
         model: the generator.
         network: what it was built from.
         part: the scenes.
         seed: of the noise.
-        written: takes the pictures.
+        purpose: pictures of another purpose have other noise.
         chunk: scenes in memory at a time, a multiple of `AT_ONCE`; makes no difference to the pictures.
+
+    Yields:
+        uint8 photos (height, width, 3), or label maps (height, width) of positions in the palette.
     """
-    with progress(len(part), "generating", "scene") as bar:
-        for first in range(0, len(part), chunk):
-            scenes = part.take(range(first, min(first + chunk, len(part))))
-            loaded = load(scenes, network.width, network.height, edges=network.edges)
-            given = loaded.labels if network.to_photos else loaded.photos
-            for k, picture in enumerate(
-                pictures(model, network, given, loaded.edges, seed, "evaluate", first), first
-            ):
-                written.write(k, picture)
-            bar.update(len(scenes))
+    for first in range(0, len(part), chunk):
+        scenes = part.take(range(first, min(first + chunk, len(part))))
+        loaded = load(scenes, network.width, network.height, edges=network.edges)
+        given = loaded.labels if network.to_photos else loaded.photos
+        yield from pictures(model, network, given, loaded.edges, seed, purpose, first)

@@ -27,6 +27,10 @@ EXPLAINED = {
     "photo_to_labels": "Generated label maps are held against the real ones, at their stored size; beside them "
     "stands what a segmenter sees in the same photos.",
 }
+LEAK = (
+    "leak: somebody sees photos generated from the label maps of as many training scenes as unseen ones, and takes a "
+    "real photo for a learned one when a generated photo is near."
+)
 CLASS_SCORES = Score("iou", "higher", "IoU", FIFTH_BELOW), Score("recall", "higher", "recall", FIFTH_BELOW)
 
 
@@ -64,6 +68,8 @@ def add_scores(evaluation: Evaluation, direction: str, palette: Palette, scores:
     """Add scores, a table and confusions by class, and the closest pairs."""
     explanation = "" if scores.real_table is None else EXPLAINED[direction] + " Red: clearly worse than real."
     evaluation.add_scores(SCORES, scores, "Scores, each beside the same of the real photos", explanation)
+    if "leak" in scores.overall:
+        evaluation.report.text(LEAK)
     if scores.classes:
         _add_classes(evaluation, direction, palette, scores)
     if scores.closest:

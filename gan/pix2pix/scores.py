@@ -17,10 +17,12 @@ from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, resized
 from gan.data.spread import spread_over
 from gan.pix2pix.judge import Segmenter, scored, scored_maps
+from gan.pix2pix.leak import LEAST, MOST, scene_leak
 from gan.progress import progress
 from gan.score import FIFTH_ABOVE, FIFTH_BELOW, THREE_TENTHS_BELOW, Score, Scores
 from gan.scoring.fidelity import frechet_distance, kernel_distance
 from gan.scoring.nearest import normalised
+from gan.scoring.privacy import LEAK_SCORES
 from gan.scoring.segmentation import Overlap, confusions, mean, overlap
 from gan.scoring.two_sample import closest_pairs, distances_to_nearest
 
@@ -50,6 +52,7 @@ SCORES = (
     Score("kid_held_out", "lower", "kernel distance to the same, times 1000"),
     Score("nearest_real", "higher",
           "median distance, in pixels, to the nearest training photo: far below real, copies", THREE_TENTHS_BELOW),
+    *LEAK_SCORES,
 )  # fmt: skip
 
 
@@ -139,14 +142,22 @@ class SceneScorer:
         if segmenter is not None:
             self._real_table, self._real_features = segmenter.judge(_photos(part, width, height), scored_maps(part))
 
-    def photos(self, photos: Sequence[np.ndarray]) -> SceneScores:
-        """Score photos generated from the label maps of the part, uint8 (height, width, 3) each, in its order."""
+    def photos(
+        self, photos: Sequence[np.ndarray], generate: Callable[[Scenes], Iterable[np.ndarray]] | None = None
+    ) -> SceneScores:
+        """Score photos generated from the label maps of the part.
+
+        Args:
+            photos: uint8 (height, width, 3) each, in the order of the part.
+            generate: gives photos generated from the label maps of other scenes; None leaves `leak` out. Only for a
+                generator that has learned the training part and nothing of the other part.
+        """
         overall, classes, table = {}, {}, None
         if self._segmenter is not None:
             table, features = self._segmenter.judge(photos, scored_maps(self._part))
             overall, classes = self._overlaps(table)
             overall |= self._between_sets(features)
-        in_pixels, closest = self._in_pixels(photos)
+        in_pixels, closest = self._in_pixels(photos, generate)
         return SceneScores(overall | in_pixels, classes, table, self._real_table, closest)
 
     def label_maps(self, maps: Iterable[np.ndarray]) -> SceneScores:
@@ -200,8 +211,8 @@ class SceneScorer:
             scores[f"kid_{name}"] = 1000 * kernel_distance(first, second)
         return scores
 
-    def _in_pixels(self, photos: Sequence[np.ndarray]):
-        """L1 and SSIM to the real photos, the distance to the nearest training photo, and the closest pairs."""
+    def _in_pixels(self, photos: Sequence[np.ndarray], generate: Callable[[Scenes], Iterable[np.ndarray]] | None):
+        """L1 and SSIM to the real photos, the distance to the nearest training photo, leak, and the closest pairs."""
         differences, similarities, small, small_real = [], [], [], []
         for photo, real in zip(photos, _photos(self._part, *self._size), strict=True):
             differences.append(_difference(photo, real))
@@ -222,7 +233,26 @@ class SceneScorer:
             "nearest_real": np.median(distances_to_nearest(generated, points)),
             "nearest_real_floor": np.median(distances_to_nearest(real, points)),
         }
+        if generate is not None:
+            scores |= self._leak(generate, generated, real, points)
         return _known(scores), closest
+
+    def _leak(
+        self,
+        generate: Callable[[Scenes], Iterable[np.ndarray]],
+        generated: np.ndarray,
+        real: np.ndarray,
+        training: np.ndarray,
+    ) -> dict[str, float]:
+        """The scores of the attack on as many training scenes as unseen ones; nothing where there are too few."""
+        count = min(len(real), len(training), MOST)
+        if count < LEAST:
+            return {}
+        learned, unseen = (spread_over(len(points), count) for points in (training, real))
+        parts = self._training.take(learned), self._part.take(unseen)
+        of_learned = normalised(np.array([_reduced(photo) for photo in generate(parts[0])]))
+        photos = (of_learned, generated[unseen]), (training[learned], real[unseen])
+        return scene_leak(*photos, tuple(part.names for part in parts)).scores()
 
 
 def _photos(

@@ -7,7 +7,7 @@ import pytest
 
 from gan.data.scenes import load, open_scenes
 from gan.pix2pix import evaluation
-from gan.pix2pix.evaluation import AT_ONCE, WrittenPictures, write_pictures
+from gan.pix2pix.evaluation import AT_ONCE, WrittenPictures, generated_pictures
 from gan.pix2pix.gan import pictures
 from gan.pix2pix.presets import PRESETS, SceneNetwork
 from gan.pix2pix.scores import SceneScorer
@@ -25,7 +25,7 @@ def test_written_pictures_come_back_as_they_were(tmp_path, palette):
     np.testing.assert_array_equal(list(written), made)
 
 
-def test_no_more_than_a_chunk_is_in_memory_and_the_pictures_are_the_same(tmp_path, monkeypatch):
+def test_no_more_than_a_chunk_is_in_memory_and_the_pictures_are_the_same(monkeypatch):
     scenes, loaded = open_scenes("drawn:24"), []
 
     def spy(part, *size, edges):
@@ -35,11 +35,10 @@ def test_no_more_than_a_chunk_is_in_memory_and_the_pictures_are_the_same(tmp_pat
     monkeypatch.setattr(evaluation, "load", spy)
     network = SceneNetwork(PRESETS["spatial"], 64, 32, "labels_to_photo", scenes.palette, False)
     model, part = network.build_generator(), scenes.training.take(range(2 * AT_ONCE + 1))
-    written = WrittenPictures(tmp_path, part.names, None)
-    write_pictures(model, network, part, 3, written, chunk=AT_ONCE)
+    chunks = list(generated_pictures(model, network, part, 3, "evaluate", chunk=AT_ONCE))
     assert loaded == [AT_ONCE, AT_ONCE, 1]
     together = pictures(model, network, load(part, 64, 32).labels, None, 3, "evaluate")
-    np.testing.assert_array_equal(list(written), together)
+    np.testing.assert_array_equal(chunks, together)
 
 
 def test_scores_hold_a_few_photos_at_a_time():

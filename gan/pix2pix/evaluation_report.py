@@ -29,7 +29,7 @@ EXPLAINED = {
 }
 LEAK = (
     "leak: somebody sees photos generated from the label maps of as many training scenes as unseen ones, and takes a "
-    "real photo for a learned one when a generated photo is near."
+    "real photo for a learned one when a generated photo is near. What was learned of a whole street counts too."
 )
 CLASS_SCORES = Score("iou", "higher", "IoU", FIFTH_BELOW), Score("recall", "higher", "recall", FIFTH_BELOW)
 

@@ -23,7 +23,8 @@ def scene_leak(
 
     The attack of `membership_leak`. The generated photos are those of the label maps of both sides: a real photo is
     compared with what was generated from its own label map too, so a generator that repeats learned photos no better
-    than unseen ones gives 0.5. The interval is over blocks of neighbouring frames.
+    than unseen ones gives 0.5. What was learned of a whole street counts as well. The interval is over
+    blocks of neighbouring frames.
 
     Args:
         generated: float (N, D) each, points of photos generated from the label maps of N training scenes and of N

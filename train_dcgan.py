@@ -7,9 +7,9 @@ from gan.config import (
     GOODRUN_HELP,
     ITERATIONS_HELP,
     MOST_ITERATIONS,
-    PRECISIONS,
     Config,
     option,
+    precision_option,
     run,
     seed_option,
 )
@@ -38,7 +38,7 @@ class TrainConfig(Config):
     generator_lr: float = option(8e-4, "step size of Adam for the generator, at the start", gt=0, lt=1)
     discriminator_lr: float = option(8e-4, "the same for the discriminator", gt=0, lt=1)
     seed: int = seed_option("of the first weights and of every draw, 0 or more")
-    precision: str = option("float32", "float32, bfloat16, or auto: the faster one on this machine", PRECISIONS)
+    precision: str = precision_option()
     sample_interval: int = option(100, "iterations between two grids of samples", ge=1, le=MOST_ITERATIONS)
     checkpoint_interval: int = option(1_000, "iterations between two checkpoints", ge=1, le=MOST_ITERATIONS)
     keep_checkpoints: int = option(
@@ -97,8 +97,9 @@ def train(config: TrainConfig) -> tuple[str, int]:
     labels = labels if class_id is None else labels * 0
     rates = config.generator_lr, config.discriminator_lr
     precision, gan = restored_gan(
-        config, goodrun, lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried)
-    )
+        config, goodrun, "dcgan", dataclasses.asdict(network),
+        lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried),
+    )  # fmt: skip
     data = CheckpointInfo.of_data(signs.name, learned.digest(), len(learned), goodrun and goodrun.info)
     info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), data, goodrun)
     judge = judge_of(signs, config.judge_iterations, say) if config.judge_iterations else None

@@ -7,9 +7,9 @@ from gan.config import (
     GOODRUN_HELP,
     ITERATIONS_HELP,
     MOST_ITERATIONS,
-    PRECISIONS,
     Config,
     option,
+    precision_option,
     run,
     seed_option,
 )
@@ -48,7 +48,7 @@ class TrainConfig(Config):
         None, "of the distance to the real picture; by default as the preset says", ge=0, le=10_000
     )
     seed: int = seed_option("of the first weights and of every draw, 0 or more")
-    precision: str = option("auto", "float32, bfloat16, or auto: the faster one on this machine", PRECISIONS)
+    precision: str = precision_option()
     sample_interval: int = option(500, "iterations between two grids of samples", ge=1, le=MOST_ITERATIONS)
     checkpoint_interval: int = option(2_000, "iterations between two checkpoints", ge=1, le=MOST_ITERATIONS)
     keep_checkpoints: int = option(
@@ -103,7 +103,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     sampled = load(scenes.validation.take(spread_over(len(scenes.validation), SHOWN)), *size, edges=network.edges)
     rates = config.generator_lr, config.discriminator_lr
     precision, gan = restored_gan(
-        config, goodrun,
+        config, goodrun, "pix2pix", network.describe(),
         lambda tried: SceneGan(network, feed, rates, config.l1_weight, config.seed, tried, sampled), trial=4,
     )  # fmt: skip
     data = CheckpointInfo.of_data(

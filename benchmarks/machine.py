@@ -1,20 +1,8 @@
-"""The machine that a benchmark runs on."""
+"""Whether the machine that a benchmark runs on is idle."""
 
 import os
-import platform
-import re
-from pathlib import Path
 
 BUSY = 0.3  # cores that other programs may use on a machine that still counts as idle
-
-
-def processor() -> str:
-    """The model of the processor, as far as the system tells it."""
-    try:
-        model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        model = None
-    return model[1].strip() if model else platform.processor() or platform.machine()
 
 
 def warn_unless_idle(consequence: str) -> None:

@@ -18,6 +18,7 @@ from benchmarks import machine
 from gan.errors import UserError
 from gan.files import replacing, require_writable
 from gan.invocation import code_version, command
+from gan.machine import processor
 
 OURS = "this project"  # what the names of this project's variants begin with
 
@@ -79,7 +80,7 @@ def compare(
     table = pd.DataFrame(rows).assign(
         batch_size=config.batch_size,
         command=command(script, config),
-        machine=f"{machine.processor()}, {multiprocessing.cpu_count()} cores",
+        machine=f"{processor()}, {multiprocessing.cpu_count()} cores",
         code=code_version(),
     )
     path = output / Path(script).with_suffix(".csv").name

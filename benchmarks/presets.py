@@ -26,6 +26,7 @@ from gan.config import option, require, run
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import ROOT, code_version, command
+from gan.machine import processor
 from train_pix2pix import PRESETS
 
 ENDLESS = 10_000_000  # iterations: time ends the training, not their number
@@ -76,7 +77,7 @@ def main(config: PresetsConfig) -> None:
     machine.warn_unless_idle("fewer updates fit into the minutes")
     about = {
         "command": command("benchmarks/presets.py", config),
-        "machine": f"{machine.processor()}, {multiprocessing.cpu_count()} cores",
+        "machine": f"{processor()}, {multiprocessing.cpu_count()} cores",
         "code": code_version(),
     }
     rows = []

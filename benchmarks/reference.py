@@ -29,6 +29,7 @@ from gan.data.split import cut
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import code_version, command
+from gan.machine import processor
 from gan.progress import progress
 from gan.scoring.fidelity import frechet_distance
 from gan.scoring.nearest import compare
@@ -184,7 +185,7 @@ def main(config: ReferenceConfig) -> int:
 
     about = {
         "command": command("benchmarks/reference.py", config),
-        "machine": f"{machine.processor()}; {devices.describe()}",
+        "machine": f"{processor()}; {devices.describe()}",
         "code": code_version(),
     }
     print(f"class {config.class_val} of {signs.name}: {len(real)} images; {about['machine']}")

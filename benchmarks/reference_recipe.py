@@ -18,10 +18,10 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.clock import Clock
+from gan.config import PRECISIONS
 from gan.data.signs import to_uint8
 from gan.errors import UserError
 from gan.files import replacing
-from gan.training.devices import PRECISIONS
 
 LATENT = 100  # dimensions of the latent
 BATCH = 20  # real images an iteration, as many generated ones

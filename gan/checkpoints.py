@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gan.config import MOST_ITERATIONS
+from gan.config import MOST_ITERATIONS, PRECISIONS
 from gan.errors import UserError
 from gan.files import replacing
 
@@ -294,7 +294,7 @@ def _plausible(info: CheckpointInfo) -> bool:
         and type(info.data.get("images")) is int
         and isinstance(info.data.get("learned_before", []), list)
         and all(isinstance(digest, str) for digest in info.data.get("learned_before", []))
-        and info.config.get("precision", "float32") in ("float32", "bfloat16")
+        and info.config.get("precision", "float32") in tuple(PRECISIONS)
         and all(type(info.config[name]) is kind for name, kind in READ_AGAIN.items() if name in info.config)
     )
 

@@ -23,7 +23,7 @@ stops: list[int] = []
 ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 LARGEST_SEED = 2**31 - 1
-PRECISIONS = ("float32", "bfloat16", "auto")
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # parameter value -> Keras dtype policy
 ITERATIONS_HELP = "updates of both networks in all, those of the good run included"
 GOODRUN_HELP = "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
 
@@ -50,6 +50,11 @@ def option(
 def seed_option(text: str) -> Any:
     """The field of a seed."""
     return option(0, text, ge=0, le=LARGEST_SEED)
+
+
+def precision_option() -> Any:
+    """The field of the precision of a training."""
+    return option("auto", "float32, bfloat16, or auto: the faster one on this machine", (*PRECISIONS, "auto"))
 
 
 @dataclasses.dataclass(frozen=True)

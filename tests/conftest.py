@@ -28,6 +28,7 @@ QUICK = {
     "checkpoint_interval": 20,
     "sample_interval": 30,
     "batch_size": 8,
+    "precision": "float32",
     "judge_iterations": 0,
 }
 
@@ -39,6 +40,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What the program remembers of the machine is neither the user's nor there before the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,6 +21,7 @@ from tests.made_up_goodrun import write_goodrun
 
 CLASSES = [f"{k:02d}" for k in range(43)]
 QUICK = {"class_val": "all", "iterations": 4, "checkpoint_interval": 2, "sample_interval": 4, "judge_iterations": 2}
+QUICK |= {"precision": "float32"}
 OF_ALL = {"class_val": "all", "count": 2, "seed": 5, "judge_iterations": 2}
 
 

@@ -63,11 +63,12 @@ def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(pro
         assert Path(place).is_file() and done.stdout.rindex(place) > done.stdout.index("\nLook\n")
     assert done.stdout.index(places[0]) < done.stdout.index("2. A short training of class 17: 3 iterations")
     assert f"#/experiments/0/runs/{training.info.run_id}" in done.stdout
+    assert training.data.params["precision"] == "auto" and "; remembered in " in done.stdout
 
 
 def test_a_scripts_name_is_an_entry_point_and_options_pass(project):
     options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", f"data={DATA}", "-P", "iterations=2"]
-    done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=0")
+    done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=0", "-P", "precision=float32")
     assert done.returncode == 0, done.stderr
     run = next(run for run in runs(project) if run.data.tags["gan.kind"] == "dcgan")
     assert run.info.run_id in opened(project)

@@ -25,7 +25,7 @@ from tests.conftest import DATA, QUICK, start_script
 from tests.made_up_goodrun import write_goodrun
 from train_dcgan import TrainConfig
 
-WITHOUT_JUDGE = ["--data", DATA, "--judge_iterations", "0"]
+WITHOUT_JUDGE = ["--data", DATA, "--judge_iterations", "0", "--precision", "float32"]
 
 
 def quick(**changed):

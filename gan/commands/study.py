@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from gan.config import MOST_ITERATIONS, Config, option, require, run, stops
+from gan.config import MOST_ITERATIONS, PRECISIONS, Config, option, require, run, stops
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import command
@@ -70,7 +70,7 @@ class StudyConfig(Config):
     )  # fmt: skip
     count: int = option(600, "scenes: generated pairs to choose from, made once", ge=1, le=10_000)
     precision: str = option(
-        "float32", "of all that is trained: float32, or bfloat16 where that is faster", ("float32", "bfloat16")
+        "float32", "of all that is trained: float32, or bfloat16 where that is faster", tuple(PRECISIONS)
     )
     workers: int = option(1, "processes that share the cores", ge=1, le=64)
     output: str = option("", "folder for results and finished experiments; images/study/<task> if empty")

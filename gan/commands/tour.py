@@ -49,7 +49,7 @@ def main(config: TourConfig) -> int:
     )
     run_id, status = train_dcgan.train(
         train_dcgan.TrainConfig(
-            **dataclasses.asdict(config), precision="auto", checkpoint_interval=config.iterations, judge_iterations=0
+            **dataclasses.asdict(config), checkpoint_interval=config.iterations, judge_iterations=0
         )
     )
     if status:
@@ -83,7 +83,7 @@ Browse losses, samples and checkpoints
 Go on with real signs, or with your own
   {prepare} --download true      the official GTSRB archives, 366 MB
   {prepare} --source FOLDER      archives or train.p that you have; --dataset pairs for photos with label maps
-  {train} --class_val all --precision auto --iterations 30000"""
+  {train} --class_val all --iterations 30000"""
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gan.config import PRECISIONS
 from gan.data.signs import to_uint8
 from gan.dcgan.networks import (
     ENLARGED,
@@ -23,7 +24,6 @@ from gan.training import losses, sampling
 from gan.training.adam import Adam
 from gan.training.augment import augment
 from gan.training.averaged_gan import AveragedGan
-from gan.training.devices import PRECISIONS
 
 PENALTY = 0.05  # weight of R1 and R2 (gamma; the penalties enter with gamma / 2)
 PENALTY_EVERY = 8  # iterations; lazy regularisation (StyleGAN2, arXiv 1912.04958, appendix B)

@@ -7,13 +7,13 @@ from typing import Any
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
 
+from gan.config import PRECISIONS
 from gan.data import palettes
 from gan.data.palettes import Palette
 from gan.data.scene import SceneSet
 from gan.errors import UserError
 from gan.pix2pix.networks import build_patch_discriminator, build_unet
 from gan.pix2pix.spatial_networks import build_pixel_discriminator, build_spatial_generator
-from gan.training.devices import PRECISIONS
 
 PHOTOS, LABELS = "labels_to_photo", "photo_to_labels"
 DIRECTIONS = (PHOTOS, LABELS)

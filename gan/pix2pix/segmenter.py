@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from gan.config import PRECISIONS
 from gan.training import sampling
-from gan.training.devices import PRECISIONS
 from gan.training.judge import JudgeTrainer
 
 # All constants belong to the recipe by which trained segmenters are found in the archive.

@@ -1,11 +1,8 @@
-"""Which device and which precision a run uses."""
+"""Which device a run uses."""
 
 import os
-from collections.abc import Callable
 
 import tensorflow as tf
-
-PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # parameter value -> Keras dtype policy
 
 
 def describe() -> str:
@@ -24,33 +21,6 @@ def make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
     # This pass of the graph optimiser fails on the gradient penalty and says so on stderr at every start.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-
-
-def choose_precision(
-    wanted: str, rate: Callable[[str], float], say: Callable[[str], None], before: str | None = None
-) -> str:
-    """The precision to train with.
-
-    Args:
-        wanted: "float32", "bfloat16" (weights stay float32, most arithmetic is bfloat16) or "auto", which measures
-            both on this machine: bfloat16 is faster where the processor has instructions for it and can be 60 times
-            slower where it has not.
-        rate: images per second at a precision.
-        say: prints a line for the user.
-        before: of the good run that is gone on from; "auto" stays with it.
-
-    Returns:
-        "float32" or "bfloat16".
-    """
-    if wanted != "auto":
-        return wanted
-    if before in PRECISIONS:
-        return before
-    say("precision auto: trying float32 and bfloat16 for a few seconds each")
-    rates = {precision: rate(precision) for precision in PRECISIONS}
-    best = max(rates, key=rates.__getitem__)
-    say(", ".join(f"{precision} {value:.0f} images/s" for precision, value in rates.items()) + f": using {best}")
-    return best
 
 
 def _cores() -> int:

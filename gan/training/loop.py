@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from gan.errors import UserError
 from gan.progress import progress, say
-from gan.training import devices
+from gan.training.precision import Memory, choose_precision
 
 BLOCK = 25  # iterations at most between two looks at the world: an interruption waits that long
 SECOND_SIGNAL = 1.0  # seconds; a terminal and `mlflow run` both pass the same Ctrl-C on, nearly at once
@@ -165,12 +165,16 @@ def train_quietly(trainable: Trainable, end: int, tick: Callable[[int], None]) -
 
 
 def build_in_precision(
-    wanted: str, build: Callable[[str], Built], before: str | None = None, iterations: int = 16
+    wanted: str,
+    build: Callable[[str], Built],
+    before: str | None = None,
+    iterations: int = 16,
+    memory: Memory | None = None,
 ) -> tuple[str, Built]:
-    """Build a trainable in the precision wanted; "auto" builds and tries both.
+    """Build a trainable in the precision wanted; "auto" builds and tries both where nothing is known before.
 
     Args:
-        wanted: see `devices.choose_precision`, as `before`.
+        wanted: see `choose_precision`, as `before` and `memory`.
         build: makes the trainable of a precision.
         iterations: timed in each trial.
 
@@ -186,7 +190,7 @@ def build_in_precision(
         tried[precision] = build(precision)
         return measure_rate(tried[precision], iterations)
 
-    precision = devices.choose_precision(wanted, rate, say, before)
+    precision = choose_precision(wanted, rate, say, before, memory)
     return precision, tried[precision] if precision in tried else build(precision)
 
 

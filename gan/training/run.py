@@ -20,19 +20,27 @@ from gan.training import devices
 from gan.training.averaged_gan import AveragedGan
 from gan.training.health import Finding, Watch
 from gan.training.loop import StopRequested, build_in_precision, run_until_stopped
+from gan.training.precision import Memory
 
 FOLDER = Path("images/train")  # of the grids of all runs, on this machine
 Gan = TypeVar("Gan", bound=AveragedGan)
 
 
 def restored_gan(
-    parameters, goodrun: archive.GoodRun | None, build: Callable[[str], Gan], trial: int = 16
+    parameters,
+    goodrun: archive.GoodRun | None,
+    kind: str,
+    network: dict,
+    build: Callable[[str], Gan],
+    trial: int = 16,
 ) -> tuple[str, Gan]:
     """Build a GAN in the precision wanted, with the weights of the good run, on a machine with room for its run.
 
     Args:
         parameters: the configuration of a training script.
         goodrun: what is gone on from, if anything.
+        kind: of the GAN, "dcgan" or "pix2pix".
+        network: sizes of the networks, as a checkpoint has them.
         build: makes the GAN of a precision.
         trial: iterations that are timed in each precision.
 
@@ -43,7 +51,8 @@ def restored_gan(
         UserError: the checkpoint does not fit, the disk has no room, or the feed met damaged data.
     """
     before = goodrun.info.config.get("precision") if goodrun else None
-    precision, gan = build_in_precision(parameters.precision, build, before, trial)
+    memory = Memory.of_training(kind, parameters.batch_size, network)
+    precision, gan = build_in_precision(parameters.precision, build, before, trial, memory)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, gan.parts())
     require_writable(Path.cwd(), bytes_needed(gan, parameters, goodrun.iteration if goodrun else 0))

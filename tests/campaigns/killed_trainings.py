@@ -19,7 +19,7 @@ from gan.archive.store import search
 from tests.conftest import DATA, ROOT
 
 OPTIONS = ["--data", DATA, "--judge_iterations", "0", "--iterations", "80", "--batch_size", "4", "--sample_interval"]
-OPTIONS += ["40", "--checkpoint_interval", "10", "--keep_checkpoints", "1"]
+OPTIONS += ["40", "--checkpoint_interval", "10", "--keep_checkpoints", "1", "--precision", "float32"]
 
 
 def start(*options: str) -> subprocess.Popen:

@@ -18,6 +18,7 @@ from gan.training.loop import (
     run_blocks,
     run_until_stopped,
 )
+from gan.training.precision import Memory
 
 
 class Counting(Trainable):
@@ -216,3 +217,15 @@ def test_what_was_tried_is_neither_built_nor_compiled_again(wanted, built, monke
     list(run_blocks(trainable, 0, 2, []))
     assert traced.count(trainable) == 1 and len(traced) == len(built)
     assert np.asarray(trainable.made)[:3].tolist() == [1, 1, 0]
+
+
+def test_what_is_remembered_is_neither_tried_nor_built(tmp_path) -> None:
+    memory, built = Memory(tmp_path / "precision.json", "this machine"), []
+
+    def build(precision: str) -> Counting:
+        built.append(precision)
+        return Counting()
+
+    first, _ = build_in_precision("auto", build, iterations=2, memory=memory)
+    assert sorted(built) == ["bfloat16", "float32"]
+    assert build_in_precision("auto", build, iterations=2, memory=memory)[0] == first == built[-1] and len(built) == 3

@@ -7,6 +7,8 @@ from typing import Any
 # Tolerances: the worst value in range is factor * |real reference| + offset.
 FIFTH_ABOVE = 1.2, 0.1  # distances between sets
 FIVE_POINTS_BELOW = 1.0, -0.05  # shares of images
+THREE_POINTS_BELOW = 1.0, -0.03  # recall of a classifier
+TENTH_BELOW = 0.9, 0.0  # shares of images that depend on how many images there are
 FIFTH_BELOW = 0.8, 0.0  # shares of pixels
 THREE_TENTHS_BELOW = 0.7, 0.0  # distances to the nearest training image
 

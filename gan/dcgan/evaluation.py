@@ -13,10 +13,10 @@ from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
 from gan.dcgan.generator import Generator
 from gan.dcgan.inception import Inception
 from gan.dcgan.judge import judge_of, train_judge
-from gan.dcgan.learned import real_images
+from gan.dcgan.learned import real_images, unseen_part
 from gan.dcgan.photo_scores import PhotoScores, photo_scores
 from gan.dcgan.scorer import SignScorer, pixel_scores
-from gan.dcgan.scores import equal_images
+from gan.dcgan.scores import LARGEST_SAMPLE, draws
 from gan.progress import progress, say
 from gan.report import Evaluation
 from gan.scoring.classification import agreement
@@ -66,7 +66,7 @@ class SignEvaluation:
     def run(self, folder: Path) -> Evaluation:
         """Generate into a folder, and score."""
         config, several = self._config, self._config.class_val == "all"
-        inception = Inception() if config.inception else None
+        self._inception = Inception() if config.inception else None  # what it lacks is said before work starts
         generator, kept = Generator(self._goodrun), []
         with progress(config.count * len(self.classes), "generating", "image") as bar:
             for k in self.classes:
@@ -74,30 +74,30 @@ class SignEvaluation:
                 place.mkdir(exist_ok=True)
                 kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, SCORED))
         generated = Signs.of(np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]))
-        training, held_out = cut(self.real.train) if self.real else (None, None)
-        training = training and with_mirrored(training)  # copies of mirrored photos are copies
-        evaluation, found = page(self._goodrun, generated, training, several), None
+        training = (
+            with_mirrored(cut(self.real.train)[0]) if self.real else None
+        )  # copies of mirrored photos are copies
+        evaluation = page(self._goodrun, generated, training, several)
         if training is not None and config.scores != "none":
-            scorer = self._scorer(training, held_out)
-            if scorer is None:  # not wanted, or there is too little to train a judge on
-                scores = pixel_scores(generated, training, self.classes)
-            else:
-                scores = scorer.full(generated)
-                if several:
-                    scores.overall.update(self._gan_train(generator, scorer))
-                unseen = held_out if self.real.test is None else self.real.test
-                found = self._photo_scores(generated, training, unseen)
-                scores.overall.update(found.scores if found else {})
-            if inception is not None:
-                scores.overall.update(inception_scores(inception, generated, training, held_out))
-            add_scores(evaluation, scores, scorer and scorer.closest(generated))
-            if found is not None:
-                add_photo_scores(evaluation, found)
+            self._score(evaluation, generator, generated, training)
         return evaluation
 
-    def _scorer(self, training: Signs, held_out: Signs) -> SignScorer | None:
-        judge = judge_of(self.real, self._config.judge_iterations, say) if self._config.scores == "full" else None
-        return judge and SignScorer(judge, training, held_out, self.classes)
+    def _score(self, evaluation: Evaluation, generator: Generator, generated: Signs, training: Signs) -> None:
+        held_out = cut(self.real.train)[1]
+        unseen = unseen_part(self._goodrun.info, self.real, self.classes)
+        full = self._config.scores == "full"
+        judge = judge_of(self.real, self._config.judge_iterations, say) if full else None
+        scorer = judge and SignScorer(judge, training, held_out, self.classes, unseen)
+        scores = scorer.full(generated) if scorer else pixel_scores(generated, training, self.classes)
+        if scorer and len(self.classes) > 1:
+            scores.overall.update(self._gan_train(generator, scorer))
+        found = self._photo_scores(generated, training, unseen) if full else None
+        scores.overall.update(found.scores if found else {})
+        if self._inception is not None:
+            scores.overall.update(inception_scores(self._inception, generated, training, held_out, self.classes))
+        add_scores(evaluation, scores, scorer and scorer.closest(generated))
+        if found is not None:
+            add_photo_scores(evaluation, found)
 
     def _photo_scores(self, generated: Signs, training: Signs, unseen: Signs) -> PhotoScores | None:
         """Beside real images that the run did not learn; None where a class has none."""
@@ -113,7 +113,7 @@ class SignEvaluation:
             images = [generator.images(GAN_TRAIN, seed, k, bar) for k in range(CLASSES)]
         signs = Signs.of(np.concatenate(images), np.repeat(np.arange(CLASSES), GAN_TRAIN))
         judge = train_judge(signs, iterations, seed, "training on generated images")
-        found = agreement(judge(scorer.held_out.images)[1], scorer.held_out.labels)
+        found = agreement(judge(scorer.unseen.images)[1], scorer.unseen.labels)
         return {"gan_train": found.macro, "gan_train_floor": scorer.reference().macro}
 
 
@@ -138,13 +138,16 @@ def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.n
     return np.concatenate(kept)
 
 
-def inception_scores(features: Inception, signs: Signs, training: Signs, held_out: Signs) -> dict[str, float]:
-    """The FID in ImageNet features with its real reference, at equal sizes; nothing where images are too few."""
-    images = equal_images((signs, training, held_out))
-    if len(images[0]) < 2:
+def inception_scores(
+    features: Inception, generated: Signs, training: Signs, held_out: Signs, class_ids: list[int]
+) -> dict[str, float]:
+    """The FID in ImageNet features with its real reference; nothing where images are too few."""
+    drawn = draws(generated, held_out, training, class_ids, LARGEST_SAMPLE)
+    if not drawn:
         return {}
-    generated, real, other = map(features, images)
-    return {
-        "inception_fid_training": frechet_distance(generated, real),
-        "inception_fid_training_floor": frechet_distance(other, real),
-    }
+    real = features(training.images[drawn[0].target])
+    scores = {"inception_fid_training": frechet_distance(features(generated.images[drawn[0].generated]), real)}
+    if drawn[0].stand_in is not None:
+        other = features(held_out.images[drawn[0].stand_in])
+        scores["inception_fid_training_floor"] = frechet_distance(other, real)
+    return scores

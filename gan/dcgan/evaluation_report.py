@@ -16,8 +16,7 @@ from gan.scoring.nearest import nearest
 SHOWN = 48  # generated images on the contact sheet of one class
 SHOWN_BY_CLASS = 8  # and of each class where there are several
 NEIGHBOURS = 3  # real images beside each
-CLASS_COLUMNS = ("gan_test", "fid_training", "fid_held_out", "precision", "recall", "density", "coverage",
-                 "diversity", "nearest_real")  # fmt: skip
+CLASS_COLUMNS = ("gan_test", "fid_unseen", "diversity", "nearest_real", "brightness", "contrast", "saturation")
 
 
 def page(goodrun: GoodRun, generated: Signs, training: Signs | None, several: bool) -> Evaluation:
@@ -71,8 +70,10 @@ def add_scores(
 ) -> None:
     """Add scores, a table by class, and the closest pairs of generated and training image with their distances."""
     evaluation.add_scores(
-        SCORES, scores, "Scores, each beside its floor: the same of held-out real images",
-        "Features are those of a classifier trained on the real training images. Red: clearly worse than real.",
+        SCORES, scores, "Scores, each beside the same score of real images",
+        "Real: as many images as generated ones, of other physical signs, one frame of each; nothing where fewer "
+        "than four signs would make it. Features are those of a classifier trained on the real training images. Red: "
+        "clearly worse than real.",
     )  # fmt: skip
     by_name = {score.name: score for score in SCORES}
     columns = [name for name in CLASS_COLUMNS if any(name in values for values in scores.classes.values())]

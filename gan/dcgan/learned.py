@@ -6,6 +6,7 @@ from gan.archive import GoodRun
 from gan.checkpoints import CheckpointInfo
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import Signs, parse_class
+from gan.data.split import cut
 from gan.data.spread import spread_over
 from gan.dcgan.generator import BATCH, Generator
 from gan.errors import UserError
@@ -65,6 +66,17 @@ def real_images(info: CheckpointInfo, data: str, every_class: bool) -> SignSet |
     if any(_used(info)) or not info.learned_only(digest):
         print("the run has learned signs that it should be compared with: scores beside them mean little.")
     return signs
+
+
+def unseen_part(info: CheckpointInfo, source: SignSet, classes: list[int]) -> Signs:
+    """Real images that neither a run nor the choice of its checkpoint has seen, of every class: the test part.
+
+    Where there is none, or the run has learned it, the held-out tracks, by which the checkpoint was chosen.
+    """
+    held_out = cut(source.train)[1]
+    if source.test is None or _used(info)[0] or not source.test.counts()[classes].all():
+        return held_out
+    return source.test
 
 
 def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> None:

@@ -28,18 +28,25 @@ class SignScorer:
     Args:
         judge: gives features float (N, D) and class probabilities float (N, 43) of uint8 images (N, 32, 32, 3).
         training: the real images that were trained on.
-        held_out: real images of other physical signs.
+        held_out: real images of other physical signs, by which checkpoints are chosen.
         class_ids: the classes to score.
+        unseen: real images that neither training nor that choice has seen; None: `held_out`.
     """
 
-    def __init__(self, judge: Judge, training: Signs, held_out: Signs, class_ids: list[int]):
+    def __init__(
+        self, judge: Judge, training: Signs, held_out: Signs, class_ids: list[int], unseen: Signs | None = None
+    ):
         self._judge, self.class_ids = judge, class_ids
-        self.training = training.take(np.isin(training.labels, class_ids))
-        self.held_out = held_out.take(np.isin(held_out.labels, class_ids))
+        parts = training, held_out, held_out if unseen is None else unseen
+        self.training, self.held_out, self.unseen = (part.take(np.isin(part.labels, class_ids)) for part in parts)
 
     @functools.cached_property
     def _real(self) -> tuple[Sample, Sample]:
         return self._sample(self.training), self._sample(self.held_out)
+
+    @functools.cached_property
+    def _unseen(self) -> Sample:
+        return self._sample(self.unseen)
 
     def _sample(self, signs: Signs) -> Sample:
         return Sample(signs, *self._judge(signs.images))
@@ -69,8 +76,8 @@ class SignScorer:
         return scores
 
     def reference(self) -> Agreement:
-        """How far the judge agrees with the labels of the held-out images, of which there is at least one."""
-        return agreement(self._real[1].probabilities, self.held_out.labels)
+        """How far the judge agrees with the labels of the unseen images, of which there is at least one."""
+        return agreement(self._unseen.probabilities, self.unseen.labels)
 
     def full(self, generated: Signs) -> Scores:
         """All scores.
@@ -82,7 +89,7 @@ class SignScorer:
         most = LARGEST_SAMPLE * (10 if len(self.class_ids) == 1 else 1)
 
         def compared(class_ids: list[int]) -> Comparison:
-            return Comparison(sample, *self._real, class_ids, most)
+            return Comparison(sample, *self._real, self._unseen, class_ids, most)
 
         scopes = {"both", "overall"} | ({"several"} if len(self.class_ids) > 1 else set())
         classes = {k: measured(compared([k]), {"both", "class"}) for k in self.class_ids}
@@ -109,7 +116,7 @@ def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Sco
     """The scores of each class that need no classifier, and their means over the classes."""
     sample, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
     nothing = real.take(np.arange(0))
-    classes = {k: measured(Comparison(sample, real, nothing, [k], 0), {"class"}) for k in class_ids}
+    classes = {k: measured(Comparison(sample, real, nothing, nothing, [k], 0), {"class"}) for k in class_ids}
     return Scores(means(classes), classes)
 
 

@@ -1,14 +1,19 @@
-"""All scores of generated traffic signs, each beside its real reference: the same score of held-out real signs."""
+"""All scores of generated traffic signs, each beside its real reference: the same score of real signs.
+
+Frames of one physical sign are nearly equal, so many frames of few signs are no sample of the signs there are. A real
+reference is what a perfect generator would score: of one frame a track, and of as many images as generated ones.
+"""
 
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from gan.data.signs import CLASSES, Signs
 from gan.data.spread import spread_over
-from gan.score import FIFTH_ABOVE, FIVE_POINTS_BELOW, THREE_TENTHS_BELOW, Score
+from gan.score import FIFTH_ABOVE, FIVE_POINTS_BELOW, TENTH_BELOW, THREE_POINTS_BELOW, THREE_TENTHS_BELOW, Score
 from gan.scoring import nearest
 from gan.scoring.classification import Agreement, agreement
 from gan.scoring.fidelity import frechet_distance, kernel_distance, manifold_scores
@@ -17,7 +22,9 @@ from gan.scoring.two_sample import copying_statistic
 
 RARE = 10  # the so many smallest classes are "rare"
 LARGEST_SAMPLE = 120  # images of a class that distances between sets are taken of
-SMALLEST_SAMPLE = 10  # images of all classes together, below which there are no such distances
+FEWEST = 4  # images of different signs that a distance between sets, or a real reference, is taken of
+DRAWS = 10  # of one frame a track; scores are means over them
+MANIFOLD = "precision", "recall", "density", "coverage"
 
 Measured = tuple[float | None, float | None]  # a score, and the same of real images; None where there is nothing
 NOTHING: Measured = (None, None)
@@ -46,50 +53,132 @@ class Sample:
         return agreement(self.probabilities, self.signs.labels) if len(self.signs) else None
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Draw:
+    """Images of different physical signs, by index: of each class as many generated ones as stand-ins.
+
+    Attributes:
+        generated: integers (N,).
+        stand_in: integers (N,), real images that stand for those of a perfect generator; None where they are too few.
+        target: integers (a multiple of N), real images that both are compared with.
+    """
+
+    generated: np.ndarray
+    stand_in: np.ndarray | None
+    target: np.ndarray
+
+
+def draws(generated: Signs, stand_in: Signs, target: Signs, class_ids: list[int], most: int) -> list[Draw]:
+    """Draw images to compare: one frame of each track, the classes in equal shares.
+
+    Args:
+        generated: each image counts as a sign of its own, as does a real one of no known track.
+        stand_in: real images, of other tracks than the target.
+        target: real images.
+        class_ids: the classes of all of them.
+        most: images of a class.
+
+    Returns:
+        `DRAWS` of them, each of other frames; none where there are fewer than `FEWEST` images of different signs.
+    """
+    wanted = np.isin(np.arange(CLASSES), class_ids)
+    available = signs_of_each(target)
+    sizes = np.minimum(np.minimum(generated.counts(), most), available) * wanted
+    smaller = np.minimum(sizes, signs_of_each(stand_in))
+    referred = bool(smaller[class_ids].all()) and smaller.sum() >= FEWEST
+    sizes = smaller if referred else sizes
+    if sizes.sum() < FEWEST:
+        return []
+    times = max(1, min((available[sizes > 0] // sizes[sizes > 0]).min(), most // sizes.max()))
+    return [
+        Draw(
+            _one_of_each_sign(generated, sizes, random),
+            _one_of_each_sign(stand_in, sizes, random) if referred else None,
+            _one_of_each_sign(target, sizes * times, random),
+        )
+        for random in map(np.random.default_rng, range(DRAWS))
+    ]
+
+
+def signs_of_each(signs: Signs) -> np.ndarray:
+    """Integers (43,): the physical signs of each class; an image of no known track counts as one."""
+    return np.bincount(signs.labels[_first_of_each_sign(signs, np.arange(len(signs)))], minlength=CLASSES)
+
+
+def _first_of_each_sign(signs: Signs, order: np.ndarray) -> np.ndarray:
+    """Indices of the first image of each sign in an order."""
+    tracks = np.where(signs.tracks < 0, -1 - np.arange(len(signs)), signs.tracks).astype(np.int64)
+    _, first = np.unique((tracks * CLASSES + signs.labels)[order], return_index=True)
+    return order[np.sort(first)]
+
+
+def _one_of_each_sign(signs: Signs, sizes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Indices of so many images of each class, each of another sign, both by chance."""
+    rows = _first_of_each_sign(signs, random.permutation(len(signs)))
+    rows = rows[np.argsort(signs.labels[rows], kind="stable")]
+    counts = np.bincount(signs.labels[rows], minlength=CLASSES)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the class
+    return rows[place < np.repeat(sizes, counts)]
+
+
 class Comparison:
     """Generated and real signs of some classes, which scores are measured on.
 
     Args:
         generated: at least one image of each class.
         training: the real images that were trained on.
-        held_out: real images of other physical signs.
+        held_out: real images of other physical signs, by which checkpoints are chosen.
+        unseen: real images that neither training nor that choice has seen; `held_out` where there are none.
         class_ids: the classes; images of others are left out.
         most: images of a class in equal samples, at most.
     """
 
-    def __init__(self, generated: Sample, training: Sample, held_out: Sample, class_ids: list[int], most: int):
+    def __init__(
+        self, generated: Sample, training: Sample, held_out: Sample, unseen: Sample, class_ids: list[int], most: int
+    ):
         self.class_ids, self._most = class_ids, most
-        self.generated, self.training, self.held_out = (
-            sample.take(np.isin(sample.signs.labels, class_ids)) for sample in (generated, training, held_out)
+        self.generated, self.training, self.held_out, self.unseen = (
+            sample.take(np.isin(sample.signs.labels, class_ids)) for sample in (generated, training, held_out, unseen)
         )
 
-    @functools.cached_property
-    def equal(self) -> tuple[Sample, Sample, Sample | None] | None:
-        """Generated, training and held-out samples of equal sizes and shares of classes.
+    def over_draws(self, part: str, distance: Callable[[np.ndarray, np.ndarray], Any]) -> tuple[Any, Any]:
+        """The mean distance of features to a real part, "training" or "unseen", and that of real images.
 
-        None where they are too small; without held-out images where a class has none.
+        For the training part these are held-out images, for the unseen part those of the training part. Distances
+        are numbers or arrays of them.
         """
-        generated, training, held_out = (
-            sample.signs.counts() for sample in (self.generated, self.training, self.held_out)
-        )
-        sizes = np.minimum(np.minimum(generated, self._most), smaller_part(training, held_out))
-        if sizes.sum() < SMALLEST_SAMPLE:
-            return None
-        other = even(self.held_out, sizes) if held_out[self.class_ids].all() else None
-        return even(self.generated, sizes), even(self.training, sizes), other
+        drawn = self._to_training if part == "training" else self._to_unseen
+        if not drawn:
+            return NOTHING
+        reference = None if drawn[0][1] is None else np.mean([distance(real, to) for _, real, to in drawn], axis=0)
+        return np.mean([distance(images, to) for images, _, to in drawn], axis=0), reference
 
     @functools.cached_property
-    def manifold(self) -> dict[str, float]:
-        """Precision, recall, density and coverage of the equal samples; those of held-out ones end in "_floor"."""
-        if self.equal is None:
-            return {}
-        generated, training, held_out = self.equal
-        tracks = training.signs.tracks if (training.signs.tracks >= 0).all() else None
-        found = manifold_scores(training.features, generated.features, groups=tracks)
-        if held_out is not None:
-            reference = manifold_scores(training.features, held_out.features, groups=tracks)
-            found |= {f"{name}_floor": value for name, value in reference.items()}
-        return found
+    def _to_training(self) -> list[tuple[Any, ...]]:
+        return self._features(self.held_out, self.training)
+
+    @functools.cached_property
+    def _to_unseen(self) -> list[tuple[Any, ...]]:
+        # A distance to very few real signs is one to these signs, and not to the signs there are.
+        counts = signs_of_each(self.unseen.signs)[self.class_ids]
+        return self._features(self.training, self.unseen) if counts.all() and counts.sum() >= FEWEST else []
+
+    def _features(self, stand_in: Sample, target: Sample) -> list[tuple[Any, ...]]:
+        """Features of each draw: generated, stand-in (or None) and target."""
+        samples = self.generated, stand_in, target
+        drawn = draws(*(sample.signs for sample in samples), self.class_ids, self._most)
+        return [
+            tuple(
+                None if rows is None else sample.features[rows]
+                for sample, rows in zip(samples, (draw.generated, draw.stand_in, draw.target), strict=True)
+            )
+            for draw in drawn
+        ]
+
+    @functools.cached_property
+    def manifold(self) -> tuple[Any, Any]:
+        """The scores of `MANIFOLD`, float (4,) each, with the training part as the real one."""
+        return self.over_draws("training", lambda points, real: [*manifold_scores(real, points).values()])
 
     @functools.cached_property
     def pixels(self) -> dict[str, float]:
@@ -101,33 +190,27 @@ class Comparison:
         """The same of the smallest classes."""
         counts = self.training.signs.counts()
         rare = sorted(self.class_ids, key=lambda k: (counts[k], k))[:RARE]
-        return Comparison(self.generated, self.training, self.held_out, rare, self._most)
+        return Comparison(self.generated, self.training, self.held_out, self.unseen, rare, self._most)
 
 
-def _distance(distance: Callable[[np.ndarray, np.ndarray], float], part: str) -> Callable[[Comparison], Measured]:
-    """A distance between equal samples, to the real part "training" or "held_out"; for reference between these."""
-
-    def measure(compared: Comparison) -> Measured:
-        if compared.equal is None:
-            return NOTHING
-        generated, training, held_out = (sample and sample.features for sample in compared.equal)
-        if part == "training":
-            return distance(generated, training), None if held_out is None else distance(held_out, training)
-        return NOTHING if held_out is None else (distance(generated, held_out), distance(training, held_out))
-
-    return measure
+def _distance(part: str, distance: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[Comparison], Measured]:
+    return lambda compared: compared.over_draws(part, distance)
 
 
 def _fid(part: str) -> Callable[[Comparison], Measured]:
-    return _distance(lambda first, second: frechet_distance(first, second), part)
+    return _distance(part, frechet_distance)
 
 
 def _kid(part: str) -> Callable[[Comparison], Measured]:
-    return _distance(lambda first, second: 1000 * kernel_distance(first, second), part)
+    return _distance(part, lambda first, second: 1000 * kernel_distance(first, second))
 
 
 def _manifold(name: str) -> Callable[[Comparison], Measured]:
-    return lambda compared: (compared.manifold.get(name), compared.manifold.get(f"{name}_floor"))
+    def measure(compared: Comparison) -> Measured:
+        value, reference = (None if found is None else found[MANIFOLD.index(name)] for found in compared.manifold)
+        return value, reference
+
+    return measure
 
 
 def _pixels(name: str) -> Callable[[Comparison], Measured]:
@@ -136,8 +219,10 @@ def _pixels(name: str) -> Callable[[Comparison], Measured]:
 
 def _recall(name: str) -> Callable[[Comparison], Measured]:
     def measure(compared: Comparison) -> Measured:
-        found, reference = compared.generated.agreement(), compared.held_out.agreement()
-        return getattr(found, name), reference and getattr(reference, name)
+        found, reference = compared.generated.agreement(), compared.unseen.agreement()
+        counts = signs_of_each(compared.unseen.signs)[compared.class_ids]
+        enough = reference is not None and counts.all() and counts.sum() >= FEWEST
+        return getattr(found, name), getattr(reference, name) if enough else None
 
     return measure
 
@@ -157,14 +242,14 @@ def _copying(points: Callable[[Sample], np.ndarray]) -> Callable[[Comparison], M
 
 
 def _light(statistic: Callable[[np.ndarray], np.ndarray]) -> Callable[[Comparison], Measured]:
-    """How far a mean over images is from that of the training images; for reference that of held-out images."""
+    """How far a mean over images is from that of the training images; for reference that of unseen images."""
 
     def measure(compared: Comparison) -> Measured:
-        generated, training, held_out = (
+        generated, training, unseen = (
             statistic(sample.signs.images).mean() if len(sample.signs) else None
-            for sample in (compared.generated, compared.training, compared.held_out)
+            for sample in (compared.generated, compared.training, compared.unseen)
         )
-        return abs(generated - training), None if held_out is None else abs(held_out - training)
+        return abs(generated - training), None if unseen is None else abs(unseen - training)
 
     return measure
 
@@ -182,32 +267,33 @@ _CONTRAST = _light(lambda images: images.std(axis=(1, 2, 3)))
 _SATURATION = _light(lambda images: np.ptp(images, axis=3).mean(axis=(1, 2)))
 OFF = 12  # grey levels, of 255, from which on the light of a class is off
 
+KERNEL_NOISE = 1.0, 5.0  # what two samples of one distribution can differ by
+_UNSEEN = "real signs that neither the run nor the choice of its checkpoint has seen"
 _COPIES = "copying, in features: below -3 the images are nearer to training images than new signs are"
 _NEAREST = "median distance, in pixels, to the nearest training image: far below the floor, copies"
 SCORES = (
     Score("fid_training", "lower", "Fréchet distance to the training images", FIFTH_ABOVE,
           measure=_fid("training")),
-    Score("fid_held_out", "lower",
-          "Fréchet distance to signs held out from training: ranks the checkpoints of a run", FIFTH_ABOVE,
-          measure=_fid("held_out")),
-    # An unbiased kernel distance has a reference about 0 that is all noise, and a density no best value.
-    Score("kid_training", "lower", "kernel distance to the training images, times 1000",
+    Score("fid_unseen", "lower", f"Fréchet distance to {_UNSEEN}", FIFTH_ABOVE, measure=_fid("unseen")),
+    Score("kid_training", "lower", "kernel distance to the training images, times 1000", KERNEL_NOISE,
           measure=_kid("training")),
-    Score("kid_held_out", "lower", "kernel distance to held-out signs, times 1000", measure=_kid("held_out")),
+    Score("kid_unseen", "lower", f"kernel distance to {_UNSEEN}, times 1000", KERNEL_NOISE,
+          measure=_kid("unseen")),
     Score("precision", "higher", "share of generated images that lie among the training images",
           FIVE_POINTS_BELOW, measure=_manifold("precision")),
-    Score("recall", "higher", "share of training images that lie among the generated ones", FIVE_POINTS_BELOW,
+    Score("recall", "higher", "share of training images that lie among the generated ones", TENTH_BELOW,
           measure=_manifold("recall")),
+    # The density of a perfect generator is not the best: repeated tracks have a higher one.
     Score("density", "higher", "how thick the training images lie around generated ones; 1 is usual",
           measure=_manifold("density")),
-    Score("coverage", "higher", "share of training images with a generated one beside them", FIVE_POINTS_BELOW,
+    Score("coverage", "higher", "share of training images with a generated one beside them", TENTH_BELOW,
           measure=_manifold("coverage")),
-    Score("gan_test", "higher", "share that the classifier of real signs takes for the wanted class",
-          FIVE_POINTS_BELOW, measure=_recall("overall")),
+    Score("gan_test", "higher", "macro recall: the classifier of real signs takes images for the wanted class",
+          THREE_POINTS_BELOW, measure=_recall("macro")),
     Score("gan_test_worst", "higher", "the same of the worst class", FIVE_POINTS_BELOW, measure=_recall("worst"),
           scope="several"),
-    Score("gan_train", "higher", "macro recall on held-out signs of a classifier that saw generated images only",
-          FIVE_POINTS_BELOW),
+    Score("gan_train", "higher", "macro recall on unseen signs of a classifier that saw generated images only",
+          THREE_POINTS_BELOW),
     Score("c_t", "higher", _COPIES, limit=-3, measure=_copying_features, scope="overall"),
     Score("c_t_rare", "higher", "the same of the ten smallest classes taken together", limit=-3,
           measure=_of_rare(_copying_features), scope="several"),

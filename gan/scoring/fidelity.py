@@ -78,62 +78,48 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     return within(first) + within(second) - 2 * _kernel_sum(first, second) / (len(first) * len(second))
 
 
-def _balls(points: np.ndarray, neighbours: int, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The squared distance (N,) to the k-th nearest point of another group, and the k (N,) there was."""
+def _balls(points: np.ndarray, neighbours: int) -> np.ndarray:
+    """The squared distance (N,) to the k-th nearest other point, or the last where there are fewer."""
     count = len(points)
-    alone = np.arange(count)
-    groups = alone if groups is None else np.where(np.asarray(groups) < 0, -1 - alone, groups)
-    groups = groups if len(np.unique(groups)) > 1 else alone
-    _, own, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    ranks = np.minimum(neighbours, count - sizes[own])
-    most, radii = ranks.max(), np.empty(count)
+    rank, radii = min(neighbours, count - 1), np.empty(count)
     for rows in _blocks(count, count):
         squared = euclidean_distances(points[rows], points, squared=True)
-        squared[groups[rows, None] == groups] = np.inf
-        nearest = np.sort(np.partition(squared, most - 1, axis=1)[:, :most], axis=1)
-        radii[rows] = np.take_along_axis(nearest, ranks[rows, None] - 1, axis=1)[:, 0]
-    return radii, ranks
+        squared[np.arange(len(squared)), np.arange(count)[rows]] = -1  # a point is the first, whatever rounding says
+        radii[rows] = np.partition(squared, rank, axis=1)[:, rank]
+    return radii
 
 
-def manifold_scores(
-    real: np.ndarray, generated: np.ndarray, neighbours: int = 5, groups: np.ndarray | None = None
-) -> dict[str, float]:
+def manifold_scores(real: np.ndarray, generated: np.ndarray, neighbours: int = 5) -> dict[str, float]:
     """How many generated images lie where real ones do, and how many real ones have generated ones near.
 
     Each image stands for the ball around it that reaches to its k-th nearest neighbour of the same kind, edge
     included.  Precision and recall are Kynkäänniemi et al. 2019 (arXiv 1904.06991, section 2), density and
     coverage Naeem et al. 2020 (arXiv 2002.09797, section 3.2).
 
-    Our own variation: with `groups`, the ball of a real image reaches to the k-th nearest real image of another
-    group.  The 30 nearly equal frames of a track would else make balls so small that another photo of that very
-    sign lies outside.  A generator that has learned the distribution then still has a density of about 1, and one
-    that repeats tracks a higher one.  The balls of generated images, which recall looks at, know no groups.
+    Images must be independent: the 30 nearly equal frames of a track make balls so small that another photo of that
+    very sign lies outside.
 
     Args:
         real: float (N, D).
         generated: float (M, D).
         neighbours: k, 1 or more; the papers take 3 and 5.  Where there are fewer others, all of them.
-        groups: integers (N,), the physical sign of each real image (its track); a negative one is not known, and
-            such an image a group of its own.  One group only counts as none.
 
     Returns:
         "precision": share 0-1 of the generated images inside a ball of a real one.
         "recall": share 0-1 of the real images inside a ball of a generated one.
         "density": in how many balls of real images a generated one lies, divided by k; 0 or more, about 1 for
             samples of one distribution.
-        "coverage": share 0-1 of the balls of real images that hold a generated one; without groups, and for two
-            samples of one distribution and size, about 1 - 2^-k.
+        "coverage": share 0-1 of the balls of real images that hold a generated one; for two samples of one
+            distribution and size about 1 - 2^-k.
     """
     real, generated = _checked(real, generated)
     if neighbours < 1:
         raise ValueError(f"1 or more neighbours are needed, not {neighbours}")
-    if groups is not None and np.shape(groups) != (len(real),):
-        raise ValueError(f"{len(real)} real images need as many groups, not {np.shape(groups)}")
     # Distances come from products; features far from the origin would lose their digits in them.
     centre = real.mean(axis=0)
     real, generated = real - centre, generated - centre
-    radii, ranks = _balls(real, neighbours, groups)
-    generated_radii, _ = _balls(generated, neighbours, None)
+    radii, generated_radii = _balls(real, neighbours), _balls(generated, neighbours)
+    rank = min(neighbours, len(real) - 1)
     # A copy of a k-th neighbour lies on the edge, and must not fall out by rounding.
     edge = ROUNDING * max((points**2).sum(axis=1).max() for points in (real, generated))
 
@@ -144,7 +130,7 @@ def manifold_scores(
         inside = squared <= radii[rows, None] + edge
         precise |= inside.any(axis=0)
         covered += inside.any(axis=1).sum()
-        density += (inside.sum(axis=1) / ranks[rows]).sum()
+        density += inside.sum() / rank
         recalled += (squared <= generated_radii + edge).any(axis=1).sum()
     return {
         "precision": float(precise.mean()),

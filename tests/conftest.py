@@ -120,11 +120,11 @@ def narrow(patch, width: int = 8) -> None:
     from gan.dcgan import classifier, photo_scores
     from gan.dcgan import gan as dcgan
     from gan.dcgan import judge as signs_judge
-    from gan.dcgan.classifier import build_classifier
+    from gan.dcgan.classifier import build_classifier, build_judge
 
-    small = functools.partial(build_classifier, width=4)
-    patch.setattr(signs_judge, "build_classifier", small)
-    patch.setattr(classifier, "build_classifier", small)
+    patch.setattr(classifier, "build_classifier", functools.partial(build_classifier, width=4))
+    for module in (classifier, signs_judge):
+        patch.setattr(module, "build_judge", functools.partial(build_judge, width=4))
 
     class Narrow(dcgan.Network):
         def __init__(

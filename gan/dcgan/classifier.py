@@ -1,4 +1,8 @@
-"""The classifier of 32x32 traffic signs that judges generated ones: its network and its training."""
+"""Classifiers of 32x32 traffic signs and their training: one is judge of generated signs, the other learns from them.
+
+They are of different architecture, so that images that please the judge are not those that a classifier of the study
+learns from most easily.
+"""
 
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
@@ -18,7 +22,7 @@ SMOOTHING = 0.05  # of the labels: keeps the logits, and so the features, from g
 
 
 def build_classifier(classes: int, width: int = 32, precision: str = "float32", features: int = 128) -> keras.Model:
-    """A model from images to features and logits.
+    """The classifier that a study trains: a model from images to features and logits.
 
     Three pairs of 3x3 convolutions with batch normalisation, each pair at half the resolution of the one before
     (the layout of VGG, Simonyan and Zisserman 2015, arXiv 1409.1556, section 2.1, at the size of these images).
@@ -43,6 +47,35 @@ def build_classifier(classes: int, width: int = 32, precision: str = "float32", 
             x = layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"normal_{size}_{number}")(x)
             x = layers.ReLU(dtype=precision, name=f"relu_{size}_{number}")(x)
         x = layers.MaxPooling2D(2, dtype=precision, name=f"pool_{size}")(x)
+    return _with_head(image, x, classes, precision, features)
+
+
+def build_judge(classes: int, width: int = 32, precision: str = "float32", features: int = 128) -> keras.Model:
+    """The judge of generated images: a residual network of the same inputs and outputs as `build_classifier`.
+
+    A convolution and two residual blocks that halve the resolution (He et al. 2016, arXiv 1512.03385, section 3.3,
+    with projections where sizes change).
+    """
+
+    def convolved(x, channels: int, size: int, strides: int, name: str):
+        x = layers.Conv2D(
+            channels, size, strides=strides, padding="same", use_bias=False, dtype=precision, name=f"conv_{name}"
+        )(x)
+        return layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"normal_{name}")(x)
+
+    image = keras.Input((32, 32, 3), name="image")
+    x = layers.ReLU(dtype=precision, name="relu_32")(convolved(image, width, 3, 1, "32"))
+    for size, channels in ((16, width * 2), (8, width * 4)):
+        shortcut = convolved(x, channels, 1, 2, f"{size}_shortcut")
+        x = layers.ReLU(dtype=precision, name=f"relu_{size}_1")(convolved(x, channels, 3, 2, f"{size}_1"))
+        x = layers.Add(dtype=precision, name=f"add_{size}")([shortcut, convolved(x, channels, 3, 1, f"{size}_2")])
+        x = layers.ReLU(dtype=precision, name=f"relu_{size}_2")(x)
+    x = layers.MaxPooling2D(2, dtype=precision, name="pool")(x)
+    return _with_head(image, x, classes, precision, features)
+
+
+def _with_head(image, x, classes: int, precision: str, features: int) -> keras.Model:
+    """The model of an input and its feature maps, (N, 4, 4, C), with features and logits behind them."""
     x = layers.Flatten(dtype=precision, name="flatten")(x)
     x = layers.Dropout(0.4, dtype=precision, name="dropout")(x)
     x = layers.Dense(features, dtype="float32", name="dense")(x)
@@ -77,10 +110,15 @@ class ClassifierTrainer(JudgeTrainer):
         weights: np.ndarray | None = None,
     ):
         keras.utils.set_random_seed(seed)
-        model = build_classifier(sampler.classes, precision=PRECISIONS[precision])
+        model = self.network(sampler.classes, PRECISIONS[precision])
         super().__init__(model, RATE, iterations, batch_size or BATCH)
         self.seed, self._sampler, self._augmented = seed, sampler, augmented
         self._weights = tf.constant(np.ones(sampler.classes) if weights is None else weights, tf.float32)
+
+    @staticmethod
+    def network(classes: int, precision: str) -> keras.Model:
+        """The model that is trained, with fresh weights."""
+        return build_classifier(classes, precision=precision)
 
     def batch(self, iteration):
         """Draw images and class ids, and the units that drop out."""
@@ -98,3 +136,12 @@ class ClassifierTrainer(JudgeTrainer):
         losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits) * tf.gather(self._weights, labels)
         right = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
         return tf.reduce_mean(losses), tf.reduce_mean(right)
+
+
+class SignJudgeTrainer(ClassifierTrainer):
+    """The same of the judge."""
+
+    @staticmethod
+    def network(classes: int, precision: str) -> keras.Model:
+        """The judge, with fresh weights."""
+        return build_judge(classes, precision=precision)

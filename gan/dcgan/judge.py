@@ -10,7 +10,7 @@ from gan.data.sets import SignSet
 from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
 from gan.data.split import cut
 from gan.dcgan import classifier
-from gan.dcgan.classifier import ClassifierTrainer, build_classifier
+from gan.dcgan.classifier import SignJudgeTrainer, build_judge
 from gan.report import Report, judge_report
 from gan.scoring.classification import Agreement, agreement
 from gan.training import augment
@@ -53,7 +53,7 @@ class Judge:
 def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=None) -> Judge:
     """Train a classifier on signs of all classes, with their mirror images that are signs; see `fit` for the rest."""
     learned = with_mirrored(signs)
-    trainer = ClassifierTrainer(Sampler(learned.images, learned.labels, CLASSES), iterations, seed)
+    trainer = SignJudgeTrainer(Sampler(learned.images, learned.labels, CLASSES), iterations, seed)
     fit(trainer, iterations, words, report)
     return Judge(trainer.model)
 
@@ -75,7 +75,7 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
     if not len(held):
         say(f"no scores by a classifier: {signs.name} has no class with images of two signs, to hold one out.")
         return None
-    config, model = JudgeConfig(signs.name, iterations), build_classifier(CLASSES)
+    config, model = JudgeConfig(signs.name, iterations), build_judge(CLASSES)
     key = judges.JudgeKey(KIND, config, fit_part.digest(), judges.recipe(model, classifier, augment))
     found = judges.find_judge(key, model)
     if found is not None:

@@ -21,7 +21,7 @@ from gan.data.gtsrb import write_signs
 from gan.data.sets import SignSet, is_drawn, select
 from gan.data.signs import CLASSES, NAMES, Signs, join
 from gan.dcgan import balance, classifier
-from gan.dcgan.classifier import build_classifier
+from gan.dcgan.classifier import build_classifier, build_judge
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned
@@ -191,7 +191,8 @@ class Generators:
 @functools.cache
 def recipe() -> str:
     """A digest of the settings that decide cells and pools: those of another recipe are not taken."""
-    return judges.recipe(build_classifier(CLASSES), classifier, augment, balance)
+    networks = build_classifier(CLASSES), build_judge(CLASSES)
+    return "-".join(judges.recipe(network, classifier, augment, balance) for network in networks)
 
 
 def generated_pool(folder: Path, goodrun: GoodRun, training: Signs, target: int, config, words: str) -> Pool:

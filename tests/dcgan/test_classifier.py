@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan.dcgan import classifier
-from gan.dcgan.classifier import SMOOTHING, ClassifierTrainer, build_classifier
+from gan.dcgan.classifier import SMOOTHING, ClassifierTrainer, build_classifier, build_judge
 from gan.training import devices
 from gan.training.loop import run_blocks
 from gan.training.sampling import Sampler
@@ -137,8 +137,10 @@ def test_width_is_the_number_of_channels_of_the_first_pair() -> None:
     assert build_classifier(43).get_layer("conv_32_1").filters == 32
 
 
-def test_features_of_a_batch_have_mean_0_and_variance_1_in_training() -> None:
-    features, _ = build_classifier(5, 4)(noise(64), training=True)
+@pytest.mark.parametrize("build", [build_classifier, build_judge])
+def test_features_of_a_batch_have_mean_0_and_variance_1_in_training(build) -> None:
+    features, logits = build(5, 4)(noise(64), training=True)
+    assert features.shape == (64, 128) and logits.shape == (64, 5)
     np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.asarray(features).var(axis=0), 1, atol=0.1)
 

@@ -15,7 +15,7 @@ from gan.data.signs import CLASSES, with_mirrored
 from gan.data.split import cut, held_out
 from gan.dcgan import classifier
 from gan.dcgan import judge as signs_judge
-from gan.dcgan.classifier import build_classifier
+from gan.dcgan.classifier import build_judge
 from gan.dcgan.judge import KIND, Judge, JudgeConfig, judge_of, train_judge
 from gan.drawn.signs import draw_signs
 from gan.scoring.classification import agreement
@@ -80,7 +80,7 @@ def asked(monkeypatch):
     def untrained(signs, iterations, seed, *_):
         asked.append((iterations, seed))
         keras.utils.set_random_seed(iterations)
-        return Judge(signs_judge.build_classifier(CLASSES))
+        return Judge(signs_judge.build_judge(CLASSES))
 
     monkeypatch.setattr(signs_judge, "train_judge", untrained)
     monkeypatch.setattr(archive.Run, "model", lambda *_: None)
@@ -100,7 +100,7 @@ def any_judge():
     """A judge with first weights, whose statistics are not those it began with."""
     devices.make_deterministic()
     keras.utils.set_random_seed(0)
-    model = build_classifier(CLASSES, width=4)
+    model = build_judge(CLASSES, width=4)
     model(np.random.default_rng(0).uniform(-1, 1, (40, 32, 32, 3)), training=True)
     return Judge(model)
 

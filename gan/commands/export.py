@@ -91,6 +91,7 @@ def read_scores(folder: str, goodrun) -> dict:
 
 def card(goodrun, scores: dict | None, licence: str) -> str:
     """The model card, in Markdown."""
+    from gan.dcgan.evaluation_report import CLASS_COLUMNS
     from gan.dcgan.scores import SCORES
     from gan.score import results
 
@@ -114,26 +115,45 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
     ]
     if scores is None:
         return "\n".join([*lines, "No scores were exported.", ""])
-    overall = scores["overall"]
+    found = results(SCORES, scores["overall"])
+    wrong = [result.score.name for result in found if result.flagged]
     lines += [
         f"## Scores of {scores['count']} images a class",
         "",
-        "Real: the same score of real signs that were held out from training. Features are those of a classifier "
-        "trained on the real training images.",
+        f"`evaluate.py --class_val {info.class_val} --goodrun_ref {goodrun.run_id}/{goodrun.iteration} --count "
+        f"{scores['count']}` gave them. Real: the same score of real signs. Out of range, which is clearly worse "
+        f"than real signs: {', '.join(wrong) or 'none'}. `leak` and `leak_low` say what the images give away of the "
+        "training images, `told_apart` how easily they are told from photos.",
         "",
-        "| score | generated | real | meaning |",
-        "| --- | --- | --- | --- |",
+        "| score | generated | real | | meaning |",
+        "| --- | --- | --- | --- | --- |",
         *(
-            f"| {found.score.name} | {found.value:.4g} | {_number(found.reference)} | {found.score.meaning} |"
-            for found in results(SCORES, overall)
+            f"| {result.score.name} | {result.value:.4g} | {_number(result.reference)} | {_flag(result)} | "
+            f"{result.score.meaning} |"
+            for result in found
         ),
     ]
     if len(scores["classes"]) > 1:
-        lines += ["", "## By class", "", "| class | GAN-test | FID | FID of real | coverage |", "|" + " --- |" * 5]
+        columns = [score for score in SCORES if score.name in CLASS_COLUMNS]
+        names = [text for score in columns for text in (score.name, "real")]
+        lines += ["", "## By class", "", "Bold: out of range.", "", "| class | " + " | ".join(names) + " |"]
+        lines += ["|" + " --- |" * (1 + len(names))]
         for k, values in scores["classes"].items():
-            cells = (values.get(name) for name in ("gan_test", "fid_training", "fid_training_floor", "coverage"))
-            lines.append(f"| {k} {NAMES[int(k)]} | " + " | ".join(map(_number, cells)) + " |")
+            cells = [text for score in columns for text in _cells(results([score], values))]
+            lines.append(f"| {k} {NAMES[int(k)]} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
+
+
+def _cells(found: list) -> tuple[str, str]:
+    """A score of a class and its real reference; "-" where there is none."""
+    if not found:
+        return "-", "-"
+    value = _number(found[0].value)
+    return f"**{value}**" if found[0].flagged else value, _number(found[0].reference)
+
+
+def _flag(result) -> str:
+    return "out of range" if result.flagged else ""
 
 
 def _number(value: float | None) -> str:

@@ -14,8 +14,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from gan.training.normalisation import Normalisation
+
 LATENT = 100  # dimensions of the latent
 EMBEDDING = 64  # dimensions of a class's embedding in the generator
+MOMENTUM = 0.99  # of the moving statistics of batch normalisation
 SLOPE = 0.2  # of LeakyReLU for negative inputs
 DETAIL = 4  # maps of 32x32 that are projected from the latent, for texture as fine as a pixel
 FINE = 32  # channels of the discriminator's convolution of single pixels
@@ -94,12 +97,12 @@ def build_generator(
         style = layers.Concatenate(dtype=precision, name="style")([latent, embedded])
     x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(style)
     x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
-    x = _modulated(x, style, "4", precision)
+    x = _modulated(x, style, "4", precision, portable)
     for size, channels in ((8, width * 4), (16, width * 2), (32, width)):
         x = _doubled(x, channels, f"up_{size}", precision, layout, portable)
         if layout == ENLARGED and size == 32:
             x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, channels, precision)])
-        x = _modulated(x, style, str(size), precision)
+        x = _modulated(x, style, str(size), precision, portable)
     activation = "tanh" if layout == TRANSPOSED else None
     image = layers.Conv2D(3, 3, padding="same", activation=activation, dtype="float32", name="image")(x)
     if portable and layout == ENLARGED:
@@ -221,10 +224,14 @@ def _detail(latent, channels: int, precision: str):
     )(x)
 
 
-def _modulated(x, style, name: str, precision: str):
+def _modulated(x, style, name: str, precision: str, portable: bool):
     """Batch normalisation with a gain and a bias that depend on `style`, then ReLU."""
     channels = x.shape[-1]
-    x = layers.BatchNormalization(center=False, scale=False, momentum=0.99, dtype=precision, name=f"normal_{name}")(x)
+    name_and_type = {"dtype": precision, "name": f"normal_{name}"}
+    if portable:
+        x = layers.BatchNormalization(center=False, scale=False, momentum=MOMENTUM, **name_and_type)(x)
+    else:
+        x = Normalisation(MOMENTUM, **name_and_type)(x)
     gain = layers.Dense(channels, bias_initializer="ones", dtype=precision, name=f"gain_{name}")(style)
     bias = layers.Dense(channels, dtype=precision, name=f"bias_{name}")(style)
     gain = layers.Reshape((1, 1, channels), dtype=precision, name=f"gain_map_{name}")(gain)

@@ -32,6 +32,8 @@ CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images: it speed
 GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones
 CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
 CLASS_REST = 0.25  # share of them that stays, so that classes are not unlearned
+LIGHT_WEIGHT = 10.0  # of the distance of the generated images' light from that of the real ones
+DETAIL_WEIGHT = 0.3  # of the same of their detail
 EMA_HALF_LIFE = 100_000  # images
 
 WIDEST = 256  # channels of a network's first level: a file of a stranger may name no more
@@ -192,7 +194,8 @@ class SignGan(AveragedGan):
             place = tf.random.stateless_uniform((self.batch_size, 1), key("domains"))
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
-        real = augment(self._drawn.of(labels, key("images")), key("augment real"), AUGMENTED)
+        photos = self._drawn.of(labels, key("images"))
+        real = augment(photos, key("augment real"), AUGMENTED)
         latents = sampling.latents(self.batch_size, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))
 
@@ -205,6 +208,8 @@ class SignGan(AveragedGan):
             on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)
             generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
             discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
+            total_generator_loss += LIGHT_WEIGHT * losses.matching_loss(losses.light, photos, generated)
+            total_generator_loss += DETAIL_WEIGHT * losses.matching_loss(losses.detail, photos, generated)
             class_losses = []
             if self.network.classes > 1:
                 class_losses = [

@@ -1,6 +1,9 @@
-"""Losses of generator and discriminator: small pure functions of logits and gradients."""
+"""Losses of generator and discriminator: small pure functions of logits, gradients and images."""
 
+import numpy as np
 from keras import ops
+
+FAINT = 1e-3  # of the power of an image's detail that counts as none
 
 
 def relativistic_discriminator_loss(real, generated):
@@ -109,3 +112,76 @@ def pixel_loss(logits, classes, weights):
     """
     losses = ops.sparse_categorical_crossentropy(classes, logits, from_logits=True)
     return ops.mean(losses * ops.take(weights, classes))
+
+
+def energy_distance(first, second):
+    """How far two samples are from being of one distribution, up to what the second alone decides.
+
+    The generator's part of the energy distance (Székely and Rizzo 2013, doi 10.1016/j.jspi.2013.03.018; as a loss
+    Bellemare et al. 2017, arXiv 1705.10743, section 4), estimated without bias: 2 E|x - y| - E|x - x'|.
+
+    Args:
+        first: float32 (N, D), N 2 or more.
+        second: float32 (M, D), in units of its spread.
+
+    Returns:
+        float32 scalar, smallest on average where both are of one distribution.
+    """
+
+    def distances(one, other):
+        return ops.sqrt(ops.sum(ops.square(one[:, None] - other[None]), axis=2) + 1e-6)
+
+    count = first.shape[0]
+    return 2 * ops.mean(distances(first, second)) - ops.sum(distances(first, first)) / (count * (count - 1))
+
+
+def light(images):
+    """What a person sees of an image's light: float32 (N, 5), the means of its channels, its contrast and saturation.
+
+    Args:
+        images: float32 (N, height, width, 3).
+    """
+    grey = ops.mean(images, axis=3, keepdims=True)
+    contrast = ops.sqrt(ops.var(grey, axis=(1, 2)) + 1e-6)
+    saturation = ops.sqrt(ops.mean(ops.square(images - grey), axis=(1, 2, 3)) + 1e-6)
+    return ops.concatenate([ops.mean(images, axis=(1, 2)), contrast, saturation[:, None]], axis=1)
+
+
+def detail(images):
+    """How much detail of each size an image holds: float32 (N, R), logarithms of its power at each frequency.
+
+    The spectrum of `gan.scoring.spectrum`, of each image; as a loss Durall et al. 2020, arXiv 2003.01826, section 4.
+
+    Args:
+        images: float32 (N, side, side, 3).
+    """
+    side = images.shape[1]
+    window = np.hanning(side + 1)[:-1].astype(np.float32)
+    grey = ops.mean(images, axis=3)
+    grey = (grey - ops.mean(grey, axis=(1, 2), keepdims=True)) * (window[:, None] * window)
+    real, imaginary = ops.fft2((grey, ops.zeros_like(grey)))
+    frequencies = np.fft.fftfreq(side) * side
+    periods = np.rint(np.hypot(frequencies[:, None], frequencies)).astype(int).ravel()
+    bins = np.eye(periods.max() + 1, dtype=np.float32)[periods]
+    bins = (bins / bins.sum(axis=0))[:, 1:]
+    power = ops.reshape(ops.square(real) + ops.square(imaginary), (-1, side * side)) @ bins
+    return ops.log(power + FAINT)
+
+
+def matching_loss(measure, real, generated):
+    """How far generated images are from real ones in the distribution of a measure, in units of its spread.
+
+    Feature matching (Salimans et al. 2016, arXiv 1606.03498, section 3.1) of what a discriminator hardly looks at as
+    long as shapes tell more, with the energy distance in place of the distance of means.
+
+    Args:
+        measure: `light` or `detail`.
+        real: float32 (N, height, width, 3).
+        generated: the same.
+
+    Returns:
+        float32 scalar; its least value is about 1.
+    """
+    wanted = measure(real)
+    spread = ops.std(wanted, axis=0) + 1e-3
+    return energy_distance(measure(generated) / spread, wanted / spread) / wanted.shape[1] ** 0.5

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gan.scoring.spectrum import radial_spectrum
+from gan.training import losses
 from gan.training.losses import (
     class_loss,
     gradient_penalty,
@@ -126,3 +128,68 @@ def test_class_loss_is_small_for_the_right_class_and_large_but_finite_for_anothe
         loss = class_loss(given, tf.constant([1]))
     assert float(loss) == pytest.approx(400)
     np.testing.assert_allclose(tape.gradient(loss, given), [[1, -1, 0]], atol=1e-6)
+
+
+# What the discriminator hardly looks at
+
+
+def photos(count: int, seed: int = 0) -> np.ndarray:
+    """Smooth images of different light, with some noise."""
+    random = np.random.default_rng(seed)
+    coarse = random.uniform(-1, 1, (count, 4, 4, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    lit = coarse * random.uniform(0.1, 0.8, (count, 1, 1, 1)) + random.uniform(-0.5, 0.5, (count, 1, 1, 1))
+    return (lit + random.normal(0, 0.02, lit.shape)).astype(np.float32)
+
+
+def test_energy_distance_is_least_for_one_distribution_and_unbiased() -> None:
+    random = np.random.default_rng(0)
+    same, shifted, narrower = [], [], []
+    for _ in range(300):
+        first, second, third = random.normal(0, 1, (3, 6, 2)).astype(np.float32)
+        within = np.linalg.norm(third[:, None] - third, axis=2).sum() / 30
+        for found, sample in ((same, first), (shifted, first + 1), (narrower, first * 0.5)):
+            found.append(float(losses.energy_distance(sample, second)) - within)
+    assert abs(np.mean(same)) < 3 * np.std(same) / 300**0.5, "E|x - x'| of one distribution is E|y - y'| of the other"
+    assert np.mean(shifted) > np.mean(same) + 0.3 and np.mean(narrower) > np.mean(same) + 0.1
+
+
+def test_light_is_mean_contrast_and_saturation() -> None:
+    images = np.zeros((2, 32, 32, 3), np.float32)
+    images[0] = 0.5, -0.25, -0.25  # a plain red
+    images[1, :16], images[1, 16:] = 0.6, -0.2  # two greys
+    light = np.asarray(losses.light(images))
+    np.testing.assert_allclose(light[0], [0.5, -0.25, -0.25, 0, np.sqrt(0.375 / 3)], atol=2e-3)
+    np.testing.assert_allclose(light[1], [0.2, 0.2, 0.2, 0.4, 0], atol=2e-3)
+
+
+def test_detail_is_the_spectrum_that_reports_show() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (200, 32, 32, 3), np.uint8)
+    found = np.exp(np.asarray(losses.detail((images / 127.5 - 1).astype(np.float32)))).mean(axis=0)
+    # Grey levels are 0-1 there and -1 to 1 here; the means that are taken out differ by the window.
+    assert found.shape == (23,)
+    np.testing.assert_allclose(np.log(found / 4)[3:], radial_spectrum(images)[3:], atol=0.05)
+
+
+@pytest.mark.parametrize("measure", [losses.light, losses.detail])
+def test_matching_brings_light_and_detail_to_the_real_ones(measure) -> None:
+    real = tf.constant(photos(24))
+    generated = keras.Variable(photos(24, seed=1) * 0.6 - 0.2)
+
+    def error() -> float:
+        return float(np.abs(np.mean(measure(generated) - measure(real), axis=0)).mean())
+
+    before, optimizer = error(), keras.optimizers.Adam(0.01)
+    for _ in range(60):
+        with tf.GradientTape() as tape:
+            loss = losses.matching_loss(measure, real, generated)
+        gradient = tape.gradient(loss, generated)
+        optimizer.apply([gradient], [generated])
+    assert error() < 0.5 * before
+
+
+@pytest.mark.parametrize("measure", [losses.light, losses.detail])
+def test_flat_and_equal_images_have_finite_gradients(measure) -> None:
+    generated = tf.Variable(np.full((4, 32, 32, 3), -1, np.float32))
+    with tf.GradientTape() as tape:
+        loss = losses.matching_loss(measure, tf.constant(photos(4)), generated)
+    assert np.isfinite(np.asarray(tape.gradient(loss, generated))).all()

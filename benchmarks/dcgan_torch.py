@@ -13,6 +13,12 @@ from torch.nn import functional
 
 LATENT, EMBEDDING, DETAIL, FINE = 100, 64, 4, 32
 PENALTY, PENALTY_EVERY = 0.05, 8
+_LINE = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+SPREAD = torch.kron(_LINE, _LINE).T.contiguous()
+_PERIODS = torch.hypot(*torch.meshgrid(torch.fft.fftfreq(32) * 32, torch.fft.fftfreq(32) * 32, indexing="ij"))
+BINS = functional.one_hot(_PERIODS.round().long().view(-1)).float()
+BINS = (BINS / BINS.sum(0))[:, 1:]
+WINDOW = torch.outer(torch.hann_window(32), torch.hann_window(32))
 
 
 class Modulated(nn.Module):
@@ -39,8 +45,7 @@ class Enlarge(nn.Module):
 
     def forward(self, x):
         """(N, channels, 2 * height, 2 * width)."""
-        kernel = functional.pad(self.kernel.flip((2, 3)), (1, 1, 1, 1))
-        kernel = kernel[:, :, 1:, 1:] + kernel[:, :, :-1, 1:] + kernel[:, :, 1:, :-1] + kernel[:, :, :-1, :-1]
+        kernel = (self.kernel.view(-1, 9) @ SPREAD).view(*self.kernel.shape[:2], 4, 4)
         return functional.conv_transpose2d(x, kernel, stride=2, padding=1)
 
 
@@ -111,6 +116,34 @@ def augmented(images):
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
+def light(images):
+    """Means of the channels, contrast and saturation: (N, 5)."""
+    grey = images.mean(1, keepdim=True)
+    contrast = (grey.var((1, 2, 3), correction=0) + 1e-6).sqrt()
+    saturation = ((images - grey).square().mean((1, 2, 3)) + 1e-6).sqrt()
+    return torch.cat([images.mean((2, 3)), contrast[:, None], saturation[:, None]], 1)
+
+
+def detail(images):
+    """Logarithms of the power at each frequency: (N, R)."""
+    grey = images.mean(1)
+    spectrum = torch.fft.fft2((grey - grey.mean((1, 2), keepdim=True)) * WINDOW)
+    return ((spectrum.real.square() + spectrum.imag.square()).view(-1, 1024) @ BINS + 1e-3).log()
+
+
+def matching(measure, real, generated):
+    """The energy distance of a measure."""
+
+    def distances(one, other):
+        return ((one[:, None] - other).square().sum(2) + 1e-6).sqrt()
+
+    wanted, count = measure(real), len(generated)
+    spread = wanted.std(0, correction=0) + 1e-3
+    found, wanted = measure(generated) / spread, wanted / spread
+    energy = 2 * distances(found, wanted).mean() - distances(found, found).sum() / (count * (count - 1))
+    return energy / wanted.shape[1] ** 0.5
+
+
 class TorchTraining:
     """The training with images in memory.
 
@@ -156,11 +189,11 @@ class TorchTraining:
 
     def _iterate(self) -> None:
         labels = torch.randint(0, self.classes, (self.batch_size,))
-        real = self.images[torch.randint(0, 50, (self.batch_size,)) + 50 * labels].float() / 127.5 - 1
-        real = augmented(real.contiguous(memory_format=self.layout))
+        photos = self.images[torch.randint(0, 50, (self.batch_size,)) + 50 * labels].float() / 127.5 - 1
+        real = augmented(photos.contiguous(memory_format=self.layout))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            generated = self.generator(torch.randn(self.batch_size, LATENT), labels)
-        generated = augmented(generated)
+            drawn = self.generator(torch.randn(self.batch_size, LATENT), labels)
+        generated = augmented(drawn)
         twice = torch.cat([labels, labels])
         of_generator, of_discriminator = self.optimizers
         of_generator.zero_grad()
@@ -170,6 +203,7 @@ class TorchTraining:
         on_real, on_generated = self._picked(logits, twice).chunk(2)
         for_discriminator = functional.softplus(on_generated - on_real).mean()
         for_generator = functional.softplus(on_real - on_generated).mean()
+        for_generator = for_generator + 10 * matching(light, photos, drawn) + 0.3 * matching(detail, photos, drawn)
         if self.classes > 1:
             halves = logits[:, 1 + self.classes :].chunk(2)
             for_discriminator = for_discriminator + functional.cross_entropy(halves[0], labels)

@@ -102,7 +102,7 @@ def test_images_of_every_class(run):
 
 def test_scores_of_all_classes_and_of_each_beside_their_floors(run):
     scores = json.loads(Path("made/scores.json").read_text())
-    names = {"fid_training", "fid_held_out", "kid_training", "precision", "recall", "density", "coverage"}
+    names = {"fid_training", "fid_unseen", "kid_training", "precision", "recall", "density", "coverage"}
     names |= {"gan_test", "gan_test_worst", "gan_train", "diversity", "nearest_real"}
     assert names | {f"{name}_floor" for name in names} <= set(scores["overall"])
     assert {"c_t", "c_t_rare", "c_t_pixels", "c_t_pixels_rare"} <= set(scores["overall"])
@@ -121,7 +121,7 @@ def test_the_same_again_gives_the_same_bytes_and_says_the_scores(run, capsys):
     overall = evaluated(run, Path("made"), **OF_ALL)["overall"]
     assert contents("made") == before
     said = capsys.readouterr().out
-    for name in ("fid_held_out", "gan_train", "gan_test_worst"):
+    for name in ("fid_unseen", "gan_train", "gan_test_worst"):
         assert f"{name} {overall[name]:.3f} (real: {overall[f'{name}_floor']:.3f}): " in said
     assert "the classifier that judges" not in said, "it is in the archive"
 
@@ -137,7 +137,7 @@ def test_one_class_of_them_is_byte_for_byte_its_folder(run, tmp_path):
 
 def test_scores_of_one_class_of_them(run, tmp_path):
     scores = evaluated(run, tmp_path / "out", class_val="2", count=12)
-    names = {"fid_training", "fid_held_out", "kid_held_out", "gan_test", "recall", "diversity", "nearest_real"}
+    names = {"fid_training", "fid_unseen", "kid_unseen", "gan_test", "recall", "diversity", "nearest_real"}
     assert names | {f"{name}_floor" for name in names} <= set(scores["overall"])
     assert list(scores["classes"]) == ["2"] and not {"gan_train", "gan_test_worst"} & set(scores["overall"])
 

@@ -70,7 +70,7 @@ def test_what_it_writes(own_archive, small_networks, tmp_path, capsys, scores, n
     image = Image.open(out / "00003.png")
     assert image.size == (32, 32) and image.mode == "RGB"
     report = (out / "report.html").read_text()
-    assert ("Scores, each beside its floor" in report) == bool(names)
+    assert ("Scores, each beside the same score of real signs" in report) == bool(names)
     assert ("The closest pairs" in report) == (scores == "full")
     assert f"images: {out}\n" in said and f"report: {out / 'report.html'}\n" in said and "\n\n" not in said
     assert {name for name in (*PIXELS, "gan_test") if f"\n{name} " in f"\n{said}"} == names

@@ -94,8 +94,8 @@ class Discriminator(nn.Module):
 
 
 def augmented(images):
-    """Half of the images in another light, half of them turned and zoomed, all shifted."""
-    count, size = len(images), images.shape[-1]
+    """Half of the images in another light, half of them turned, zoomed and shifted."""
+    count = len(images)
 
     def between(chosen=None):
         drawn = torch.rand(count, 1, 1, 1) * 2 - 1
@@ -108,8 +108,7 @@ def augmented(images):
     mean = images.mean((1, 2, 3), keepdim=True)
     images = mean + (images - mean) * (1 + 0.3 * between(light))
     angle, scale = (8 * torch.pi / 180 * between(view)).view(-1), torch.exp(0.0953 * between(view)).view(-1)
-    shifts = [0.2 * between().view(-1) for _ in range(2)]
-    shifts = [torch.where(view.view(-1) > 0, s, torch.round(s * size / 2) * 2 / size) for s in shifts]
+    shifts = [0.2 * between(view).view(-1) for _ in range(2)]
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
     turn = torch.stack([torch.stack([cosine, -sine, shifts[0]], 1), torch.stack([sine, cosine, shifts[1]], 1)], 1)
     grid = functional.affine_grid(turn, images.shape, align_corners=False)

@@ -21,13 +21,14 @@ SATURATION = 0.5  # of the distance to grey, either way
 def augment(images, drawn_with, share: float = 1.0):
     """Images in another light and a slightly other view, each image with its own draw.
 
-    Turning and zooming softens an image: a discriminator that sees turned images only can't see patterns of single
-    pixels. With a share below 1 it sees the other images as they are, shifted by whole pixels.
+    Turning and zooming softens an image, and shifting it repeats an edge: a discriminator that sees such images only
+    can't see patterns of single pixels, nor what a rim is like. With a share below 1 it sees the other images as they
+    are.
 
     Args:
         images: float32 (N, height, width, channels) in [-1, 1].
         drawn_with: int32 (2,), the key of the draw.
-        share: of the images, 0-1, that are turned and zoomed, and of those whose light is changed.
+        share: of the images, 0-1, that are turned, zoomed and shifted, and of those whose light is changed.
 
     Returns:
         float32 of the same shape; light can take values outside [-1, 1], which are not cut off because a cut
@@ -58,8 +59,7 @@ def _change_view(images, drawn_with, share: float):
     down, right = down * SHIFT * height, right * SHIFT * width
     if share < 1:
         chosen = _chosen(drawn_with, count, share)
-        turn, zoom = chosen * turn, chosen * zoom
-        down, right = (tf.where(chosen > 0, shift, tf.round(shift)) for shift in (down, right))
+        turn, zoom, down, right = (chosen * change for change in (turn, zoom, down, right))
     angle = turn * (ROTATION * math.pi / 180)
     scale = tf.exp(zoom * math.log1p(ZOOM))
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale

@@ -221,20 +221,11 @@ def test_a_compiled_call_gives_the_same_images() -> None:
     np.testing.assert_allclose(np.asarray(compiled(tf.constant(images), key())), changed(images), atol=1e-5)
 
 
-def test_a_share_of_the_images_stays_as_it_is_but_for_whole_pixels_and_light() -> None:
+def test_a_share_of_the_images_stays_as_it_is() -> None:
     images = noise(400)
-    light = np.asarray(augmenting.change_light(tf.constant(images), key(), 0.3))
-    kept = (np.abs(light - images) < 1e-5).all(axis=(1, 2, 3))
-    assert 0.6 < kept.mean() < 0.8
     np.testing.assert_array_equal(augment(tf.constant(images), key(), 1.0), changed(images))
-
-    after = np.asarray(augment(tf.constant(np.tile(images[:1], (400, 1, 1, 1))), key(), 0.0))
-    middle, shift = slice(8, 24), range(-4, 5)
-    shifts = [(down, right) for down in shift for right in shift]
-    found = set()
-    for image in after:
-        rows = [k for k, (y, x) in enumerate(shifts)
-                if np.ptp(image[middle, middle] - images[0, 8 + y : 24 + y, 8 + x : 24 + x]) < 1e-5]  # fmt: skip
-        assert len(rows) == 1
-        found.add(shifts[rows[0]])
-    assert len(found) > 30
+    np.testing.assert_allclose(augment(tf.constant(images), key(), 0.0), images, atol=1e-5)
+    for change in (augmenting.change_light, lambda *args: augmenting._change_view(*args)):
+        after = np.asarray(change(tf.constant(images), key(), 0.3))
+        kept = (np.abs(after - images) < 1e-5).all(axis=(1, 2, 3))
+        assert 0.6 < kept.mean() < 0.8

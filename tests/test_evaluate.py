@@ -70,15 +70,16 @@ def test_what_it_writes(own_archive, small_networks, tmp_path, capsys, scores, n
     image = Image.open(out / "00003.png")
     assert image.size == (32, 32) and image.mode == "RGB"
     report = (out / "report.html").read_text()
-    assert ("Scores, each beside the same score of real signs" in report) == bool(names)
+    assert ("Scores, each beside the same score of real images" in report) == bool(names)
     assert ("The closest pairs" in report) == (scores == "full")
     assert f"images: {out}\n" in said and f"report: {out / 'report.html'}\n" in said and "\n\n" not in said
     assert {name for name in (*PIXELS, "gan_test") if f"\n{name} " in f"\n{said}"} == names
     if names:
         found = json.loads((out / "scores.json").read_text())
-        assert names | {f"{name}_floor" for name in names} <= set(found["overall"])
+        assert names | {f"{name}_floor" for name in PIXELS} <= set(found["overall"])
+        assert "gan_test_floor" not in found["overall"], "fewer than four signs of the class are held out"
         assert list(found["classes"]) == ["17"] and names <= set(found["classes"]["17"])
-        for name in names:
+        for name in PIXELS:
             floor = found["overall"][f"{name}_floor"]
             assert f"{name} {found['overall'][name]:.3f} (real: {floor:.3f}): " in said
             assert f"<td>{name}</td>" in report and f"{floor:.4g}" in report

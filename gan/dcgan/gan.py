@@ -32,7 +32,7 @@ CLASS_WEIGHT = 1.0  # of the discriminator's class loss on real images: it speed
 GENERATOR_CLASS_WEIGHT = 0.1  # of the class loss on generated ones
 CLASS_HALF_LIFE = 25_000.0  # images in which both weights halve
 CLASS_REST = 0.25  # share of them that stays, so that classes are not unlearned
-LIGHT_WEIGHT = 10.0  # of the distance of the generated images' light from that of the real ones
+LIGHT_WEIGHT = 10.0  # of the distance of the generated images' light from that of the real ones, once `LEARNED`
 DETAIL_WEIGHT = 0.3  # of the same of their detail
 EMA_HALF_LIFE = 100_000  # images
 
@@ -208,14 +208,15 @@ class SignGan(AveragedGan):
             on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)
             generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
             discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
-            total_generator_loss += LIGHT_WEIGHT * losses.matching_loss(losses.light, photos, generated)
-            total_generator_loss += DETAIL_WEIGHT * losses.matching_loss(losses.detail, photos, generated)
+            seen = tf.cast(iteration, tf.float32) * self.batch_size
+            for weight, measure in ((LIGHT_WEIGHT, losses.light), (DETAIL_WEIGHT, losses.detail)):
+                weight *= tf.minimum(seen / LEARNED, 1.0)  # classes come first
+                total_generator_loss += weight * losses.matching_loss(measure, photos, generated)
             class_losses = []
             if self.network.classes > 1:
                 class_losses = [
                     losses.class_loss(class_logits(each, domains), classes) for each in tf.split(logits, 2)
                 ]
-                seen = tf.cast(iteration, tf.float32) * self.batch_size
                 fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
                 total_loss += CLASS_WEIGHT * fading * class_losses[0]
                 total_generator_loss += GENERATOR_CLASS_WEIGHT * fading * class_losses[1]

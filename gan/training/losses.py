@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-FAINT = 1e-3  # of the power of an image's detail that counts as none
+FAINT = 1e-3  # power of an image's detail that counts as none
+LEAST_SPREAD = 0.05  # of a measure: images that are all alike in it would else be matched before anything else
 
 
 def relativistic_discriminator_loss(real, generated):
@@ -183,5 +184,5 @@ def matching_loss(measure, real, generated):
         float32 scalar; its least value is about 1.
     """
     wanted = measure(real)
-    spread = ops.std(wanted, axis=0) + 1e-3
+    spread = ops.std(wanted, axis=0) + LEAST_SPREAD
     return energy_distance(measure(generated) / spread, wanted / spread) / wanted.shape[1] ** 0.5

@@ -144,7 +144,7 @@ def test_it_learns_the_signs_and_their_mirror_images(trained, monkeypatch):
     narrow(monkeypatch)
     given, reported = [], []
 
-    class Spy(classifier.ClassifierTrainer):
+    class Spy(classifier.SignJudgeTrainer):
         def __init__(self, sampler, *more):
             given.append((sampler.classes, *more))
             super().__init__(sampler, *more)
@@ -153,7 +153,7 @@ def test_it_learns_the_signs_and_their_mirror_images(trained, monkeypatch):
         given.extend((images, labels))
         return Sampler(images, labels, *more)
 
-    monkeypatch.setattr(signs_judge, "ClassifierTrainer", Spy)
+    monkeypatch.setattr(signs_judge, "SignJudgeTrainer", Spy)
     monkeypatch.setattr(signs_judge, "Sampler", sampler)
     signs = trained.signs.train
     judge = train_judge(signs, 2, 5, "training", lambda metrics, done: reported.append((done, metrics)))

@@ -209,7 +209,8 @@ def test_it_trains_on_class_folders(small_networks, tmp_path, capsys):
     for name, count, colour in (("cat", 2, (200, 10, 10)), ("dog", 4, (10, 10, 200))):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for k in range(count):
-            Image.new("RGB", (40, 50 + k), colour).save(tmp_path / "pets" / name / f"{k}.png")
+            noise = np.random.default_rng(k).integers(-10, 41, (50 + k, 40, 3))
+            Image.fromarray((colour + noise).astype(np.uint8)).save(tmp_path / "pets" / name / f"{k}.png")
     data = read_class_folders(tmp_path / "pets")
     names = np.array(data.names)[data.labels]
     sampler = GANOverSampler(

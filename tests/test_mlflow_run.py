@@ -66,15 +66,6 @@ def test_the_main_entry_point_trains_and_evaluates_and_says_where_things_are(pro
     assert training.data.params["precision"] == "auto" and "; remembered in " in done.stdout
 
 
-def test_a_scripts_name_is_an_entry_point_and_options_pass(project):
-    options = ["-e", "train_dcgan.py", "-P", "class_val=3", "-P", f"data={DATA}", "-P", "iterations=2"]
-    done = mlflow_run(project, *options, "-P", "batch_size=4", "-P", "judge_iterations=0", "-P", "precision=float32")
-    assert done.returncode == 0, done.stderr
-    run = next(run for run in runs(project) if run.data.tags["gan.kind"] == "dcgan")
-    assert run.info.run_id in opened(project)
-    assert run.data.tags["class_val"] == "3" and run.data.params["batch_size"] == "4"
-
-
 def test_parameters_of_an_entry_point_pass(project):
     goodrun = write_goodrun(project / "goodrun", "3")
     options = ["-e", "evaluate", "-P", "class_val=3", "-P", f"goodrun_ref={goodrun}", "-P", "scores=none"]

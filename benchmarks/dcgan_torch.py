@@ -45,7 +45,7 @@ class Enlarge(nn.Module):
 
     def forward(self, x):
         """(N, channels, 2 * height, 2 * width)."""
-        kernel = (self.kernel.view(-1, 9) @ SPREAD).view(*self.kernel.shape[:2], 4, 4)
+        kernel = (self.kernel.reshape(-1, 9) @ SPREAD).view(*self.kernel.shape[:2], 4, 4)
         return functional.conv_transpose2d(x, kernel, stride=2, padding=1)
 
 
@@ -127,7 +127,7 @@ def detail(images):
     """Logarithms of the power at each frequency: (N, R)."""
     grey = images.mean(1)
     spectrum = torch.fft.fft2((grey - grey.mean((1, 2), keepdim=True)) * WINDOW)
-    return ((spectrum.real.square() + spectrum.imag.square()).view(-1, 1024) @ BINS + 1e-3).log()
+    return ((spectrum.real.square() + spectrum.imag.square()).reshape(-1, 1024) @ BINS + 1e-3).log()
 
 
 def matching(measure, real, generated):

@@ -15,8 +15,9 @@ from gan.dcgan.inception import Inception
 from gan.dcgan.judge import judge_of, train_judge
 from gan.dcgan.learned import real_images, unseen_part
 from gan.dcgan.photo_scores import PhotoScores, photo_scores
+from gan.dcgan.samples import draws
 from gan.dcgan.scorer import SignScorer, pixel_scores
-from gan.dcgan.scores import LARGEST_SAMPLE, draws
+from gan.dcgan.scores import LARGEST_SAMPLE
 from gan.progress import progress, say
 from gan.report import Evaluation
 from gan.scoring.classification import agreement
@@ -66,7 +67,7 @@ class SignEvaluation:
     def run(self, folder: Path) -> Evaluation:
         """Generate into a folder, and score."""
         config, several = self._config, self._config.class_val == "all"
-        self._inception = Inception() if config.inception else None  # what it lacks is said before work starts
+        inception = Inception() if config.inception else None  # what it lacks is said before work starts
         generator, kept = Generator(self._goodrun), []
         with progress(config.count * len(self.classes), "generating", "image") as bar:
             for k in self.classes:
@@ -74,16 +75,23 @@ class SignEvaluation:
                 place.mkdir(exist_ok=True)
                 kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, SCORED))
         generated = Signs.of(np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]))
-        training = (
-            with_mirrored(cut(self.real.train)[0]) if self.real else None
-        )  # copies of mirrored photos are copies
+        training, held_out = cut(self.real.train) if self.real else (None, None)
+        training = training and with_mirrored(training)  # copies of mirrored photos are copies
         evaluation = page(self._goodrun, generated, training, several)
         if training is not None and config.scores != "none":
-            self._score(evaluation, generator, generated, training)
+            self._score(evaluation, generator, inception, generated, (training, held_out))
         return evaluation
 
-    def _score(self, evaluation: Evaluation, generator: Generator, generated: Signs, training: Signs) -> None:
-        held_out = cut(self.real.train)[1]
+    def _score(
+        self,
+        evaluation: Evaluation,
+        generator: Generator,
+        inception: Inception | None,
+        generated: Signs,
+        parts: tuple[Signs, Signs],
+    ) -> None:
+        """Add the scores beside the training and the held-out part."""
+        training, held_out = parts
         unseen = unseen_part(self._goodrun.info, self.real, self.classes)
         full = self._config.scores == "full"
         judge = judge_of(self.real, self._config.judge_iterations, say) if full else None
@@ -91,10 +99,10 @@ class SignEvaluation:
         scores = scorer.full(generated) if scorer else pixel_scores(generated, training, self.classes)
         if scorer and len(self.classes) > 1:
             scores.overall.update(self._gan_train(generator, scorer))
-        found = self._photo_scores(generated, training, unseen) if full else None
+        found = self._photo_scores(generated, training, held_out if unseen is None else unseen) if full else None
         scores.overall.update(found.scores if found else {})
-        if self._inception is not None:
-            scores.overall.update(inception_scores(self._inception, generated, training, held_out, self.classes))
+        if inception is not None:
+            scores.overall.update(inception_scores(inception, generated, training, held_out, self.classes))
         add_scores(evaluation, scores, scorer and scorer.closest(generated))
         if found is not None:
             add_photo_scores(evaluation, found)

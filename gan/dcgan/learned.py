@@ -6,7 +6,6 @@ from gan.archive import GoodRun
 from gan.checkpoints import CheckpointInfo
 from gan.data.sets import SignSet, open_signs, select
 from gan.data.signs import Signs, parse_class
-from gan.data.split import cut
 from gan.data.spread import spread_over
 from gan.dcgan.generator import BATCH, Generator
 from gan.errors import UserError
@@ -68,14 +67,13 @@ def real_images(info: CheckpointInfo, data: str, every_class: bool) -> SignSet |
     return signs
 
 
-def unseen_part(info: CheckpointInfo, source: SignSet, classes: list[int]) -> Signs:
+def unseen_part(info: CheckpointInfo, source: SignSet, classes: list[int]) -> Signs | None:
     """Real images that neither a run nor the choice of its checkpoint has seen, of every class: the test part.
 
-    Where there is none, or the run has learned it, the held-out tracks, by which the checkpoint was chosen.
+    None where there is none, or the run has learned it.
     """
-    held_out = cut(source.train)[1]
     if source.test is None or _used(info)[0] or not source.test.counts()[classes].all():
-        return held_out
+        return None
     return source.test
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from gan.data.signs import CLASSES, Signs
-from gan.dcgan.scores import equal_images, some_of_each
+from gan.dcgan.samples import equal_images, some_of_each
 from gan.dcgan.told_apart import ToldApart, told_apart
 from gan.scoring import nearest
 from gan.scoring.privacy import membership_leak

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from gan.data.signs import CLASSES, Signs
-from gan.dcgan.scores import LARGEST_SAMPLE, Comparison, Sample, even, means, measured, smaller_part, some_of_each
+from gan.dcgan.samples import smaller_part, some_of_each
+from gan.dcgan.scores import LARGEST_SAMPLE, Comparison, Sample, even, means, measured
 from gan.score import Scores
 from gan.scoring import nearest
 from gan.scoring.classification import Agreement, agreement
@@ -37,8 +38,8 @@ class SignScorer:
         self, judge: Judge, training: Signs, held_out: Signs, class_ids: list[int], unseen: Signs | None = None
     ):
         self._judge, self.class_ids = judge, class_ids
-        parts = training, held_out, held_out if unseen is None else unseen
-        self.training, self.held_out, self.unseen = (part.take(np.isin(part.labels, class_ids)) for part in parts)
+        self.training, self.held_out = (part.take(np.isin(part.labels, class_ids)) for part in (training, held_out))
+        self.unseen = self.held_out if unseen is None else unseen.take(np.isin(unseen.labels, class_ids))
 
     @functools.cached_property
     def _real(self) -> tuple[Sample, Sample]:
@@ -46,7 +47,7 @@ class SignScorer:
 
     @functools.cached_property
     def _unseen(self) -> Sample:
-        return self._sample(self.unseen)
+        return self._real[1] if self.unseen is self.held_out else self._sample(self.unseen)
 
     def _sample(self, signs: Signs) -> Sample:
         return Sample(signs, *self._judge(signs.images))

@@ -1,18 +1,14 @@
-"""All scores of generated traffic signs, each beside its real reference: the same score of real signs.
-
-Frames of one physical sign are nearly equal, so many frames of few signs are no sample of the signs there are. A real
-reference is what a perfect generator would score: of one frame a track, and of as many images as generated ones.
-"""
+"""All scores of generated traffic signs, each beside its real reference: the same score of real signs."""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gan.data.signs import CLASSES, Signs
-from gan.data.spread import spread_over
+from gan.dcgan.samples import draws, enough, some_of_each
 from gan.score import FIFTH_ABOVE, FIVE_POINTS_BELOW, TENTH_BELOW, THREE_POINTS_BELOW, THREE_TENTHS_BELOW, Score
 from gan.scoring import nearest
 from gan.scoring.classification import Agreement, agreement
@@ -22,8 +18,6 @@ from gan.scoring.two_sample import copying_statistic
 
 RARE = 10  # the so many smallest classes are "rare"
 LARGEST_SAMPLE = 120  # images of a class that distances between sets are taken of
-FEWEST = 4  # images of different signs that a distance between sets, or a real reference, is taken of
-DRAWS = 10  # of one frame a track; scores are means over them
 MANIFOLD = "precision", "recall", "density", "coverage"
 
 Measured = tuple[float | None, float | None]  # a score, and the same of real images; None where there is nothing
@@ -51,74 +45,6 @@ class Sample:
     def agreement(self) -> Agreement | None:
         """How far the judge agrees with the labels; None without images."""
         return agreement(self.probabilities, self.signs.labels) if len(self.signs) else None
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Draw:
-    """Images of different physical signs, by index: of each class as many generated ones as stand-ins.
-
-    Attributes:
-        generated: integers (N,).
-        stand_in: integers (N,), real images that stand for those of a perfect generator; None where they are too few.
-        target: integers (a multiple of N), real images that both are compared with.
-    """
-
-    generated: np.ndarray
-    stand_in: np.ndarray | None
-    target: np.ndarray
-
-
-def draws(generated: Signs, stand_in: Signs, target: Signs, class_ids: list[int], most: int) -> list[Draw]:
-    """Draw images to compare: one frame of each track, the classes in equal shares.
-
-    Args:
-        generated: each image counts as a sign of its own, as does a real one of no known track.
-        stand_in: real images, of other tracks than the target.
-        target: real images.
-        class_ids: the classes of all of them.
-        most: images of a class.
-
-    Returns:
-        `DRAWS` of them, each of other frames; none where there are fewer than `FEWEST` images of different signs.
-    """
-    wanted = np.isin(np.arange(CLASSES), class_ids)
-    available = signs_of_each(target)
-    sizes = np.minimum(np.minimum(generated.counts(), most), available) * wanted
-    smaller = np.minimum(sizes, signs_of_each(stand_in))
-    referred = bool(smaller[class_ids].all()) and smaller.sum() >= FEWEST
-    sizes = smaller if referred else sizes
-    if sizes.sum() < FEWEST:
-        return []
-    times = max(1, min((available[sizes > 0] // sizes[sizes > 0]).min(), most // sizes.max()))
-    return [
-        Draw(
-            _one_of_each_sign(generated, sizes, random),
-            _one_of_each_sign(stand_in, sizes, random) if referred else None,
-            _one_of_each_sign(target, sizes * times, random),
-        )
-        for random in map(np.random.default_rng, range(DRAWS))
-    ]
-
-
-def signs_of_each(signs: Signs) -> np.ndarray:
-    """Integers (43,): the physical signs of each class; an image of no known track counts as one."""
-    return np.bincount(signs.labels[_first_of_each_sign(signs, np.arange(len(signs)))], minlength=CLASSES)
-
-
-def _first_of_each_sign(signs: Signs, order: np.ndarray) -> np.ndarray:
-    """Indices of the first image of each sign in an order."""
-    tracks = np.where(signs.tracks < 0, -1 - np.arange(len(signs)), signs.tracks).astype(np.int64)
-    _, first = np.unique((tracks * CLASSES + signs.labels)[order], return_index=True)
-    return order[np.sort(first)]
-
-
-def _one_of_each_sign(signs: Signs, sizes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Indices of so many images of each class, each of another sign, both by chance."""
-    rows = _first_of_each_sign(signs, random.permutation(len(signs)))
-    rows = rows[np.argsort(signs.labels[rows], kind="stable")]
-    counts = np.bincount(signs.labels[rows], minlength=CLASSES)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the class
-    return rows[place < np.repeat(sizes, counts)]
 
 
 class Comparison:
@@ -160,8 +86,7 @@ class Comparison:
     @functools.cached_property
     def _to_unseen(self) -> list[tuple[Any, ...]]:
         # A distance to very few real signs is one to these signs, and not to the signs there are.
-        counts = signs_of_each(self.unseen.signs)[self.class_ids]
-        return self._features(self.training, self.unseen) if counts.all() and counts.sum() >= FEWEST else []
+        return self._features(self.training, self.unseen) if enough(self.unseen.signs, self.class_ids) else []
 
     def _features(self, stand_in: Sample, target: Sample) -> list[tuple[Any, ...]]:
         """Features of each draw: generated, stand-in (or None) and target."""
@@ -178,7 +103,7 @@ class Comparison:
     @functools.cached_property
     def manifold(self) -> tuple[Any, Any]:
         """The scores of `MANIFOLD`, float (4,) each, with the training part as the real one."""
-        return self.over_draws("training", lambda points, real: [*manifold_scores(real, points).values()])
+        return self.over_draws("training", lambda points, real: [*map(manifold_scores(real, points).get, MANIFOLD)])
 
     @functools.cached_property
     def pixels(self) -> dict[str, float]:
@@ -219,10 +144,9 @@ def _pixels(name: str) -> Callable[[Comparison], Measured]:
 
 def _recall(name: str) -> Callable[[Comparison], Measured]:
     def measure(compared: Comparison) -> Measured:
-        found, reference = compared.generated.agreement(), compared.unseen.agreement()
-        counts = signs_of_each(compared.unseen.signs)[compared.class_ids]
-        enough = reference is not None and counts.all() and counts.sum() >= FEWEST
-        return getattr(found, name), getattr(reference, name) if enough else None
+        found = compared.generated.agreement()
+        reference = compared.unseen.agreement() if enough(compared.unseen.signs, compared.class_ids) else None
+        return getattr(found, name), reference and getattr(reference, name)
 
     return measure
 
@@ -335,33 +259,6 @@ def means(classes: dict[int, dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
-def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
-    """Indices of so many images of each class, spread over the order of the data and so over its tracks.
-
-    Args:
-        signs: the images.
-        sizes: integers (43,), how many of each class; fewer where it has fewer.
-    """
-    chosen = []
-    for k in np.flatnonzero(sizes):
-        rows = np.flatnonzero(signs.labels == k)
-        size = min(sizes[k], len(rows))
-        chosen.append(rows[spread_over(len(rows), size)])
-    return np.concatenate(chosen) if chosen else np.empty(0, int)
-
-
-def equal_images(parts: Sequence[Signs], most: int | None = None) -> list[np.ndarray]:
-    """Images uint8 (N, 32, 32, 3) of each part: of every class as many as all parts have, `most` at most."""
-    sizes = np.min([part.counts() for part in parts], axis=0)
-    sizes = sizes if most is None else np.minimum(sizes, most)
-    return [part.images[some_of_each(part, sizes)] for part in parts]
-
-
 def even(sample: Sample, sizes: np.ndarray) -> Sample:
     """So many images (43,) of each class; see `some_of_each`."""
     return sample.take(some_of_each(sample.signs, sizes))
-
-
-def smaller_part(training: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Counts (43,) of the smaller of the parts that have images of a class."""
-    return np.where(training * held_out > 0, np.minimum(training, held_out), np.maximum(training, held_out))

@@ -14,7 +14,7 @@ from keras import layers
 from sklearn.metrics import roc_auc_score
 
 from gan.data.signs import Signs
-from gan.dcgan.scores import equal_images
+from gan.dcgan.samples import equal_images
 from gan.training import sampling
 from gan.training.judge import JudgeTrainer, answers, fit
 

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from gan.config import Config, option, require, run, seed_option
-from gan.data.signs import parse_class
 from gan.errors import UserError
 
 MANIFEST = "evaluation.json"
@@ -19,9 +18,11 @@ CURVES = ("generator_loss", "discriminator_loss", "class_loss_real", "class_loss
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateConfig(Config):
-    """Generate traffic signs or street scenes from the weights of a good run, and score them."""
+    """Generate images of a class or street scenes from the weights of a good run, and score them."""
 
-    class_val: str = option("17", "GTSRB class id, 0-42, or `all`; not looked at for a run of street scenes")
+    class_val: str = option(
+        "17", "class that the run knows, its id or name, or `all`; not looked at for a run of street scenes"
+    )
     goodrun_ref: str = option(
         "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder, pretrained"
     )
@@ -39,7 +40,6 @@ class EvaluateConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        parse_class(self.class_val)
         with_inception = not self.inception or self.scores != "none"
         require(with_inception, "scores", "full or pixels with inception=true", self.scores)
 
@@ -75,12 +75,12 @@ def main(config: EvaluateConfig) -> None:
             text = json.dumps({"overall": scores.overall, "classes": scores.classes}, indent=1)
             (part / SCORES).write_text(text)
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))
-        with archive.archived_run("evaluate", f"evaluate {subject.name}", config) as run:
+        with archive.archived_run("evaluate", f"evaluate {subject.name}", config, beside=goodrun.run_id) as run:
             run.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
             run.data(goodrun.info.data["name"], goodrun.info.data["digest"], "evaluation")
             run.metrics(scores.overall, goodrun.iteration)
             run.image("samples/contact-sheet", evaluation.sheet, goodrun.iteration)
-            run.folder(part)
+            run.evaluation(part)
             fill_folder(part, output)
     if scores.overall:
         print(evaluation.text())

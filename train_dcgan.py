@@ -1,6 +1,7 @@
-"""Train a generator of traffic signs: one class, or all of them in one class-conditional network."""
+"""Train a generator of images with a class: of one class, or of all in one class-conditional network."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 from gan.config import (
@@ -10,23 +11,35 @@ from gan.config import (
     Config,
     option,
     precision_option,
+    reading_option,
     run,
     seed_option,
 )
-from gan.data.signs import CLASSES, parse_class
+from gan.data.class_folders import Reading
+from gan.data.labelled import ALL
 from gan.errors import UserError
+
+FEW, FEW_OF_A_CLASS = 500, 30  # images: fewer are worth a warning
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig(Config):
-    """Train a generator of traffic signs and keep it in the MLflow archive."""
+    """Train a generator of traffic signs, or of your own images, and keep it in the MLflow archive."""
 
-    class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all` for one generator of all')
+    class_val: str = option("17", "class: its id or name (17 or `No entry`), or `all` for one generator of all")
     iterations: int = option(14_100, ITERATIONS_HELP, ge=1, le=MOST_ITERATIONS)
     goodrun_ref: str = option("", GOODRUN_HELP)
     data: str = option(
-        "traffic-signs-data", "folder with train.p and test.p, or `drawn` (`drawn:20000`) for signs drawn here"
+        "traffic-signs-data",
+        "folder with train.p and test.p; your own images (a folder of each class, a zip, or a CSV); or `drawn` "
+        "(`drawn:20000`) for signs drawn here",
     )
+    image_size: int | None = reading_option("image_size")
+    fit: str = reading_option("fit")
+    groups: str = reading_option("groups")
+    mirror: str = reading_option("mirror")
+    turned: bool = reading_option("turned")
+    skip_damaged: bool = reading_option("skip_damaged")
     use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
     drawn: int = option(
         0,
@@ -50,9 +63,9 @@ class TrainConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        parse_class(self.class_val)
-        if self.drawn and self.class_val != "all":
+        if self.drawn and self.class_val != ALL:
             raise UserError("drawn needs class_val=all: what a photo looks like is learned from all classes.")
+        Reading.of(dataclasses.asdict(self))
 
 
 def main(config: TrainConfig) -> int:
@@ -65,22 +78,27 @@ def train(config: TrainConfig) -> tuple[str, int]:
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
     from gan.checkpoints import CheckpointInfo
-    from gan.data.sets import open_signs, select
+    from gan.data.sets import classes_of
+    from gan.data.signs import GTSRB, storable
     from gan.data.split import cut
     from gan.drawn.signs import with_drawings
     from gan.files import require_writable
     from gan.invocation import start
     from gan.progress import say
 
-    class_id = parse_class(config.class_val)
+    reading = Reading.of(dataclasses.asdict(config))
+    classes = classes_of(config.data, reading)
+    class_id = classes.parse(config.class_val)
+    config = dataclasses.replace(config, class_val=classes.key(class_id))  # runs are found again by it
+    if config.drawn and classes != GTSRB:
+        raise UserError("drawn signs are of GTSRB's classes; leave drawn out with images of your own.")
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
         known = goodrun.info.config.get("drawn", 0)
         if (known > 0) != (config.drawn > 0):
             raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
         goodrun.require_more(config.iterations)
-    signs = open_signs(config.data, None if config.judge_iterations else class_id)
-    learned = select(signs, class_id, config.use_test, config.use_held_out)
+    data, learned = read(config, class_id, reading, goodrun)
     require_writable(Path("images/train").resolve())
 
     from gan.dcgan.gan import Network, SignGan
@@ -90,7 +108,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.training.run import TrainingRun, restored_gan
 
     devices.make_deterministic()
-    network = Network(CLASSES if class_id is None else 1, domains=2 if config.drawn else 1)
+    network = Network(len(classes) if class_id is None else 1, domains=2 if config.drawn else 1, size=learned.size)
     if goodrun:
         network = dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout)
     images, labels = with_drawings(learned, config.drawn, config.seed)
@@ -100,18 +118,37 @@ def train(config: TrainConfig) -> tuple[str, int]:
         config, goodrun, "dcgan", dataclasses.asdict(network),
         lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried),
     )  # fmt: skip
-    data = CheckpointInfo.of_data(signs.name, learned.digest(), len(learned), goodrun and goodrun.info)
-    info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), data, goodrun)
-    judge = judge_of(signs, config.judge_iterations, say) if config.judge_iterations else None
-    score = checkpoint_scores(
-        judge, *cut(signs.train), learned, class_id, lambda wanted: gan.images(wanted, "scores")
-    )
+    known = CheckpointInfo.of_data(data.name, learned.digest(), len(learned), goodrun and goodrun.info)
+    known |= storable(classes)
+    info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), known, goodrun)
+    judge = judge_of(data, config.judge_iterations, say) if config.judge_iterations else None
+    score = checkpoint_scores(judge, *cut(data.train), learned, class_id, lambda wanted: gan.images(wanted, "scores"))
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY)
-    name = f"dcgan class {config.class_val} {signs.name}"
-    run_id, status = run.train(name, f"{len(learned)} images", f"class-{config.class_val}-{{}}")
+    name = f"dcgan class {config.class_val} {data.name}"
+    run_id, status = run.train(name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}")
     if status == 0:
-        say(f"generate: {start('evaluate.py')} --class_val {config.class_val} --goodrun_ref {run_id}")
+        say(f"generate: {start('evaluate.py')} --class_val {shlex.quote(config.class_val)} --goodrun_ref {run_id}")
     return run_id, status
+
+
+def read(config: TrainConfig, class_id: int | None, reading: Reading, goodrun):
+    """The data set, and the images of it that a generator learns."""
+    from gan.data.sets import open_images, select
+    from gan.progress import say
+
+    data = open_images(config.data, None if config.judge_iterations else class_id, reading)
+    if goodrun:
+        from gan.dcgan.learned import require_same_classes
+
+        require_same_classes(goodrun.info, data)
+    learned = select(data, class_id, config.use_test, config.use_held_out)
+    fewest = int(learned.counts()[learned.counts() > 0].min())
+    if len(learned) < FEW or fewest < FEW_OF_A_CLASS:
+        say(
+            f"warning: {len(learned)} images, {fewest} of the smallest class, are soon known by heart: look at "
+            "nearest_real, c_t_pixels and the closest pairs of an evaluation before you use what is generated."
+        )
+    return data, learned
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ import json
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from gan.config import MOST_ITERATIONS, PRECISIONS
+from gan.checkpoint_info import CheckpointInfo, plausible
 from gan.errors import UserError
 from gan.files import replacing
 
@@ -22,69 +21,6 @@ NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
 FORMAT = 1
 WEIGHTS = "averaged"  # the part that generating needs; a checkpoint that is handed on may hold it alone
-# Parameters that a resumed run must share with its good run to go on exactly as that would have.
-REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
-# Parameters that are read from a checkpoint when something is generated or gone on from it, with their types.
-READ_AGAIN = {"drawn": int, "batch_size": int, "use_test": bool, "use_held_out": bool}
-
-
-@dataclasses.dataclass(frozen=True)
-class CheckpointInfo:
-    """What a checkpoint says of itself.
-
-    Attributes:
-        kind: which program made it, "dcgan" or "pix2pix" for example.
-        class_val: the parameter of the run; "" where there is none.
-        iteration: updates made.
-        network: sizes of the networks, the fields of the program's `Network`.
-        config: all parameters of the run.
-        data: name and digest of the data set it was trained on.
-        run_id: the run that wrote it.
-    """
-
-    kind: str
-    class_val: str
-    iteration: int
-    network: dict[str, Any]
-    config: dict[str, Any]
-    data: dict[str, Any]
-    run_id: str
-
-    def learned_only(self, digest: str) -> bool:
-        """Whether the weights have seen the training data of this digest, and no other before it."""
-        return self.data.get("digest") == digest and not self.data.get("learned_before")
-
-    @staticmethod
-    def of_data(name: str, digest: str, images: int, before: "CheckpointInfo | None") -> dict[str, Any]:
-        """The field `data`: what is learned now, and the digests of all other data that the weights knew before."""
-        data: dict[str, Any] = {"name": name, "digest": digest, "images": images}
-        earlier = {*before.data.get("learned_before", []), before.data["digest"]} - {digest} if before else set()
-        return data | ({"learned_before": sorted(earlier)} if earlier else {})
-
-    @classmethod
-    def of_run(cls, kind: str, parameters, precision: str, network: dict, data: dict, goodrun) -> "CheckpointInfo":
-        """What the checkpoints of a run say, before it has an id; its iteration is that of the good run, or 0.
-
-        Args:
-            kind: which program makes it.
-            parameters: the configuration of the program, a dataclass.
-            precision: that is used, "float32" or "bfloat16".
-            network: sizes of the networks.
-            data: see `of_data`.
-            goodrun: the `GoodRun` that is gone on from, or None.
-        """
-        values = dataclasses.asdict(parameters)
-        start = goodrun.iteration if goodrun else 0
-        class_val = values.get("class_val", "")
-        return cls(kind, class_val, start, network, values | {"precision": precision}, data, "")
-
-    def differences(self, before: "CheckpointInfo") -> list[str]:
-        """What matters for the weights to come and is not as it was, in words."""
-        pairs = {
-            "data (digest)": (before.data.get("digest"), self.data.get("digest")),
-            **{name: (old, self.config.get(name)) for name, old in before.config.items() if name in REPRODUCED},
-        }
-        return [f"{name}: {old} before, {new} now" for name, (old, new) in pairs.items() if old != new]
 
 
 def file_name(iteration: int) -> str:
@@ -277,26 +213,9 @@ def _info(path: Path, archive) -> CheckpointInfo:
         raise UserError(f"{path} is no checkpoint of this project.") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this version reads format {FORMAT}.")
-    if not _plausible(info):
+    if not plausible(info):
         raise UserError(f"{path} is no checkpoint of this project.")
     return info
-
-
-def _plausible(info: CheckpointInfo) -> bool:
-    """Whether the fields are of their kinds and ranges; folders are named and data is opened by some of them."""
-    return (
-        all(isinstance(value, dict) for value in (info.network, info.config, info.data))
-        and all(isinstance(value, str) for value in (info.kind, info.class_val, info.run_id))
-        and re.fullmatch(r"[0-9a-f]{32}", info.run_id) is not None
-        and type(info.iteration) is int
-        and 0 <= info.iteration <= MOST_ITERATIONS
-        and all(isinstance(info.data.get(name), str) for name in ("name", "digest"))
-        and type(info.data.get("images")) is int
-        and isinstance(info.data.get("learned_before", []), list)
-        and all(isinstance(digest, str) for digest in info.data.get("learned_before", []))
-        and info.config.get("precision", "float32") in tuple(PRECISIONS)
-        and all(type(info.config[name]) is kind for name, kind in READ_AGAIN.items() if name in info.config)
-    )
 
 
 def _other_network(path: Path, part: str) -> UserError:

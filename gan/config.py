@@ -24,6 +24,16 @@ ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: t
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 LARGEST_SEED = 2**31 - 1
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # parameter value -> Keras dtype policy
+READING: dict[str, tuple[Any, str, tuple[str, ...]]] = {
+    "image_size": (None, "width and height, 32, 64, 128 or 256; by default what is nearest, at most 128", ()),
+    "fit": ("squeeze", "squeeze the whole, crop the centre, or pad what is not square", ("squeeze", "crop", "pad")),
+    "groups": ("", "what tells those of one object, which are held out together: `folder` (a level below the class), "
+               "`column` (`group` of the CSV), or a pattern that finds it in file names, as `^(.*?)_`", ()),
+    "mirror": ("", "`all` if mirror images are of their class, `none`, or a file of lines `class,class in mirror`",
+               ()),
+    "turned": (False, "images that are turned by quarters are of their class, as textures are", ()),
+    "skip_damaged": (False, "go on without damaged ones", ()),
+}  # fmt: skip
 ITERATIONS_HELP = "updates of both networks in all, those of the good run included"
 GOODRUN_HELP = "run to go on from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
 
@@ -55,6 +65,12 @@ def seed_option(text: str) -> Any:
 def precision_option() -> Any:
     """The field of the precision of a training."""
     return option("auto", "float32, bfloat16, or auto: the faster one on this machine", (*PRECISIONS, "auto"))
+
+
+def reading_option(name: str) -> Any:
+    """A field that says how images of somebody's own are read (see `gan.data.class_folders.Reading`)."""
+    default, text, choices = READING[name]
+    return option(default, f"own images: {text}", choices)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from gan.data.signs import NAMES, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.spread import spread_over
 
-SCALE = 3  # how much a 32x32 image is enlarged in a picture for people
+CELL = 96  # pixels that an image in a picture for people has at least
+STRIP = 64  # the same in a line of a class
+STRIPS = 100  # classes on a sheet
+LONGEST_NAME = 34  # letters of a class on a sheet
 INK, PAPER, GREY = (33, 37, 41), (255, 255, 255), (134, 142, 150)
 REAL, GENERATED = "#4c6ef5", "#f76707"
 
@@ -35,18 +39,19 @@ class _Sheet:
         self._draw.rectangle(corners, tuple(colour), GREY)
 
 
-def grid(images: np.ndarray, columns: int = 8, scale: int = SCALE) -> np.ndarray:
+def grid(images: np.ndarray, columns: int = 8, scale: int | None = None) -> np.ndarray:
     """Images side by side, row by row.
 
     Args:
         images: uint8 (N, height, width, 3).
         columns: images in a row; the last row is filled up with white.
-        scale: how many pixels a pixel becomes in each direction.
+        scale: how many pixels a pixel becomes in each direction; None: so that small images are seen.
 
     Returns:
         uint8 (rows * height * scale, columns * width * scale, 3).
     """
     count, height, width, channels = images.shape
+    scale = scale or enlarged(width)
     rows = math.ceil(count / columns)
     filled = np.full((rows * columns, height, width, channels), 255, np.uint8)
     filled[:count] = images
@@ -55,16 +60,22 @@ def grid(images: np.ndarray, columns: int = 8, scale: int = SCALE) -> np.ndarray
     return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
+def enlarged(side: int, cell: int = CELL) -> int:
+    """How many pixels a pixel becomes, so that an image so wide has about so many."""
+    return max(1, cell // side)
+
+
 def neighbour_sheet(generated: np.ndarray, neighbours: np.ndarray, captions: Sequence[str]) -> Image.Image:
     """A contact sheet: each generated image and, to its right, the real images nearest to it.
 
     Args:
-        generated: uint8 (N, 32, 32, 3).
-        neighbours: uint8 (N, K, 32, 32, 3), nearest first; K may be 0.
+        generated: uint8 (N, size, size, 3).
+        neighbours: uint8 (N, K, size, size, 3), nearest first; K may be 0.
         captions: N short texts to stand under the pairs (numbers, distances).
     """
     count, nearest = neighbours.shape[:2]
-    size, gap, text = generated.shape[1] * SCALE, 12, 16
+    scale = enlarged(generated.shape[1])
+    size, gap, text = generated.shape[1] * scale, 12, 16
     cell = size * (1 + nearest) + (4 if nearest else 0) + gap
     columns = max(1, min(count, round(1100 / cell)))
     sheet = _Sheet(columns * cell + gap, math.ceil(count / columns) * (size + text + gap) + 2 * gap + 8)
@@ -72,8 +83,8 @@ def neighbour_sheet(generated: np.ndarray, neighbours: np.ndarray, captions: Seq
     sheet.text((gap, 4), head, INK, 11)
     for k in range(count):
         left, top = gap + k % columns * cell, 2 * gap + 4 + k // columns * (size + text + gap)
-        sheet.row((left, top), generated[k : k + 1], SCALE)
-        sheet.row((left + 4 + size, top), neighbours[k], SCALE)
+        sheet.row((left, top), generated[k : k + 1], scale)
+        sheet.row((left + 4 + size, top), neighbours[k], scale)
         sheet.text((left, top + size + 2), captions[k], size=11)
     return sheet.image
 
@@ -131,29 +142,33 @@ def class_strips(
     """A sheet with a line for each class: its name, generated images, and real ones after a gap.
 
     Args:
-        rows: name, uint8 (N, 32, 32, 3) generated and uint8 (M, 32, 32, 3) real images; M may be 0.
+        rows: name, uint8 (N, size, size, 3) generated and uint8 (M, size, size, 3) real images, M may be 0; of many
+            classes `STRIPS` are shown.
         heads: what stands above the two.
     """
-    size, label, gap = 32 * 2, 230, 5
+    rows = [rows[k] for k in spread_over(len(rows), STRIPS)]
+    scale = enlarged(rows[0][1].shape[1], STRIP) if rows else 1
+    size, label, gap = rows[0][1].shape[1] * scale if rows else STRIP, 230, 5
     most = [max(len(row[part]) for row in rows) for part in (1, 2)]
     sheet = _Sheet(label + sum(most) * size + 4 * gap, len(rows) * (size + gap) + 24)
     places = label, label + most[0] * size + 3 * gap
     for left, words in zip(places, (heads[0], heads[1] if most[1] else ""), strict=True):
         sheet.text((left, 4), words, size=13)
     for number, (name, *parts) in enumerate(rows):
+        name = "\n".join(line[:LONGEST_NAME] for line in name.split("\n"))
         top = 24 + number * (size + gap)
         sheet.text((gap, top + size // 2 - 8), name, INK, 13)
         for left, images in zip(places, parts, strict=True):
-            sheet.row((left, top), images, 2)
+            sheet.row((left, top), images, scale)
     return sheet.image
 
 
-def class_samples(signs: Signs, seed: int = 0, each: int = 10) -> Image.Image:
+def class_samples(signs: LabelledImages, seed: int = 0, each: int = 10) -> Image.Image:
     """Some images of every class, drawn with a seed, `each` at most, with its number, name and count."""
     random, counts, rows = np.random.default_rng(seed), signs.counts(), []
     for k in np.flatnonzero(counts):
         chosen = random.permutation(np.flatnonzero(signs.labels == k))[:each]
-        rows.append((f"{k:2d}  {NAMES[k]}\n      {counts[k]} images", signs.images[chosen], signs.images[:0]))
+        rows.append((f"{signs.classes.label(k)}\n      {counts[k]} images", signs.images[chosen], signs.images[:0]))
     half = math.ceil(len(rows) / 2)
     strips = [class_strips(part, ("", "")) for part in (rows[:half], rows[half:]) if part]
     sheet = _Sheet(sum(strip.width for strip in strips), strips[0].height)
@@ -166,12 +181,16 @@ def class_histogram(counts: Mapping[str, np.ndarray], stacked: bool = False) -> 
     """A bar chart of the images of each class.
 
     Args:
-        counts: integers (43,) by what they count, one or two.
+        counts: integers (C,) by what they count, one or two.
         stacked: the second bars stand on the first ones, else in them.
     """
     bottom = np.zeros(len(next(iter(counts.values()))))
     figure, axes = _axes(
-        (12, 4), xlabel="class id", ylabel="images", xticks=range(len(bottom)), xlim=(-0.7, len(bottom) - 0.3)
+        (12, 4),
+        xlabel="class id",
+        ylabel="images",
+        xticks=range(0, len(bottom), max(1, len(bottom) // 50)),
+        xlim=(-0.7, len(bottom) - 0.3),
     )
     for number, (name, values) in enumerate(counts.items()):
         colour, width = (REAL, GENERATED)[number], 0.8 if stacked or not number else 0.45

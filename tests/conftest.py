@@ -135,8 +135,9 @@ def narrow(patch, width: int = 8) -> None:
             dropout=0.25,
             domains=1,
             layout="enlarged",
+            size=32,
         ):
-            super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout)
+            super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout, size)
 
     patch.setattr(dcgan, "Network", Narrow)
     # Its training takes seconds; tests/dcgan/test_told_apart.py and tests/test_all_classes.py have the real one.
@@ -160,6 +161,16 @@ def refused(capsys, config_class, main, **changed) -> str:
     assert stopped.value.code == 2, error
     assert error.startswith("error: ") and error.count("\n") == 1, error
     return error
+
+
+def refused_at_last(capsys, config_class, main, **changed) -> str:
+    """The same where progress bars and notes come before the sentence."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        run_script(config_class, main, **changed)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and error.count("error: ") == 1, error
+    return error.partition("error: ")[2]
 
 
 @dataclasses.dataclass(frozen=True)

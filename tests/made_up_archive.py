@@ -8,7 +8,7 @@ import mlflow
 import numpy as np
 
 from gan import archive, checkpoints
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 
 Config = dataclasses.make_dataclass("Config", [("class_val", str)])
 

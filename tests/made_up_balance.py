@@ -8,20 +8,21 @@ import numpy as np
 
 from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
-from gan.data.sets import SignSet, select
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.sets import DataSet, select
+from gan.data.signs import CLASSES, GTSRB
 from gan.dcgan import balance
 from tests.made_up_goodrun import write_goodrun
 
 CLASS_SIZES = np.resize([4, 9, 6], CLASSES)
 
 
-def some_signs(tracks: bool = True) -> Signs:
+def some_signs(tracks: bool = True) -> LabelledImages:
     """Noise that images of a class share, and some of their own; 4, 9 and 6 in turn a class, in three tracks each."""
     labels = np.repeat(np.arange(CLASSES), CLASS_SIZES)
     images = alike(labels, np.random.default_rng(7))
     numbers = labels * 3 + np.concatenate([np.arange(n) * 3 // n for n in CLASS_SIZES])
-    signs = Signs.of(images, labels)
+    signs = LabelledImages.of(images, labels, GTSRB)
     return dataclasses.replace(signs, tracks=numbers.astype(np.int32)) if tracks else signs
 
 
@@ -33,7 +34,7 @@ def alike(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def learned() -> str:
     """The digest of these signs without those that are held out."""
-    return select(SignSet("signs", some_signs(), None), None, False, False).digest()
+    return select(DataSet("signs", some_signs(), None), None, False, False).digest()
 
 
 def write_place(folder: Path) -> Path:
@@ -43,7 +44,7 @@ def write_place(folder: Path) -> Path:
     write_signs(folder / "signs" / "train.p", signs)
     write_signs(folder / "signs" / "test.p", signs.take(np.arange(0, len(signs), 5)))
     write_goodrun(folder / "run", data={"name": "signs", "digest": learned()})
-    write_goodrun(folder / "one", "17", {"digest": select(SignSet("signs", signs, None), 17, False, False).digest()})
+    write_goodrun(folder / "one", "17", {"digest": select(DataSet("signs", signs, None), 17, False, False).digest()})
     return folder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from gan import checkpoints
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.data.signs import CLASSES
 
 RUN_ID = "0123456789abcdef" * 2

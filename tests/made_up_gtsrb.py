@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from gan.data.gtsrb_archives import TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP
-from gan.data.signs import Signs
+from gan.data.labelled import LabelledImages
+from gan.data.signs import GTSRB
 
 HEADER = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"
 TRAINING = "GTSRB/Final_Training/Images"
@@ -104,18 +105,19 @@ def official_zips(folder: Path) -> Path:
     return folder
 
 
-def some_signs(count: int = 6, seed: int = 0) -> Signs:
+def some_signs(count: int = 6, seed: int = 0) -> LabelledImages:
     random = np.random.default_rng(seed)
-    return Signs(
+    return LabelledImages(
         random.integers(0, 256, (count, 32, 32, 3), np.uint8),
         (np.arange(count) * 7 % 43).astype(np.uint8),
         (np.arange(count) // 2).astype(np.int32),
         random.integers(15, 251, (count, 2)).astype(np.uint8),
         random.integers(0, 15, (count, 4)).astype(np.uint8),
+        GTSRB,
     )
 
 
-def same(a: Signs, b: Signs) -> bool:
+def same(a: LabelledImages, b: LabelledImages) -> bool:
     return all(
-        np.array_equal(x, y) and x.dtype == y.dtype for x, y in zip(vars(a).values(), vars(b).values(), strict=True)
+        np.array_equal(x, y) and x.dtype == y.dtype for x, y in zip(a.arrays.values(), b.arrays.values(), strict=True)
     )

@@ -230,12 +230,12 @@ def test_drawings_that_can_not_be_learned(run, capsys, changed, words):
 
 def test_data_without_some_class_is_scored_without_the_judge(run, signs_folder, tmp_path, capsys):
     from gan.data.gtsrb import write_signs
-    from gan.data.sets import open_signs, select
+    from gan.data.sets import open_images, select
 
     (tmp_path / "data").mkdir()
-    signs = open_signs(signs_folder).train
+    signs = open_images(signs_folder).train
     write_signs(tmp_path / "data" / "train.p", signs.take(signs.labels == 17))
-    few = open_signs(str(tmp_path / "data"))
+    few = open_images(str(tmp_path / "data"))
     learned = select(few, 17, False, False)
     data = {"name": few.name, "digest": learned.digest(), "images": len(learned)}
     reference = write_goodrun(tmp_path / "run", "17", data, {"use_held_out": False})

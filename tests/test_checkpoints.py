@@ -12,19 +12,8 @@ import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.checkpoints import (
-    NAME,
-    CheckpointInfo,
-    file_name,
-    finite,
-    load,
-    newest_in,
-    read_info,
-    save,
-    size,
-    thin_out,
-    whole,
-)
+from gan.checkpoint_info import CheckpointInfo
+from gan.checkpoints import NAME, file_name, finite, load, newest_in, read_info, save, size, thin_out, whole
 from gan.errors import UserError
 from tests.conftest import full_disk
 

@@ -91,7 +91,7 @@ def test_the_documents_show_every_entry_point():
 @pytest.mark.parametrize(
     "command",
     [
-        "uv run train_dcgan.py --class_val 43", "uv run train_dcgan.py --classval 3", "uv run train.py",
+        "uv run train_dcgan.py --image_size 48", "uv run train_dcgan.py --classval 3", "uv run train.py",
         "uv run python -m gan.commands.nothing", "mlflow run . -e nothing", "mlflow run . -P classval=3",
         "uv run mlflow run . -e evaluate -P count=0", "uv run --frozen pytest tests/nothing",
     ],

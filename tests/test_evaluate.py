@@ -177,7 +177,7 @@ def test_the_run_names_what_it_restored(own_archive, tmp_path):
     assert found.data.tags["goodrun"] == f"{own_archive.run_id}/40"
     assert found.info.status == "FINISHED"
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(found.info.run_id)}
-    assert {"00000.png", "contact-sheet.png", "report.html", "config.json"} <= files
+    assert {"images", "contact-sheet.png", "report.html", "config.json"} <= files
     for name in ("diversity", "nearest_real"):
         assert {name, f"{name}_floor"} <= set(found.data.metrics)
 
@@ -259,13 +259,19 @@ def test_a_folder_that_cannot_be_written(own_archive, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("class_val", "43"), ("class_val", "-1"), ("class_val", "x"), ("count", "0"), ("seed", "-1"),
+        ("count", "0"), ("seed", "-1"),
         ("count", "many"), ("scores", "all"), ("scores", "Full"), ("judge_iterations", "0"),
         ("judge_iterations", "1000001"), ("judge_iterations", "2.5"), ("inception", "perhaps"),
     ],
 )  # fmt: skip
 def test_parameters_outside_their_range(own_archive, capsys, option, value):
     assert f"{option} is " in refused(capsys, **{option: value})
+
+
+@pytest.mark.parametrize("value", ["43", "-1", "x"])
+def test_a_class_that_the_run_does_not_know(own_archive, capsys, value):
+    error = refused(capsys, goodrun_ref=own_archive.run_id, class_val=value)
+    assert "class_val is a GTSRB class id from 0 to 42" in error and repr(value) in error
 
 
 def test_the_inception_score_is_one_of_the_scores(own_archive, capsys):
@@ -343,11 +349,11 @@ def test_without_the_training_data_it_goes_without_real_images_and_scores(own_ar
 
 @pytest.mark.parametrize("learned", ["use_test", "use_held_out", "of old"])
 def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, capsys, learned):
-    from gan.data.sets import open_signs, select
+    from gan.data.sets import open_images, select
 
     config = {"use_test": learned == "use_test"} | ({} if learned == "of old" else {"use_held_out": False})
     config |= {learned: True}
-    signs = select(open_signs(DATA, 17), 17, learned == "use_test", learned != "use_test")
+    signs = select(open_images(DATA, 17), 17, learned == "use_test", learned != "use_test")
     info = about_of(signs, config)
     assert set(real_images(info, "", every_class=False).train.labels) == {17}
     assert "scores beside them mean little" in capsys.readouterr().out
@@ -362,10 +368,10 @@ def test_data_that_has_moved_is_named(own_archive, tmp_path, capsys):
 
 @pytest.mark.parametrize("use_test", [True, False])
 def test_the_training_data_is_known_again_with_and_without_the_other_classes(workplace, capsys, use_test):
-    from gan.data.sets import open_signs, select
+    from gan.data.sets import open_images, select
 
     # As `train_dcgan` opens it without a judge; with one all classes are there.
-    learned = select(open_signs(DATA, 17), 17, use_test, False)
+    learned = select(open_images(DATA, 17), 17, use_test, False)
     info = about_of(learned, {"use_test": use_test, "use_held_out": False})
     assert len(set(real_images(info, "", every_class=True).train.labels)) == 43
     assert ("mean little" in capsys.readouterr().out) == use_test

@@ -75,15 +75,10 @@ def test_parameters_of_an_entry_point_pass(project):
     assert sorted(path.name for path in (project / "made").iterdir()) == files
 
 
-WRONG = [("class_val", "43", "0 to 42"), ("batchsize", "8", "batchsize")]
-
-
-@pytest.mark.parametrize(("name", "value", "words"), WRONG)
-def test_bad_input_is_one_sentence_and_a_failed_run(project, name, value, words):
-    entry_point = "train_dcgan.py" if name == "batchsize" else "train_dcgan"
-    done = mlflow_run(project, "-e", entry_point, "-P", f"{name}={value}")
+def test_bad_input_is_one_sentence_and_a_failed_run(project):
+    done = mlflow_run(project, "-e", "train_dcgan.py", "-P", "batchsize=8")
     assert done.returncode != 0
     sentence = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(sentence) == 1 and words in sentence[0]
+    assert len(sentence) == 1 and "batchsize" in sentence[0]
     assert "Traceback" not in done.stderr
     assert runs(project)[0].info.status == "FAILED"

@@ -4,9 +4,9 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix
 
 from gan import pictures
-from gan.data.signs import CLASSES, SIZE, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.signs import CLASSES, GTSRB, SIZE
 from gan.pictures import (
-    SCALE,
     class_histogram,
     class_samples,
     class_strips,
@@ -64,8 +64,8 @@ def test_grid_enlarges_every_pixel_to_a_square() -> None:
 
 def test_grid_of_fewer_images_than_columns_is_filled_up_with_white() -> None:
     sheet = grid(np.zeros((3, SIZE, SIZE, 3), np.uint8))
-    assert sheet.shape == (SIZE * SCALE, 8 * SIZE * SCALE, 3)
-    assert (sheet[:, : 3 * SIZE * SCALE] == 0).all() and (sheet[:, 3 * SIZE * SCALE :] == 255).all()
+    assert sheet.shape == (SIZE * 3, 8 * SIZE * 3, 3)
+    assert (sheet[:, : 3 * SIZE * 3] == 0).all() and (sheet[:, 3 * SIZE * 3 :] == 255).all()
 
 
 def test_grid_leaves_its_input_alone() -> None:
@@ -81,19 +81,19 @@ def test_neighbour_sheet_shows_each_image_and_its_neighbours_to_the_right(count:
     sheet = neighbour_sheet(generated, neighbours, [str(k) for k in range(count)])
     rows = []
     for k in range(count):
-        top, left = place(sheet, generated[k], SCALE)
+        top, left = place(sheet, generated[k], 3)
         rows.append((top, left))
-        beside = [place(sheet, neighbours[k, n], SCALE) for n in range(nearest)]
+        beside = [place(sheet, neighbours[k, n], 3) for n in range(nearest)]
         assert all(row == top for row, _ in beside)
         columns = [left, *(column for _, column in beside)]
-        assert columns == sorted(columns) and columns[-1] - left < (nearest + 0.5) * SIZE * SCALE
+        assert columns == sorted(columns) and columns[-1] - left < (nearest + 0.5) * SIZE * 3
     assert rows == sorted(rows), "in the order they were given"
 
 
 def test_neighbour_sheet_without_neighbours_shows_all_generated() -> None:
     generated = noise(30)
     sheet = neighbour_sheet(generated, noise(30, 0), [""] * 30)
-    found = [place(sheet, image, SCALE) for image in generated]
+    found = [place(sheet, image, 3) for image in generated]
     assert found == sorted(found)
 
 
@@ -102,9 +102,9 @@ def test_neighbour_sheet_writes_the_captions_under_the_images() -> None:
     plain = neighbour_sheet(generated, neighbours, ["", ""])
     captioned = neighbour_sheet(generated, neighbours, ["", "17 #1 nearest 0.42"])
     changed = np.argwhere((np.asarray(plain) != np.asarray(captioned)).any(axis=2))
-    top, left = place(captioned, generated[1], SCALE)
+    top, left = place(captioned, generated[1], 3)
     assert len(changed) > 50
-    assert changed[:, 0].min() >= top + SIZE * SCALE and changed[:, 0].max() < top + SIZE * SCALE + 20
+    assert changed[:, 0].min() >= top + SIZE * 3 and changed[:, 0].max() < top + SIZE * 3 + 20
     assert changed[:, 1].min() >= left
 
 
@@ -154,11 +154,12 @@ def test_class_strips_writes_the_name_in_its_line() -> None:
     assert changed[:, 0].min() >= top and changed[:, 0].max() < top + 2 * SIZE and changed[:, 1].max() < left
 
 
-def some_signs(labels: list[int]) -> Signs:
+def some_signs(labels: list[int]) -> LabelledImages:
     count = len(labels)
-    return Signs(
+    return LabelledImages(
         noise(count), np.array(labels, np.uint8), np.arange(count, dtype=np.int32),
         np.full((count, 2), SIZE, np.uint8), np.tile(np.array([2, 2, 29, 29], np.uint8), (count, 1)),
+        GTSRB,
     )  # fmt: skip
 
 

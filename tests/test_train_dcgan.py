@@ -148,12 +148,12 @@ def learned(monkeypatch, **changed):
 
 @pytest.mark.parametrize("class_val", ["17", "all"])
 def test_held_out_tracks_are_learned_only_when_that_is_wanted(workplace, signs_folder, monkeypatch, class_val):
-    from gan.data.sets import open_signs
-    from gan.data.signs import with_mirrored
+    from gan.data.labelled import with_mirrored
+    from gan.data.sets import open_images
     from gan.data.split import cut
 
     classes = range(43) if class_val == "all" else [17]
-    parts = map(with_mirrored, cut(open_signs(signs_folder).train))
+    parts = map(with_mirrored, cut(open_images(signs_folder).train))
     fit, held = ({image.tobytes() for image in part.images[np.isin(part.labels, classes)]} for part in parts)
     assert held and not held & fit
     assert learned(monkeypatch, class_val=class_val, data=signs_folder) == fit
@@ -161,7 +161,7 @@ def test_held_out_tracks_are_learned_only_when_that_is_wanted(workplace, signs_f
 
 
 def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, signs_folder, monkeypatch):
-    from gan.data.sets import open_signs
+    from gan.data.sets import open_images
     from gan.data.split import cut
     from gan.dcgan import judge as signs_judge
 
@@ -172,7 +172,7 @@ def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, signs
     for use_held_out in (False, True):
         with pytest.raises(Seen) as seen:
             train_dcgan.train(quick(data=signs_folder, judge_iterations=1, use_held_out=use_held_out))
-        assert seen.value.args[0].digest() == cut(open_signs(signs_folder).train)[0].digest()
+        assert seen.value.args[0].digest() == cut(open_images(signs_folder).train)[0].digest()
 
 
 # --- the best checkpoint
@@ -411,7 +411,7 @@ def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_netw
 
 @pytest.mark.parametrize("value", ["43", "-1", "x", "1.5"])
 def test_a_class_that_there_is_not(workplace, capsys, value):
-    assert "from 0 to 42" in refused(capsys, class_val=value)
+    assert "from 0 to 42" in refused(capsys, class_val=value, data=DATA)
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_without_pretrained_weights_it_is_a_sentence(workplace, monkeypatch, cap
 
 
 def test_interrupted_before_the_start_is_a_sentence(workplace, monkeypatch, capsys):
-    monkeypatch.setattr("gan.data.sets.open_signs", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr("gan.data.sets.open_images", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(SystemExit) as stopped:
         conftest.run_script(TrainConfig, train_dcgan.main, data="drawn")
     assert stopped.value.code == 130

@@ -5,10 +5,10 @@ A run is opened with `archived_run`, written to through the `Run` that it yields
 """
 
 from gan.archive.goodruns import PRETRAINED, GoodRun, newest_of, newest_run, resolve, resolve_any
-from gan.archive.runs import Run, archived_run, browse_hint, history, register
+from gan.archive.runs import Run, adopted_run, archived_run, browse_hint, history, register
 from gan.archive.store import CHECKPOINTS, checkpoint_names, checkpoints_of, opened_set_aside
 
 __all__ = [
-    "CHECKPOINTS", "PRETRAINED", "GoodRun", "Run", "archived_run", "browse_hint", "checkpoint_names",
+    "CHECKPOINTS", "PRETRAINED", "GoodRun", "Run", "adopted_run", "archived_run", "browse_hint", "checkpoint_names",
     "checkpoints_of", "history", "newest_of", "newest_run", "opened_set_aside", "register", "resolve", "resolve_any",
 ]  # fmt: skip

@@ -20,7 +20,9 @@ from gan.archive.store import (
     runs_of,
     search,
 )  # fmt: skip
-from gan.checkpoints import CheckpointInfo, newest_in, read_info, require_trainable, whole
+from gan.checkpoint_info import CheckpointInfo
+from gan.checkpoints import newest_in, read_info, require_trainable, whole
+from gan.data.signs import GTSRB, stored_classes
 from gan.errors import UserError
 from gan.files import is_folder
 from gan.invocation import ROOT, shown
@@ -59,20 +61,21 @@ class GoodRun:
             )
 
 
-def resolve(reference: str, kind: str, class_val: str, one_of_all: bool = False) -> GoodRun | None:
+def resolve(reference: str, kind: str, class_val: str | None, one_of_all: bool = False) -> GoodRun | None:
     """The checkpoint of one kind of program that a `goodrun_ref` names; see `resolve_any`."""
     return resolve_any(reference, {kind: class_val}, one_of_all)
 
 
-def resolve_any(reference: str, wanted: dict[str, str], one_of_all: bool = False) -> GoodRun | None:
+def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool = False) -> GoodRun | None:
     """The checkpoint that a `goodrun_ref` names.
 
     Args:
-        reference: "" for none; a run id (its best checkpoint by score, else its last); "<run id>/<iteration>";
-            "<iteration>" in the newest run of the same class that kept it; "models:/<name>@<alias>"; "pretrained"
-            for the weights that come with the project; a folder that holds a checkpoint.
+        reference: "" for none; a run id (its best checkpoint by score, else its last), whole, as "runs:/<run id>", or
+            its first eight digits or more; "<run id>/<iteration>"; "<iteration>" in the newest run of the same class
+            that kept it; "models:/<name>@<alias>" or "models:/<name>/<version>"; "pretrained" for the weights that
+            come with the project; a folder that holds a checkpoint.
         wanted: kinds of program that may have made it ("dcgan", "pix2pix"), and of each the class that it must have
-            been trained on: a class, "all", or "" for programs without classes.
+            been trained on: a class, "all", or "" for programs without classes; None for whatever it was.
         one_of_all: a checkpoint of all classes will do for any class.
 
     Raises:
@@ -80,27 +83,28 @@ def resolve_any(reference: str, wanted: dict[str, str], one_of_all: bool = False
     """
     if not reference:
         return None
-    in_run = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,9}))?", reference)
+    in_run = re.fullmatch(r"(?:runs:/)?([0-9a-f]{8,32})(?:/(\d{1,9}))?", reference)
     is_iteration = re.fullmatch(r"\d{1,9}", reference)
     if reference == PRETRAINED:
         path = _from_pretrained()
-    elif not in_run and not is_iteration and not reference.startswith("models:/"):
-        path = _from_folder(reference)
-    else:
+    elif is_iteration:
         prepare(create=False)
-        if in_run:
-            path = _from_run(in_run[1], int(in_run[2]) if in_run[2] else None)
-        elif is_iteration:
-            path = _from_newest_run(int(reference), wanted)
-        else:
-            path = _from_alias(reference)
+        path = _from_newest_run(int(reference), wanted)
+    elif in_run and (len(in_run[1]) == 32 or not is_folder(Path(reference))):
+        prepare(create=False)
+        path = _from_run(_whole_id(in_run[1]), int(in_run[2]) if in_run[2] else None)
+    elif reference.startswith("models:/"):
+        prepare(create=False)
+        path = _from_registry(reference)
+    else:
+        path = _from_folder(reference)
     info = read_info(path)
     if info.kind not in wanted:
         raise UserError(
             f"goodrun_ref {reference} was made by {info.kind} and can't be used by {' or '.join(wanted)}."
         )
-    class_val = wanted[info.kind]
-    if info.class_val != class_val and not (one_of_all and info.class_val == "all"):
+    class_val = _as_known(wanted[info.kind], info)
+    if class_val is not None and info.class_val != class_val and not (one_of_all and info.class_val == "all"):
         raise UserError(
             f"goodrun_ref {reference} was trained on class_val {info.class_val}, not {class_val}; "
             f"give class_val={info.class_val}, or a good run of class_val {class_val}."
@@ -108,10 +112,27 @@ def resolve_any(reference: str, wanted: dict[str, str], one_of_all: bool = False
     return GoodRun(info.run_id, info.iteration, path, info)
 
 
+def _as_known(class_val: str | None, info: CheckpointInfo) -> str | None:
+    """A class as the run of a checkpoint calls it, which may have been given by number or name."""
+    if not class_val:
+        return class_val
+    classes = stored_classes(info.data)
+    return classes.key(classes.parse(class_val))
+
+
+def _spellings(class_val: str | None) -> list[str]:
+    """What a class may be called in records of runs: as it was given, and by the id of the sign of that name."""
+    if not class_val:
+        return [""]
+    with contextlib.suppress(UserError):
+        return list(dict.fromkeys([class_val, GTSRB.key(GTSRB.parse(class_val))]))
+    return [class_val]
+
+
 def newest_run(kind: str, class_val: str) -> str | None:
     """The id of the newest run of a kind and class that holds a checkpoint, or None."""
     prepare(create=False)
-    return next((run_id for run_id in runs_of(kind, class_val) if checkpoints_of(run_id)), None)
+    return next((run_id for run_id in runs_of(kind, _spellings(class_val)) if checkpoints_of(run_id)), None)
 
 
 def newest_of(
@@ -136,6 +157,19 @@ def newest_of(
     return None
 
 
+def _whole_id(digits: str) -> str:
+    """The id of the run whose id begins with these hexadecimal digits."""
+    found = [digits] if len(digits) == 32 else [
+        run.info.run_id for run in search("") if run.info.run_id.startswith(digits)
+    ]  # fmt: skip
+    if len(found) != 1:
+        many = f"{len(found)} runs begin" if found else "no run begins"
+        raise UserError(
+            f"goodrun_ref: {many} with {digits} in {shown(mlflow.get_tracking_uri())}; give the whole id."
+        )
+    return found[0]
+
+
 def _from_run(run_id: str, iteration: int | None) -> Path:
     try:
         mlflow.get_run(run_id)
@@ -158,10 +192,10 @@ def _from_run(run_id: str, iteration: int | None) -> Path:
     raise UserError(f"goodrun_ref: every checkpoint of run {run_id} is damaged; start again without goodrun_ref.")
 
 
-def _from_newest_run(iteration: int, wanted: dict[str, str]) -> Path:
+def _from_newest_run(iteration: int, wanted: dict[str, str | None]) -> Path:
     found: dict[int, str] = {}
     for kind, class_val in wanted.items():
-        for run_id in runs_of(kind, class_val):
+        for run_id in runs_of(kind, _spellings(class_val)):
             kept = checkpoints_of(run_id)
             if iteration in kept:
                 return fetched(run_id, kept[iteration])
@@ -171,13 +205,13 @@ def _from_newest_run(iteration: int, wanted: dict[str, str]) -> Path:
     raise UserError(f"goodrun_ref: no run of {which} has a checkpoint of iteration {iteration}; {listed}.")
 
 
-def _from_alias(reference: str) -> Path:
-    match = re.fullmatch(r"models:/([^/@]+)@([^/@]+)", reference)
+def _from_registry(reference: str) -> Path:
+    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d{1,9}))", reference)
     if not match:
-        raise UserError(f"goodrun_ref {reference!r} is not of the form models:/<name>@<alias>.")
-    client = mlflow.MlflowClient()
+        raise UserError(f"goodrun_ref {reference!r} is neither models:/<name>@<alias> nor models:/<name>/<version>.")
+    client, (name, alias, number) = mlflow.MlflowClient(), match.groups()
     try:
-        version = client.get_model_version_by_alias(*match.groups())
+        version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
         model = client.get_logged_model((version.source or "").rpartition("/")[2])
     except MlflowException:
         raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None

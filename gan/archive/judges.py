@@ -17,7 +17,7 @@ import numpy as np
 from gan import checkpoints
 from gan.archive.goodruns import GoodRun, newest_of
 from gan.archive.runs import Run, archived_run
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.errors import UserError
 from gan.report import Report
 

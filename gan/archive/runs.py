@@ -5,6 +5,7 @@ import dataclasses
 import importlib.metadata
 import math
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,11 +23,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from PIL import Image
 
 from gan import checkpoints
+from gan.archive.experiments import experiment_of, open_for_training
 from gan.archive.store import (
     CHECKPOINTS,
     CLASS,
     ITERATION,
     KIND,
+    OPENED,
     RANKED_BY,
     first_line,
     full_disk_told,
@@ -35,7 +38,7 @@ from gan.archive.store import (
     opened_set_aside,
     prepare,
 )  # fmt: skip
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.config import as_text
 from gan.errors import UserError
 from gan.invocation import code_version, is_here, shown, start
@@ -79,9 +82,13 @@ class Run:
         """Put a file into the archive."""
         mlflow.log_artifact(str(path), folder)
 
-    def folder(self, path: Path) -> None:
-        """Put all that a folder holds into the archive."""
-        mlflow.log_artifacts(str(path))
+    def evaluation(self, path: Path) -> None:
+        """Put what an evaluation wrote into the archive, its images in a folder, so that the report stands first."""
+        for file in sorted(path.iterdir()):
+            if file.is_dir():
+                mlflow.log_artifacts(str(file), f"images/{file.name}")
+            else:
+                mlflow.log_artifact(str(file), "images" if re.fullmatch(r"\d+\.png", file.name) else None)
 
     def tags(self, values: dict[str, str]) -> None:
         """Set tags."""
@@ -181,7 +188,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterator[Run]:
+def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: str = "") -> Iterator[Run]:
     """Open a run, or the one that `mlflow run` has opened for this process.
 
     Args:
@@ -189,6 +196,7 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
         name: a name that says what ran.
         config: the frozen dataclass of parameters; logged as parameters and as config.json.
         own: always open a new one: what runs is not what the user started, but something needed for it.
+        beside: id of a run whose experiment it belongs to, unless the user has named one.
 
     Raises:
         UserError: the archive can't be reached or written.
@@ -198,7 +206,7 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
         if own:
             aside.enter_context(opened_set_aside())
         try:
-            opened = mlflow.start_run(run_name=name)
+            opened = mlflow.start_run(run_name=name, experiment_id=experiment_of(beside))
         except (MlflowException, OSError) as error:
             raise UserError(
                 f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
@@ -211,6 +219,7 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
                 "this archive was made by an MLflow server, which keeps its files: start the server, and set "
                 "MLFLOW_TRACKING_URI to its address (http://127.0.0.1:5000 if it said no other)."
             )
+        open_for_training(active.info.experiment_id)
         run = Run(active.info.run_id)
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
@@ -221,6 +230,13 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False) -> Iterat
             {"mlflow.runName": name, KIND: kind, "code_version": code_version()} | {CLASS: values.get(CLASS, "")}
         )
         yield run
+
+
+@contextlib.contextmanager
+def adopted_run(kind: str, name: str, config: Any) -> Iterator[None]:
+    """Give the run that `mlflow run` has opened a name and its parameters; without one, none is opened."""
+    with archived_run(kind, name, config) if OPENED in os.environ else contextlib.nullcontext():
+        yield
 
 
 def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], list[float]]]:

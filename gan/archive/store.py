@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -25,7 +25,7 @@ CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 KIND, CLASS, ITERATION = "gan.kind", "class_val", "iteration"
 RANKED_BY = "gan.ranked_by"  # tag of a checkpoint's model: the score that ranks it, lower is better
 HALF_MADE = ("duplicate column name", "already exists")  # what migrations say of tables that a stop left behind
-_OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
+OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
 
 
 def prepare(create: bool = True) -> None:
@@ -75,11 +75,10 @@ def _create(file: Path) -> None:
     unfinished.rename(file)
 
 
-def runs_of(kind: str, class_val: str) -> list[str]:
-    """Ids of all runs of a kind and class, newest first; of a kind where the class is ""."""
-    of_class = f" and tags.{CLASS} = '{class_val}'" if class_val else ""
-    found = search(f"tags.`{KIND}` = '{kind}'{of_class}")
-    return [run.info.run_id for run in found]
+def runs_of(kind: str, class_vals: Sequence[str]) -> list[str]:
+    """Ids of all runs of a kind and of some classes, newest first; of any class where "" is among them."""
+    found = search(f"tags.`{KIND}` = '{kind}'")
+    return [run.info.run_id for run in found if "" in class_vals or run.data.tags.get(CLASS) in class_vals]
 
 
 def search(wanted: str) -> list:
@@ -175,12 +174,12 @@ def _kept_until_the_end() -> tempfile.TemporaryDirectory:
 @contextlib.contextmanager
 def opened_set_aside() -> Iterator[None]:
     """Hide the run that `mlflow run` has opened; MLflow forgets it at the end of any run, so it is put back after."""
-    waiting = os.environ.pop(_OPENED, None)
+    waiting = os.environ.pop(OPENED, None)
     try:
         yield
     finally:
         if waiting:
-            os.environ[_OPENED] = waiting
+            os.environ[OPENED] = waiting
 
 
 @contextlib.contextmanager

@@ -2,12 +2,13 @@
 
 import dataclasses
 import os
+import re
 import shlex
 import time
 from pathlib import Path
 
 from gan.config import Config, option, run, seed_option
-from gan.data.signs import CLASSES, NAMES
+from gan.data.labelled import ALL, Classes
 from gan.errors import UserError
 from gan.invocation import command, start
 
@@ -29,9 +30,9 @@ class BalanceConfig(Config):
         wanted="`largest` (as many images as the largest class), a number from 1 to 9999999, or a factor above 1 "
         "like 1.5x (of what a class has)",
     )
-    classes: str = option("all", "classes to fill up: `all` that have too few, or class ids like 0,19,37")
+    classes: str = option("all", "classes to fill up: `all` that have too few, or some with commas between, as 0,19")
     source: str = option(
-        "traffic-signs-data", "data to fill up: folder with train.p, one such file, class folders 0-42, or `drawn`"
+        "traffic-signs-data", "data to fill up: folder with train.p, one such file, class folders, or `drawn`"
     )
     output: str = option("traffic-signs-balanced", "new folder for the balanced data; `data` understands it")
     seed: int = seed_option("of the latents, 0 or more; the same seed gives the same bytes")
@@ -45,41 +46,34 @@ class BalanceConfig(Config):
         2_000, "training of the classifier that sorts, if the archive has none yet", ge=1, le=1_000_000
     )
 
-    def __post_init__(self):
-        super().__post_init__()
-        parse_classes(self.classes)
 
-
-def parse_classes(text: str) -> list[int]:
-    """A `classes` parameter: `all`, or class ids with commas between; ids in ascending order.
+def parse_classes(text: str, classes: Classes) -> list[int]:
+    """A `classes` parameter: `all`, or classes with commas between; class ids in ascending order.
 
     Raises:
-        UserError: anything else.
+        UserError: one is none of the classes, or there twice.
     """
-    if text == "all":
-        return list(range(CLASSES))
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part in map(str, range(CLASSES)) for part in parts) or len(set(parts)) != len(parts):
-        raise UserError(
-            f"classes is `all` or GTSRB class ids from 0 to {CLASSES - 1}, each once, with commas between, "
-            f"not {text!r}."
-        )
-    return sorted(map(int, parts))
+    if text == ALL:
+        return list(range(len(classes)))
+    parts = [text] if text in classes.names else [part.strip() for part in text.split(",")]
+    found = [None if part == ALL else classes.parse(part, "classes") for part in parts]
+    if None in found or len(set(found)) != len(found):
+        raise UserError(f"classes is `{ALL}`, or classes with commas between, each once, not {text!r}.")
+    return sorted(found)
 
 
 def main(config: BalanceConfig) -> None:
     """What is lacking -> generate and filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
-    from gan.data.pickles import MAX_BYTES
     from gan.dcgan import balance_files, balance_report
-    from gan.dcgan.balance import COPY, LIMIT, arrays, pickled_size, wanted
+    from gan.dcgan.balance import COPY, LIMIT, wanted
     from gan.files import fill_folder, made_before, require_writable, room, unfinished, write_manifest
 
     goodrun = restored(config)
-    source = balance_files.open_source(config.source)
+    source = balance_files.open_source(config.source, goodrun.info)
     real = source.train
-    lacking = wanted(real.counts(), config.target, parse_classes(config.classes))
+    lacking = wanted(real.counts(), config.target, parse_classes(config.classes, source.classes))
     if not lacking.any():
         raise UserError(
             f"there is nothing to add: with target={config.target} and classes={config.classes} no class "
@@ -87,32 +81,28 @@ def main(config: BalanceConfig) -> None:
         )
     origin = balance_files.origin(source, goodrun, dataclasses.asdict(config))
     output = Path(os.path.realpath(config.output))
-    data_file, next_step = output / balance_files.BALANCED, after(config)
+    form = balance_files.form_of(source, config.folders)
+    data, next_step = output / form.main, after(config, str(Path(config.output) / form.folder))
     if made_before(output, balance_files.MANIFEST, origin):
-        print(f"{data_file} is as this command makes it; nothing was changed.\n{next_step}")
+        print(f"{data} is as this command makes it; nothing was changed.\n{next_step}")
         return
-    count = len(real) + int(lacking.sum())
-    size = pickled_size(real.images, count)
-    if size > 0.95 * MAX_BYTES:
-        raise UserError(
-            f"{count:,} images make a file of about {size / 1e6:,.0f} MB, and up to {MAX_BYTES / 1e6:,.0f} MB are "
-            "read again; give a smaller target or fewer classes."
-        )
-    require_writable(room(output), 2 * size + PICTURE_BYTES + balance_files.PNG_BYTES * count * config.folders)
+    require_writable(room(output), form.bytes(int(lacking.sum())) + PICTURE_BYTES)
 
     generated, counts, judge = generate(config, goodrun, source, lacking)
     notes = balance_report.notes(counts, goodrun, source)
-    data = arrays(real, generated, counts, goodrun.run_id)
     command_line = repeated(config, goodrun)
     with unfinished(output) as part:
-        balance_files.write_data(part, source, data, config.folders)
+        written = form.write(part, generated, counts, goodrun.run_id)
         title = f"{source.name}, balanced to {config.target}"
         files = balance_report.write(part, title, real, generated, counts, notes, command_line)
         files.append(part / balance_files.MANIFEST)
         contents = {
-            "command": command_line, "notes": notes, "keys": balance_files.KEYS,
+            "command": command_line, "notes": notes, **written,
             "rules": {"copies": f"nearer than {COPY}", "given_up": f"fewer than one in {LIMIT} kept"},
-            "classes": {str(count.class_id): {"name": NAMES[count.class_id], **count.row()} for count in counts},
+            "classes": {
+                real.classes.keys[count.class_id]: {"name": real.classes.names[count.class_id], **count.row()}
+                for count in counts
+            },
         }  # fmt: skip
         write_manifest(files[-1], origin, contents)
         with archive.archived_run("balance", f"balance {source.name} to {config.target}", config) as archived:
@@ -124,7 +114,7 @@ def main(config: BalanceConfig) -> None:
                 archived.file(file)
             fill_folder(part, output)
     print("\n".join([balance_report.table_text(counts), *notes]))
-    print(f"{data_file}: {len(data['labels']):,} images; report: {output / 'report.html'}")
+    print(f"{data}: {len(real) + len(generated):,} images; report: {output / 'report.html'}")
     print(f"{next_step}\nbrowse: {archive.browse_hint(archived.id)}")
 
 
@@ -147,7 +137,7 @@ def generate(config: BalanceConfig, goodrun, source, lacking):
         )
     keep = balance.Filter(judge, config.quality, source.train)
     began = time.perf_counter()
-    generated, counts = balance.generate(generator.images, keep, lacking, source.train.counts(), config.seed)
+    generated, counts = balance.generate(generator.images, keep, lacking, source.train, config.seed)
     drawn = sum(count.drawn for count in counts)
     what = "generated" if judge is None else "generated and sorted"
     say(f"{drawn:,} images {what}, {drawn / (time.perf_counter() - began):,.0f} a second")
@@ -158,12 +148,11 @@ def restored(config: BalanceConfig):
     """The good run: of all classes, or of the one class that is to be filled up."""
     from gan import archive
 
-    class_ids = parse_classes(config.classes)
-    class_val = str(class_ids[0]) if len(class_ids) == 1 else "all"
+    class_val = ALL if "," in config.classes else config.classes
     try:
         return archive.resolve(config.goodrun_ref, "dcgan", class_val, one_of_all=True)
     except UserError as error:  # it speaks of the parameter that trains
-        raise UserError(str(error).replace("give class_val=", "give classes=")) from None
+        raise UserError(re.sub(r"class_val(?= is |=)", "classes", str(error))) from None
 
 
 def repeated(config: BalanceConfig, goodrun) -> str:
@@ -173,11 +162,11 @@ def repeated(config: BalanceConfig, goodrun) -> str:
     return command("gan.commands.balance", dataclasses.replace(config, goodrun_ref=reference))
 
 
-def after(config: BalanceConfig) -> str:
-    """What to do with the balanced data."""
+def after(config: BalanceConfig, data: str) -> str:
+    """What to do with the balanced data, which lie at `data`."""
     from gan.data.sets import is_drawn
 
-    lines = [f"Next: train with `--data {shlex.quote(config.output)}`"]
+    lines = [f"Next: train with `--data {shlex.quote(data)}`"]
     if is_drawn(config.source) or (Path(config.source) / "train.p").is_file():  # what study opens
         lines[0] += ", or measure whether generated images help:"
         lines.append(f"  {start('gan.commands.study')} --data {shlex.quote(config.source)}")

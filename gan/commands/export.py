@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from gan.config import Config, option, run
-from gan.data.signs import NAMES, parse_class
 from gan.errors import UserError
 
 CARD = "MODEL_CARD.md"
@@ -15,7 +14,7 @@ CARD = "MODEL_CARD.md"
 class ExportConfig(Config):
     """Write the weights of a good run, small enough to hand on, and a model card."""
 
-    class_val: str = option("all", "GTSRB class id, 0-42, or `all`: what the run was trained on")
+    class_val: str = option("all", "class or `all`: what the run was trained on")
     goodrun_ref: str = option(
         "",
         "run to export: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder",
@@ -25,17 +24,24 @@ class ExportConfig(Config):
     data_licence: str = option("unknown", "what the model card says of the data")
     output: str = option("exported", "folder to write to; `goodrun_ref` understands its path")
 
-    def __post_init__(self):
-        super().__post_init__()
-        parse_class(self.class_val)
-
 
 def main(config: ExportConfig) -> None:
     """Restore -> halve -> write."""
-    from gan import archive, checkpoints
+    from gan import archive
+
+    with archive.adopted_run("export", f"export {config.goodrun_ref}", config):
+        export(config, archive.resolve(config.goodrun_ref, "dcgan", config.class_val))
+
+
+def export(config: ExportConfig, goodrun) -> None:
+    """Write weights and card of a good run.
+
+    Raises:
+        UserError: the folder holds others, or the weights do not fit into half precision.
+    """
+    from gan import checkpoints
     from gan.files import replacing, require_writable
 
-    goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     scores = read_scores(config.evaluation, goodrun) if config.evaluation else None
     output = Path(config.output)
     for path in output.glob("checkpoint-*.npz") if output.is_dir() else ():
@@ -91,23 +97,27 @@ def read_scores(folder: str, goodrun) -> dict:
 
 def card(goodrun, scores: dict | None, licence: str) -> str:
     """The model card, in Markdown."""
+    from gan.data.signs import GTSRB, SIZE, stored_classes
     from gan.dcgan.evaluation_report import CLASS_COLUMNS
     from gan.dcgan.scores import SCORES
     from gan.score import results
 
-    info = goodrun.info
+    info, classes = goodrun.info, stored_classes(goodrun.info.data)
+    signs, size = classes == GTSRB, info.network.get("size", SIZE)
+    what = "traffic signs" if signs else f"images of {len(classes)} classes"
     settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
     drawn = info.config.get("drawn", 0)
     besides = f"; and {drawn} drawn signs of each class, as another domain" if drawn else ""
     lines = [
-        "# Model card: generator of traffic signs",
+        f"# Model card: generator of {what}",
         "",
         f"- What it is: the averaged generator of a class-conditional GAN, class_val {info.class_val}, "
         f"after {info.iteration} iterations of {info.config.get('batch_size')} real images each; "
         "weights in half precision.",
-        "- What it is for: more 32x32 images of traffic signs to train classifiers with. It is not for showing "
-        "what a sign looks like: some images are wrong.",
-        f"- Data: {info.data['images']} images (mirror images that are signs among them), digest "
+        f"- What it is for: more {size}x{size} images, to train classifiers with. It is not for showing "
+        "what things look like: some images are wrong.",
+        *([] if signs else [f"- Classes: {', '.join(classes.names)}."]),
+        f"- Data: {info.data['images']} images (mirror images that are of a class among them), digest "
         f"{info.data['digest']}{besides}.",
         f"- Licence of the data: {licence}",
         f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
@@ -121,8 +131,8 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         f"## Scores of {scores['count']} images a class",
         "",
         f"`evaluate.py --class_val {info.class_val} --goodrun_ref {goodrun.run_id}/{goodrun.iteration} --count "
-        f"{scores['count']}` gave them. Real: the same score of real signs. Out of range, which is clearly worse "
-        f"than real signs: {', '.join(wrong) or 'none'}. `leak` and `leak_low` say what the images give away of the "
+        f"{scores['count']}` gave them. Real: the same score of real images. Out of range, which is clearly worse "
+        f"than real images: {', '.join(wrong) or 'none'}. `leak` and `leak_low` say what the images give away of the "
         "training images, `told_apart` how easily they are told from photos.",
         "",
         "| score | generated | real | | meaning |",
@@ -140,7 +150,7 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         lines += ["|" + " --- |" * (1 + len(names))]
         for k, values in scores["classes"].items():
             cells = [text for score in columns for text in _cells(results([score], values))]
-            lines.append(f"| {k} {NAMES[int(k)]} | " + " | ".join(cells) + " |")
+            lines.append(f"| {classes.label(int(k))} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 

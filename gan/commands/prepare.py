@@ -1,9 +1,11 @@
 """Data sets: find or download the official archives, read, check, write, and show them.
 
-GTSRB becomes train.p and test.p; street scenes become a folder of pairs, see prepare_scenes.py.
+GTSRB becomes train.p and test.p; street scenes become a folder of pairs, see prepare_scenes.py. Images of your own
+stay where they are: training reads them, and what is in them is shown before.
 
 uv run python -m gan.commands.prepare --source ~/Downloads
 uv run python -m gan.commands.prepare --download true
+uv run python -m gan.commands.prepare --dataset images --source my-images
 uv run python -m gan.commands.prepare --dataset cityscapes --source ~/Downloads
 uv run python -m gan.commands.prepare --dataset pairs --source camvid.zip
 """
@@ -13,23 +15,31 @@ import shlex
 import urllib.parse
 from pathlib import Path
 
+import numpy as np
+
 from gan import pictures
 from gan.commands import prepare_scenes
-from gan.config import Config, option, run
+from gan.config import READING, Config, option, reading_option, run
 from gan.data import gtsrb
+from gan.data.class_folders import Reading, read_class_folders
 from gan.data.download import download
 from gan.data.gtsrb_archives import ARCHIVES, HOST
-from gan.data.sets import is_drawn, open_signs
-from gan.data.signs import Signs
+from gan.data.labelled import LabelledImages
+from gan.data.sets import is_drawn, open_images
+from gan.data.spread import spread_over
 from gan.data.summary import summary_text
 from gan.errors import UserError
 from gan.files import exists, locked, require_writable
 from gan.invocation import start
+from gan.progress import progress
+from gan.scoring.nearest import nearest
 
-SIGNS, OUTPUT = "signs", "traffic-signs-data"
+SIGNS, IMAGES, OUTPUT = "signs", "images", "traffic-signs-data"
 SCENES_OUTPUT = "dataset"
 PICTURES = Path("images/data")
 ROOM = 350_000_000  # bytes: train.p and test.p of the full archives with a little to spare
+COPY = 0.2  # distance from which on images are nearly equal, as `balance` has it
+COMPARED = 1_000  # images of a class that are compared with each other
 DOWNLOADS = 366_000_000  # bytes of the official archives, about
 
 
@@ -37,7 +47,11 @@ DOWNLOADS = 366_000_000  # bytes of the official archives, about
 class PrepareConfig(Config):
     """Turn the archives of a data set into what the training scripts read."""
 
-    dataset: str = option(SIGNS, "signs (GTSRB), cityscapes, or pairs (any folder or zip of photos and label maps)")
+    dataset: str = option(
+        SIGNS,
+        "signs (GTSRB), images (your own, a folder a class), cityscapes, or pairs (folder or zip of photos "
+        "and label maps)",
+    )
     source: str = option(
         "", "folder with the official zips, one zip, the extracted folder; signs: ready pickles, or `drawn` too"
     )
@@ -45,9 +59,15 @@ class PrepareConfig(Config):
     output: str = option(
         "", f"folder that the data goes to: {OUTPUT} for signs and {SCENES_OUTPUT} for scenes if empty"
     )
-    mirror: str = option(
+    download_from: str = option(
         "", "signs: http(s) address of a folder with the three archives, instead of the official one"
     )
+    image_size: int | None = reading_option("image_size")
+    fit: str = reading_option("fit")
+    groups: str = reading_option("groups")
+    mirror: str = reading_option("mirror")
+    turned: bool = reading_option("turned")
+    skip_damaged: bool = reading_option("skip_damaged")
     palette: str = option("", "pairs: cityscapes, camvid, or path of a palette.json; found out if empty")
     coarse: bool = option(False, "cityscapes: add the extra scenes with coarse annotations to the training part")
     width: int | None = option(None, "scenes: width in pixels that they are resized to; by default as they are")
@@ -61,6 +81,12 @@ def main(config: PrepareConfig) -> None:
     Raises:
         UserError: before anything is written, if the source, the output or the room on the disk won't do.
     """
+    own = {name: getattr(config, name) for name in READING}
+    if config.dataset == IMAGES:
+        show_images(config, Reading.of(own))
+        return
+    if own != {name: getattr(PrepareConfig, name) for name in READING}:
+        raise UserError(f"{', '.join(READING)} are for dataset={IMAGES}; leave them out.")
     if config.dataset in prepare_scenes.DATASETS:
         prepare_scenes.prepare_scenes(dataclasses.replace(config, output=config.output or SCENES_OUTPUT))
         return
@@ -73,15 +99,16 @@ def main(config: PrepareConfig) -> None:
 
 def prepare_signs(config: PrepareConfig, output: Path) -> None:
     """Read GTSRB, write what is new of train.p and test.p, and show it."""
-    from gan import archive
-
     if is_drawn(config.source):
-        drawn = open_signs(config.source)
+        drawn = open_images(config.source)
         found, name = gtsrb.Found(drawn.train, drawn.test, ()), "signs drawn by the program"
     else:
         source = Path(config.source)
         if config.download:
-            source, host = output / "archives", f"{config.mirror.rstrip('/')}/" if config.mirror else HOST
+            source, host = (
+                output / "archives",
+                f"{config.download_from.rstrip('/')}/" if config.download_from else HOST,
+            )
             for file in ARCHIVES:
                 download(urllib.parse.urljoin(host, file), source / file)
         found, name = gtsrb.read_source(source), f"GTSRB from {source}"
@@ -92,21 +119,80 @@ def prepare_signs(config: PrepareConfig, output: Path) -> None:
             gtsrb.write_signs(output / part, signs)
         print(f"{output / part}: {len(signs):,} images, {'unchanged' if part in unchanged else 'written'}")
 
-    text = summary_text(found.train, found.test, name, found.notes)
-    print(text)
-    counts = {part.removesuffix(".p").replace("train", "training"): signs.counts() for part, signs in parts.items()}
-    files = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
-    files[0].write_text(text)
-    pictures.class_histogram(counts).save(files[1])
-    pictures.class_samples(found.train, seed=0).save(files[2])
-    with archive.archived_run("prepare", f"prepare {output}", config) as archived:
-        archived.data(str(output), found.train.digest())
-        for path in files:
-            archived.file(path)
+    show(config, str(output), summary_text(found.train, found.test, name, found.notes), found.train, found.test)
     if found.test is None and (output / "test.p").exists():
         print(f"{output / 'test.p'} is of an earlier source and stays as it is.")
     data = "" if config.output == OUTPUT else f" --data {shlex.quote(config.output)}"
     print(f"Next: train a generator of one class with `{start('train_dcgan.py')} --class_val 17{data}`.")
+
+
+def show(config: PrepareConfig, name: str, text: str, train: LabelledImages, test: LabelledImages | None) -> None:
+    """Print the summary of a data set, and put it with histogram and samples into `PICTURES` and the archive."""
+    from gan import archive
+
+    print(text)
+    files = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
+    files[0].write_text(text)
+    counts = {"training": train.counts()} | ({} if test is None else {"test": test.counts()})
+    pictures.class_histogram(counts).save(files[1])
+    pictures.class_samples(train, seed=0).save(files[2])
+    with archive.archived_run("prepare", f"prepare {name}", config) as archived:
+        archived.data(name, train.digest())
+        for path in files:
+            archived.file(path)
+
+
+def show_images(config: PrepareConfig, reading: Reading) -> None:
+    """Read somebody's own images as training does, and show what is in them; nothing of them is written.
+
+    Raises:
+        UserError: they can't be read, or parameters are given that have no meaning here.
+    """
+    others = [
+        field.name
+        for field in dataclasses.fields(PrepareConfig)
+        if field.name not in ("dataset", "source", *READING) and getattr(config, field.name) != field.default
+    ]
+    if others:
+        raise UserError(f"{others[0]} has no meaning for dataset={IMAGES}, whose images stay where they are.")
+    if not config.source:
+        raise UserError("Name the folder that holds a folder of images for each class, with `--source FOLDER`.")
+    require_writable(PICTURES)
+    found = read_class_folders(config.source, reading)
+    sizes = found.train.sizes[found.train.sizes.all(axis=1)]
+    notes = [] if not len(sizes) else [
+        "Original sizes: median {} x {}, from {} x {} to {} x {} pixels.".format(
+            *np.median(sizes, axis=0).astype(int), *sizes.min(axis=0), *sizes.max(axis=0)
+        )
+    ]  # fmt: skip
+    equal = near_duplicates(found.train)
+    notes += [
+        f"{equal:,} images are nearly equal to another one of their class."
+        if equal
+        else "No two images of a class are nearly equal."
+    ]
+    text = summary_text(found.train, found.test, config.source, (*found.notes, *notes))
+    show(config, config.source, text, found.train, found.test)
+    given = "".join(f" --{name} {shlex.quote(str(value))}" for name, value in dataclasses.asdict(reading).items()
+                    if value != getattr(PrepareConfig, name))  # fmt: skip
+    print(
+        f"Next: train a generator of all classes with `{start('train_dcgan.py')} --class_val all "
+        f"--data {shlex.quote(config.source)}{given.replace('True', 'true')}`."
+    )
+
+
+def near_duplicates(images: LabelledImages) -> int:
+    """How many images lie as near to another one of their class as a copy does, of `COMPARED` of a class."""
+    found, step = 0, images.size // 32
+    with progress(len(images), "looking for equal images", "image") as bar:
+        for k, count in enumerate(images.counts()):
+            own = images.images[images.labels == k]
+            own = own[spread_over(len(own), COMPARED)]
+            if len(own) > 1:
+                small = own.reshape(len(own), 32, step, 32, step, 3).mean((2, 4))
+                found += int((nearest(small, small, 2)[0][:, 1] < COPY).sum())
+            bar.update(int(count))
+    return found
 
 
 def check(config: PrepareConfig, output: Path) -> None:
@@ -116,7 +202,7 @@ def check(config: PrepareConfig, output: Path) -> None:
         UserError: it will fail.
     """
     if config.dataset != SIGNS:
-        known = ", ".join((SIGNS, *prepare_scenes.DATASETS))
+        known = ", ".join((SIGNS, IMAGES, *prepare_scenes.DATASETS))
         raise UserError(f"dataset is one of {known}, not {config.dataset!r}.")
     for name in ("palette", "coarse", "width", "height", "zipped"):
         if getattr(config, name) != getattr(PrepareConfig, name):
@@ -128,14 +214,14 @@ def check(config: PrepareConfig, output: Path) -> None:
         )
     if is_drawn(config.source) and config.output == OUTPUT:
         raise UserError("drawn signs must not be taken for real ones: give them an `--output` of their own.")
-    if config.mirror and not config.download:
-        raise UserError("mirror is an address to download from; add `--download true` or leave it out.")
+    if config.download_from and not config.download:
+        raise UserError("download_from is an address; add `--download true` or leave it out.")
     try:
-        urllib.parse.urlsplit(config.mirror).port  # noqa: B018  reading it checks it
-        config.mirror.encode("ascii")
+        urllib.parse.urlsplit(config.download_from).port  # noqa: B018  reading it checks it
+        config.download_from.encode("ascii")
     except ValueError:
         raise UserError(
-            f"mirror {config.mirror!r} is no http address (special characters are written %XX)."
+            f"download_from {config.download_from!r} is no http address (special characters are written %XX)."
         ) from None
     if config.source and not is_drawn(config.source) and not exists(Path(config.source)):
         raise UserError(f"source {config.source} does not exist or may not be looked at; check the path.")
@@ -151,7 +237,7 @@ def check(config: PrepareConfig, output: Path) -> None:
     require_writable(PICTURES)
 
 
-def is_written(path: Path, signs: Signs) -> bool:
+def is_written(path: Path, signs: LabelledImages) -> bool:
     """Whether a file holds these very signs already.
 
     Raises:

@@ -66,8 +66,8 @@ def check(config: "PrepareConfig") -> tuple[int, int] | None:
     Raises:
         UserError: it will fail.
     """
-    if config.download or config.mirror:
-        raise UserError(f"{HOW}; leave out download and mirror.")
+    if config.download or config.download_from:
+        raise UserError(f"{HOW}; leave out download and download_from.")
     if not config.source:
         what = "the official zips, or what was extracted from them" if config.dataset == "cityscapes" else "the pairs"
         hint = f". {HOW}" if config.dataset == "cityscapes" else ""

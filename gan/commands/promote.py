@@ -23,7 +23,8 @@ def main(config: PromoteConfig) -> None:
     """Archive -> registry."""
     from gan import archive
 
-    reference = archive.register(config.run_id, config.name, config.alias)
+    with archive.adopted_run("promote", f"promote {config.name}@{config.alias}", config):
+        reference = archive.register(config.run_id, config.name, config.alias)
     print(f"{config.run_id} is {reference} now; generate from it with --goodrun_ref {reference}")
 
 

@@ -7,7 +7,8 @@ import os
 import signal
 from pathlib import Path
 
-from gan.config import MOST_ITERATIONS, PRECISIONS, Config, option, require, run, stops
+from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stops
+from gan.data.class_folders import Reading
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import command
@@ -23,7 +24,10 @@ LEFT_OPEN = {
     "signs": {"data": "traffic-signs-data", "regimes": "full,5,3,2,1", "steps": 1_500},
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
 }
-OWN = {"signs": ("batch_size", "gan_iterations", "gan_drawn", "gan_seeds", "quality"), "scenes": ("count",)}
+OWN = {
+    "signs": ("batch_size", "gan_iterations", "gan_drawn", "gan_seeds", "quality", *READING),
+    "scenes": ("count",),
+}
 # Of disk, about: what a study always writes, and besides for each generator of signs its data, images and weights.
 STATE_BYTES, GENERATOR_BYTES = 300_000_000, 400_000_000
 
@@ -35,9 +39,15 @@ class StudyConfig(Config):
     task: str = option("signs", "signs: a classifier of traffic signs; scenes: a segmenter of streets", tuple(TASKS))
     data: str = option(
         "",
-        "signs: folder with train.p and test.p, traffic-signs-data if empty; scenes: folder of scenes that `prepare` "
-        "wrote, dataset if empty; either: `drawn` (`drawn:20000`) for what is drawn here",
+        "signs: folder with train.p and test.p, or your own images, traffic-signs-data if empty; scenes: folder of "
+        "scenes that `prepare` wrote, dataset if empty; either: `drawn` (`drawn:20000`) for what is drawn here",
     )
+    image_size: int | None = reading_option("image_size")
+    fit: str = reading_option("fit")
+    groups: str = reading_option("groups")
+    mirror: str = reading_option("mirror")
+    turned: bool = reading_option("turned")
+    skip_damaged: bool = reading_option("skip_damaged")
     regimes: str = option(
         "", "signs: full, and numbers of tracks that the rare classes are cut to, full,5,3,2,1 if empty; scenes: full"
     )
@@ -148,7 +158,7 @@ def study(config: StudyConfig, folder: Path) -> None:
 
 
 def train_generator(
-    config: StudyConfig, data: str, seed: int, use_held_out: bool, goodrun_ref: str
+    config: StudyConfig, data: str, reading: Reading, seed: int, use_held_out: bool, goodrun_ref: str
 ) -> tuple[str, int]:
     """Train a generator of all classes as `train_dcgan.py` does; its run id, and the exit status."""
     import train_dcgan
@@ -157,7 +167,7 @@ def train_generator(
     chosen = train_dcgan.TrainConfig(
         class_val="all", data=data, iterations=config.gan_iterations, seed=seed, use_held_out=use_held_out,
         precision=config.precision, drawn=config.gan_drawn, goodrun_ref=goodrun_ref, keep_checkpoints=0,
-        sample_interval=max(1, config.gan_iterations // 8), judge_iterations=0,
+        sample_interval=max(1, config.gan_iterations // 8), judge_iterations=0, **dataclasses.asdict(reading),
     )  # fmt: skip
     with archive.opened_set_aside():  # the run that `mlflow run` has opened is the study's
         return train_dcgan.train(chosen)

@@ -1,147 +1,320 @@
-"""Anybody's images: a folder with a folder of images for each class, read as arrays with class names.
+"""Anybody's images: a folder of images for each class, or a table that names them, read as arrays.
 
-The rule for images of other sizes: the whole image becomes 32x32, averaged where it shrinks, and its proportions
-are not kept. Cropping the centre would keep them and cut off what lies beside it, which in a picture of one
-thing is a part of the thing (the rim that tells two signs apart); a classifier gets used to things being squeezed.
-It is the rule of GTSRB's pickles too, so that all images of this project are made one way.
+The rule for images of other sizes, unless the user gives another: the whole image becomes a square, averaged where it
+shrinks, and its proportions are not kept. Cropping the centre would keep them and cut off what lies beside it, which
+in a picture of one thing is a part of the thing; a classifier gets used to things being squeezed. It is the rule of
+GTSRB's pickles too.
 """
 
+import csv
 import dataclasses
-import hashlib
+import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from PIL import Image
 
-from gan.data.gtsrb_archives import resized
-from gan.data.signs import CLASSES, SIZE, Signs
-from gan.data.untrusted import FORMATS, Source, open_source, read_image
+from gan.data.class_layout import UNREAD, File, Layout, open_layout, quoted
+from gan.data.class_table import is_table
+from gan.data.decode import FITS, SIZES, decode_files
+from gan.data.groups import numbered, objects
+from gan.data.labelled import GENERATED, GENERATED_LIST, Classes, LabelledImages, is_file_name, label_type, narrow
+from gan.data.untrusted import Source
 from gan.errors import UserError
-from gan.progress import progress
 
-SUFFIXES = (".ppm", ".png", ".jpg", ".jpeg", ".bmp")
-UNREAD = (".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".jp2", ".pgm", ".tga")  # pictures all the same
+__all__ = [
+    "DEFAULT_READING",
+    "FITS",
+    "SIZES",
+    "Found",
+    "Reading",
+    "class_names",
+    "holds_class_folders",
+    "is_table",
+    "read_class_folders",
+]
+
+FEW = 10  # images of a class: fewer are worth a note
+MAX_MIRROR_BYTES = 2**20  # of the file of mirror images
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassFolders:
-    """Images of classes that have names.
+class Reading:
+    """How somebody's images are read.
 
     Attributes:
-        name: the folder or zip that they are from.
-        images: uint8 (N, 32, 32, 3), RGB, 0-255; in order of class and file name.
-        labels: int64 (N,), 0 to K - 1, places in `names`.
-        names: K names of folders, in order: of numbers by value, else of letters.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def counts(self) -> np.ndarray:
-        """int64 (K,): images of each class."""
-        return np.bincount(self.labels, minlength=len(self.names))
-
-    def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of names, images and labels: names this very data."""
-        total = hashlib.sha256(repr(self.names).encode())
-        for array in (self.images, self.labels.astype("<i8")):
-            total.update(np.ascontiguousarray(array).data)
-        return total.hexdigest()[:16]
-
-
-def read_class_folders(path: str | Path) -> ClassFolders:
-    """Read a folder, or a zip of it, that holds a folder of images for each class.
-
-    Images are PPM, PNG, JPEG or BMP of any size (see the rule above). A folder around all class folders, as in most
-    zips, is passed over; hidden files and files that are no pictures are left out.
+        image_size: width and height in pixels, 32, 64, 128 or 256; None: the power of two nearest to the median of
+            the originals, 32 to 128.
+        fit: "squeeze" the whole image, "crop" the square in its middle, or "pad" it to a square with its mean colour.
+        groups: what tells the images of one object: "" nothing; "folder" the folder within the class folder; "column"
+            the table's `group`, which can have several classes; else a regular expression that is searched in a
+            file's name, whose first group, or all that it finds, names the object within its class.
+        mirror: the class of mirror images: "" or "none" none, "all" the same, or a text file of lines
+            `class,class in the mirror`, each of which holds the other way round too.
+        turned: images that are turned by quarters are of their class, as textures are.
+        skip_damaged: go on without files that can't be read.
 
     Raises:
-        UserError: there are not two classes, a picture lies elsewhere or is of another kind, or one is damaged.
+        UserError: there is no such size or fit.
     """
-    with open_source(path) as source:
-        files = _by_class(source)
-        names = tuple(sorted(files, key=_order))
-        counts = [len(files[name]) for name in names]
-        images = np.empty((sum(counts), SIZE, SIZE, 3), np.uint8)
-        listed = [file for name in names for file in files[name]]
-        for k, file in enumerate(progress(len(images), "images", "image", items=listed)):
-            images[k] = resized(read_image(source.read(file), source.where(file)))
-    return ClassFolders(str(path), images, np.repeat(np.arange(len(names), dtype=np.int64), counts), names)
+
+    image_size: int | None = None
+    fit: str = "squeeze"
+    groups: str = ""
+    mirror: str = ""
+    turned: bool = False
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None and self.image_size not in SIZES:
+            sizes = " or ".join(map(str, SIZES))
+            raise UserError(f"image_size is {sizes}, not {self.image_size}; give one of these.")
+        if self.fit not in FITS:
+            raise UserError(f"fit is {' or '.join(FITS)}, not {self.fit!r}; give one of these.")
+
+    @classmethod
+    def of(cls, config: Mapping) -> "Reading":
+        """The fields of that name of a configuration; what it lacks is as where the user gives nothing."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: config[name] for name in names if name in config})
+
+    def mirrors(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The class id that the mirror images of each class are of; -1 where they are of none.
+
+        Raises:
+            UserError: the file can't be read, or a line is other than two classes.
+        """
+        if self.mirror in ("", "none"):
+            return (-1,) * len(names)
+        if self.mirror == "all":
+            return tuple(range(len(names)))
+        return _mirrors(Path(self.mirror), names)
+
+
+DEFAULT_READING = Reading()
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a source holds.
+
+    Attributes:
+        train: the training images, and those of a validation part.
+        test: the test images, or None.
+        notes: sentences about what was chosen, changed, missing or left out.
+        files: where the images of the training part and then of the test part are from: names within the folder or
+            zip, or within the table's folder.
+        table: the name of the CSV there; "" where there are class folders.
+    """
+
+    train: LabelledImages
+    test: LabelledImages | None
+    notes: tuple[str, ...]
+    files: tuple[str, ...]
+    table: str = ""
+
+
+def class_names(path: str | Path) -> tuple[str, ...]:
+    """The classes of somebody's images, in order: of numbers by value, else of letters. No image is read.
+
+    Raises:
+        UserError: see `gan.data.class_layout.open_layout`.
+    """
+    with open_layout(path) as layout:
+        return layout.names
 
 
 def holds_class_folders(path: str | Path) -> bool:
-    """Whether a folder or zip holds nothing but class folders, as far as names tell."""
+    """Whether a folder, zip or CSV holds images of classes, as far as names tell."""
     try:
-        _names(path)
+        class_names(path)
     except UserError:
         return False
     return True
 
 
-def read_signs_by_class(path: str | Path) -> Signs:
-    """Class folders whose names are GTSRB class ids ("7", "07", "00007") as signs; tracks are not known.
+def read_class_folders(path: str | Path, reading: Reading = DEFAULT_READING, classes: Classes | None = None) -> Found:
+    """Read somebody's images: a folder, zip or CSV with 2 to 1,000 classes of at least 2 images.
+
+    A folder or zip holds a folder of images for each class, perhaps below train, val and test, perhaps in folders of
+    their own; a folder around everything is passed over, and so are hidden files and files that are no pictures. A
+    CSV has the columns `file`, relative to its folder, and `label`, and may have `group` and `part`.
+
+    Args:
+        path: the folder, zip or CSV.
+        reading: how they are read.
+        classes: what the classes must be among, by key or name; their mirror counts, and not that of `reading`.
+            None: the names of the classes in order.
 
     Raises:
-        UserError: see `read_class_folders`; a folder has another name, or two are of one class.
+        UserError: the layout is another, files can't be read, or a class is none of `classes`.
     """
-    ids: list[int] = []
-    for name in _names(path):
-        if not re.fullmatch(r"[0-9]{1,9}", name) or int(name) >= CLASSES:
-            raise UserError(
-                f"the class folder {name!r} in {path} is no GTSRB class id from 0 to {CLASSES - 1}; balance "
-                "classes of other names with gan.GANOverSampler, from Python."
-            )
-        if int(name) in ids:
-            raise UserError(f"{path} has two folders of class {int(name)}; put their images into one.")
-        ids.append(int(name))
-    folders = read_class_folders(path)
-    return Signs.of(folders.images, np.array(ids)[folders.labels])
-
-
-def _names(path: str | Path) -> tuple[str, ...]:
-    """The classes, in order."""
-    with open_source(path) as source:
-        return tuple(sorted(_by_class(source), key=_order))
-
-
-def _by_class(source: Source) -> dict[str, list[str]]:
-    """The images of each class folder, in order."""
-    found = []
-    for name in source.names():
-        path = PurePosixPath(name)
-        if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
-            continue
-        if path.suffix.lower() in UNREAD:
-            raise UserError(
-                f"{source.where(name)} is a picture of a kind that is not read; save it as one of "
-                f"{', '.join(FORMATS)}, or remove it."
-            )
-        if path.suffix.lower() in SUFFIXES:
-            found.append((path.parts, name))
-    around = 0  # folders around all class folders
-    while found and all(len(parts) > around + 2 and parts[around] == found[0][0][around] for parts, _ in found):
-        around += 1
-    files: dict[str, list[str]] = {}
-    for parts, name in found:
-        if len(parts) != around + 2:
-            raise UserError(
-                f"{source.where(name)} does not lie in a class folder; name the folder that holds one folder of "
-                "images for each class and nothing between."
-            )
-        files.setdefault(parts[around], []).append(name)
-    if len(files) < 2:
-        raise UserError(
-            f"{source.path} holds images of {len(files) or 'no'} class{'' if len(files) == 1 else 'es'} and two or "
-            "more are needed; give one folder of PPM, PNG, JPEG or BMP images for each class."
+    with open_layout(path, nested=reading.groups == "folder") as layout:
+        names = layout.names
+        own = classes or Classes.named(names, reading.mirrors(names), str(path), reading.turned)
+        ids = _ids(layout, classes) if classes else {name: place for place, name in enumerate(names)}
+        _check_counts(layout, layout.files, "")
+        notes = list(layout.notes)
+        found = objects(layout, reading.groups, notes)
+        taken = _of_kinds_that_are_read(layout, reading.skip_damaged, notes)
+        files = [layout.files[place] for place in taken]
+        decoded = decode_files(
+            layout.source, [file.name for file in files], reading.image_size, reading.fit, reading.skip_damaged
         )
-    return files
+        kept = [files[place] for place in decoded.kept]
+        generated = _generated(layout.source)
+        found = [found[taken[place]] for place in decoded.kept]
+        _check_counts(layout, kept, " that can be read")
+    labels = np.array([ids[file.label] for file in kept], label_type(own))
+
+    tracks = numbered(found)
+    tracks[[file.name in generated for file in kept]] = GENERATED
+
+    def part(start: int, stop: int) -> LabelledImages:
+        return LabelledImages(
+            decoded.images[start:stop],
+            labels[start:stop],
+            tracks[start:stop],
+            narrow(decoded.sizes[start:stop]),
+            np.zeros((stop - start, 4), np.uint8),
+            own,
+        )
+
+    learned = sum(file.part == "train" for file in kept)
+    test = part(learned, len(kept)) if learned < len(kept) else None
+    notes = (*decoded.notes, *notes, *_few(kept[:learned], names))
+    return Found(part(0, learned), test, notes, tuple(file.name for file in kept), layout.table)
 
 
-def _order(name: str) -> tuple[bool, int, str]:
-    number = re.fullmatch(r"[0-9]{1,18}", name) is not None
-    return not number, int(name) if number else 0, name
+def write_class_folders(folder: Path, images: LabelledImages) -> None:
+    """Write images as PNGs for `read_class_folders`; in folders of their groups, where these are known."""
+    names = images.classes.keys
+    if not all(map(is_file_name, names)):
+        names = tuple(f"{k:04d}" for k in range(len(names)))
+    for place, (image, label, track) in enumerate(zip(images.images, images.labels, images.tracks, strict=True)):
+        group = f"{track:07d}" if track >= 0 else ""
+        path = folder / names[label] / group / f"{place:07d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+
+
+def _generated(source: Source) -> set[str]:
+    """The names of generated images, which a folder that was balanced has a list of."""
+    if GENERATED_LIST not in source.names():
+        return set()
+    try:
+        names = json.loads(source.read(GENERATED_LIST))
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{source.where(GENERATED_LIST)} is damaged; balance the data again, or remove it.")
+    return set(names)
+
+
+def _check_counts(layout: Layout, files: Sequence[File], which: str) -> None:
+    """Make sure that a class that is learned has 2 images, and that every one has some."""
+    learned, tested = ([file.label for file in files if file.part == part] for part in ("train", "test"))
+    counts = _counts(learned, layout.names)
+    elsewhere = set(tested)
+    few = [name for name, count in counts.items() if count == 1 or (count == 0 and name not in elsewhere)]
+    if few:
+        count, others = counts[few[0]], f" (and so in {len(few) - 1:,} more)" * (len(few) > 1)
+        raise UserError(
+            f"the class {few[0]!r} in {layout.path} has {count or 'no'} image{'s' * (count != 1)} to learn{which}"
+            f"{others}, and 2 or more are needed; add images, or remove the class."
+        )
+
+
+def _counts(labels: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    counts = dict.fromkeys(names, 0)
+    for label in labels:
+        counts[label] += 1
+    return counts
+
+
+def _few(files: Sequence[File], names: Sequence[str]) -> list[str]:
+    few = [(name, n) for name, n in _counts([file.label for file in files], names).items() if n < FEW]
+    more = f" and {len(few) - FEW:,} more" * (len(few) > FEW)
+    listed = ", ".join(f"{name!r} ({count})" for name, count in few[:FEW])
+    return [f"Classes with fewer than {FEW} images to learn: {listed}{more}."] * bool(few)
+
+
+def _of_kinds_that_are_read(layout: Layout, skip: bool, notes: list[str]) -> list[int]:
+    """Places of the files that are no pictures of other kinds, by their names."""
+    read = [PurePosixPath(file.name).suffix.lower() not in UNREAD for file in layout.files]
+    others = [file.name for file, is_read in zip(layout.files, read, strict=True) if not is_read]
+    if others and not skip:
+        raise UserError(
+            f"{layout.path} has pictures of kinds that are not read: {len(others):,} ({quoted(others)}); save them "
+            "as PNG or JPEG, or give skip_damaged=true, which goes on without them."
+        )
+    if others:
+        notes.append(f"Pictures of kinds that are not read and are left out: {len(others):,} ({quoted(others)}).")
+    return [place for place, is_read in enumerate(read) if is_read]
+
+
+def _ids(layout: Layout, classes: Classes) -> dict[str, int]:
+    """The class ids of the names of classes."""
+    find, ids = _finder(classes.keys, classes.names), {}
+    for name in layout.names:
+        found = find(name)
+        if found is None:
+            raise UserError(f"{name!r} in {layout.path} is not {classes.listed()}; rename or remove it.")
+        if found in ids.values():
+            other = next(other for other, taken in ids.items() if taken == found)
+            raise UserError(
+                f"{layout.path} has two folders of class {classes.label(found)}, {other!r} and {name!r}; put their "
+                "images into one."
+            )
+        ids[name] = found
+    return ids
+
+
+def _finder(keys: Sequence[str], names: Sequence[str]) -> Callable[[str], int | None]:
+    """A function that finds the class id of a text; None where there is none.
+
+    A text is a key, a number of the same value, a name, or a name in other capitals that is no other's.
+    """
+    exact = {name: place for place, name in reversed([*enumerate(names), *enumerate(keys)])}
+    numbers = {int(key): place for place, key in enumerate(keys) if re.fullmatch("[0-9]{1,18}", key)}
+    folded: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        folded.setdefault(name.casefold(), []).append(place)
+
+    def find(text: str) -> int | None:
+        if text in exact:
+            return exact[text]
+        if re.fullmatch("[0-9]{1,18}", text):
+            return numbers.get(int(text))
+        same = folded.get(text.casefold(), [])
+        return same[0] if len(same) == 1 else None
+
+    return find
+
+
+def _mirrors(path: Path, names: Sequence[str]) -> tuple[int, ...]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_MIRROR_BYTES).decode("utf-8-sig")
+        lines = list(csv.reader(text.splitlines(), skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"mirror={path} can't be read as text; give `all`, `none` or a file of lines `class,class in the mirror`."
+        ) from error
+    find, table = _finder(names, names), {}
+    for number, line in enumerate(lines, 1):
+        if not any(field.strip() for field in line):
+            continue
+        pair = [find(field.strip()) for field in line]
+        if len(pair) != 2 or None in pair:
+            raise UserError(
+                f"{path}, line {number}: {','.join(line)!r} is not two of the classes {quoted(names)}; correct it."
+            )
+        for one, other in (pair, pair[::-1]):
+            if table.setdefault(one, other) != other:
+                raise UserError(
+                    f"{path}, line {number}: {names[one]!r} has another class in the mirror already; keep one line."
+                )
+    return tuple(table.get(place, -1) for place in range(len(names)))

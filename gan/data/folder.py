@@ -24,7 +24,8 @@ import pydantic
 from gan.data.palettes import Palette, from_json
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, Scenes, SceneSet
-from gan.data.untrusted import Source, open_source, read_ids, read_image
+from gan.data.untrusted import Source, open_source
+from gan.data.untrusted_images import read_ids, read_image
 from gan.errors import UserError
 from gan.files import is_folder
 from gan.progress import progress

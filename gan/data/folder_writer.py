@@ -32,7 +32,7 @@ from gan.data.folder import (
 from gan.data.palettes import Palette, histogram
 from gan.data.parallel import in_threads
 from gan.data.scene import Scene, resized
-from gan.data.untrusted import read_image
+from gan.data.untrusted_images import read_image
 from gan.errors import UserError
 from gan.files import replacing
 from gan.progress import progress

@@ -8,7 +8,8 @@ import numpy as np
 
 from gan.data import pickles
 from gan.data.gtsrb_archives import TRAINING_ZIP, read_archives
-from gan.data.signs import CLASSES, MAX_PIXELS, SIZE, Signs, join, narrow
+from gan.data.labelled import MAX_PIXELS, LabelledImages, join, narrow
+from gan.data.signs import CLASSES, GTSRB, SIZE
 from gan.data.untrusted import open_source
 from gan.errors import UserError
 
@@ -23,8 +24,8 @@ class Found:
         notes: sentences about what is missing, left out, or other than it was published.
     """
 
-    train: Signs
-    test: Signs | None
+    train: LabelledImages
+    test: LabelledImages | None
     notes: tuple[str, ...]
 
 
@@ -51,7 +52,7 @@ def read_source(path: str | Path) -> Found:
     return Found(*parts, tuple(notes))
 
 
-def _read_pickles(path: Path, notes: list[str]) -> tuple[Signs, Signs | None] | None:
+def _read_pickles(path: Path, notes: list[str]) -> tuple[LabelledImages, LabelledImages | None] | None:
     """Training and test part of the pickles in a folder or zip."""
     parts = {}
     with open_source(path) as source:
@@ -71,7 +72,7 @@ def _read_pickles(path: Path, notes: list[str]) -> tuple[Signs, Signs | None] | 
     return join(*(parts[part] for part in ("train", "valid") if part in parts)), parts.get("test")
 
 
-def read_signs(path: str | Path, notes: list[str] | None = None) -> Signs:
+def read_signs(path: str | Path, notes: list[str] | None = None) -> LabelledImages:
     """Read one pickle of signs: `train.p` or `test.p` of this project, or one of the well-known ones.
 
     It holds `features` uint8 (N, 32, 32, 3) and `labels` (N,) 0-42, and may hold `sizes` (N, 2) and `coords`
@@ -87,7 +88,7 @@ def read_signs(path: str | Path, notes: list[str] | None = None) -> Signs:
     return _signs(pickles.read_pickle(path), str(path), [] if notes is None else notes)
 
 
-def _signs(arrays: dict[str, np.ndarray], where: str, notes: list[str]) -> Signs:
+def _signs(arrays: dict[str, np.ndarray], where: str, notes: list[str]) -> LabelledImages:
     for key in ("features", "labels"):
         if key not in arrays:
             raise UserError(f"{where} has no array {key!r}; use a file made by prepare.")
@@ -117,12 +118,13 @@ def _signs(arrays: dict[str, np.ndarray], where: str, notes: list[str]) -> Signs
             )
         return np.full(shape, absent)
 
-    return Signs(
+    return LabelledImages(
         images,
         labels.astype(np.uint8),
         optional("tracks", (), -1, 2**31 - 2, -1).astype(np.int32),
         narrow(optional("sizes", (2,), 0, MAX_PIXELS, 0)),
         narrow(optional("coords", (4,), 0, MAX_PIXELS, 0)),
+        GTSRB,
     )
 
 
@@ -130,7 +132,7 @@ def _whole_numbers(values: np.ndarray, lowest: int, highest: int) -> bool:
     return values.dtype.kind in "ui" and values.min() >= lowest and values.max() <= highest
 
 
-def write_signs(path: str | Path, signs: Signs) -> None:
+def write_signs(path: str | Path, signs: LabelledImages) -> None:
     """Write signs as one pickle for `read_signs` and plain `pickle.load`, atomically (see `write_pickle`).
 
     Its keys are `features` and `labels`, uint8; `sizes` and `coords`, uint8 where all are below 256 and else uint16;

@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan.data.signs import CLASSES, MAX_PIXELS, SIZE, TRAINING_COUNTS, Signs, narrow
-from gan.data.untrusted import Source, open_source, read_image
+from gan.data.labelled import MAX_PIXELS, LabelledImages, narrow
+from gan.data.signs import CLASSES, GTSRB, SIZE, TRAINING_COUNTS
+from gan.data.untrusted import Source, open_source
+from gan.data.untrusted_images import read_image
 from gan.errors import UserError
 from gan.progress import progress
 
@@ -104,7 +106,7 @@ def _whole(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(" *[0-9]{1,6} *", text) else None
 
 
-def read_archives(path: Path, notes: list[str]) -> tuple[Signs, Signs | None] | None:
+def read_archives(path: Path, notes: list[str]) -> tuple[LabelledImages, LabelledImages | None] | None:
     """Training and test part of a folder with the official zips, one of these zips, or the extracted tree.
 
     Training images are ordered by class and then as the official tables list them. Tracks are numbered from 0
@@ -157,7 +159,7 @@ def _matching(members: list[tuple[Source, str]], pattern: re.Pattern, part: str)
     return found[0][0] if found else None, [match for _, match in found]
 
 
-def _training(members: list[tuple[Source, str]], notes: list[str]) -> Signs | None:
+def _training(members: list[tuple[Source, str]], notes: list[str]) -> LabelledImages | None:
     source, files = _matching(members, _TRAINING_FILE, "training")
     if not files:
         source, files = _matching(members, _FIRST_STAGE_FILE, "training")
@@ -204,7 +206,7 @@ def _class_rows(source: Source, root: str, folder: str, present: set[str], notes
     return rows
 
 
-def _test(members: list[tuple[Source, str]], notes: list[str]) -> Signs | None:
+def _test(members: list[tuple[Source, str]], notes: list[str]) -> LabelledImages | None:
     source, files = _matching(members, _TEST_FILE, "test")
     tables = [(source, name) for source, name in members if _TRUTH_FILE.fullmatch(name)]
     if not files or not tables:
@@ -219,7 +221,7 @@ def _test(members: list[tuple[Source, str]], notes: list[str]) -> Signs | None:
     return _decode(source, rows, np.full(len(rows), -1, np.int32), "test images", notes)
 
 
-def _decode(source: Source, rows: list[Row], tracks: np.ndarray, what: str, notes: list[str]) -> Signs:
+def _decode(source: Source, rows: list[Row], tracks: np.ndarray, what: str, notes: list[str]) -> LabelledImages:
     images, differ = np.empty((len(rows), SIZE, SIZE, 3), np.uint8), 0
     with progress(len(rows), what, "image") as bar:
         for i, row in enumerate(rows):
@@ -239,12 +241,13 @@ def _decode(source: Source, rows: list[Row], tracks: np.ndarray, what: str, note
                 f"The {name} of {len(unknown):,} {what} are left out: the table gives none that are possible "
                 f"(first: {unknown[0].where})."
             )
-    return Signs(
+    return LabelledImages(
         images,
         np.array([row.label for row in rows], np.uint8),
         tracks,
         narrow(np.array([row.size for row in rows])),
         narrow(np.array([row.box for row in rows])),
+        GTSRB,
     )
 
 

@@ -10,7 +10,8 @@ from gan.data.folder import check_sizes
 from gan.data.folder_writer import Item
 from gan.data.palettes import Palette
 from gan.data.scene import Scene
-from gan.data.untrusted import Source, check_png, image_kind, read_ids, read_image
+from gan.data.untrusted import Source
+from gan.data.untrusted_images import check_png, image_kind, read_ids, read_image
 from gan.errors import UserError
 
 

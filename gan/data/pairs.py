@@ -26,7 +26,8 @@ from gan.data.pair_layouts import IMAGE, Key, by_kind, named_and_split, place
 from gan.data.palettes import NOT_SCORED, Palette, from_json, generic, histogram
 from gan.data.parallel import in_threads
 from gan.data.spread import spread_over
-from gan.data.untrusted import image_kind, open_source, read_image
+from gan.data.untrusted import open_source
+from gan.data.untrusted_images import image_kind, read_image
 from gan.errors import UserError
 from gan.progress import progress
 

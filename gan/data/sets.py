@@ -8,66 +8,137 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.data.class_folders import holds_class_folders, read_signs_by_class
+from gan.data.class_folders import (
+    DEFAULT_READING,
+    Reading,
+    class_names,
+    is_table,
+    read_class_folders,
+)
+from gan.data.class_layout import holds_pictures
 from gan.data.gtsrb import read_signs
-from gan.data.signs import CLASSES, MIRROR, NAMES, Signs, join, with_mirrored
+from gan.data.labelled import Classes, LabelledImages, join, with_mirrored
+from gan.data.signs import CLASSES, GTSRB
 from gan.data.split import cut
 from gan.drawn.signs import draw_signs
 from gan.errors import UserError
-from gan.files import is_folder
+from gan.files import exists, is_folder
 
 DRAWN = "drawn"
+
 DRAWN_SEED = 0
 DRAWN_TRAINING = 13_000  # images of all classes where the size is not given: a third of GTSRB
 DRAWN_TEST_SHARE = 12_630 / 39_209  # test images for each training image, as in GTSRB
 
 
 @dataclasses.dataclass(frozen=True)
-class SignSet:
+class DataSet:
     """Training and test part of a data set.
 
     Attributes:
         name: what the run records: "drawn", or the folder.
         train: the training part.
         test: the test part; None where the folder has none.
+        files: of somebody's own images, where those of the training part and then of the test part are from.
+        table: the CSV that names them, if one does.
     """
 
     name: str
-    train: Signs
-    test: Signs | None
+    train: LabelledImages
+    test: LabelledImages | None
+    files: tuple[str, ...] = ()
+    table: str = ""
+
+    @property
+    def classes(self) -> Classes:
+        """What the labels stand for."""
+        return self.train.classes
 
 
-def open_signs(data: str, class_id: int | None = None) -> SignSet:
+def classes_of(data: str, reading: Reading = DEFAULT_READING) -> Classes:
+    """The classes of a data set, in a moment: no image is decoded.
+
+    Args:
+        data: see `open_images`.
+        reading: how images of somebody's own are read.
+
+    Raises:
+        UserError: there is no data set.
+    """
+    if is_drawn(data) or _holds_pickles(Path(data)):
+        return GTSRB
+    if not _is_own(Path(data)):
+        raise _nothing(data)
+    return own_classes(data, reading)
+
+
+def own_classes(data: str, reading: Reading) -> Classes:
+    """The classes of somebody's own images: GTSRB's where they are called 0 to 42, else those of their folders."""
+    names = class_names(data)
+    numbers = [int(name) if re.fullmatch("[0-9]{1,9}", name) else -1 for name in names]
+    if sorted(numbers) == list(range(CLASSES)) and not reading.mirror:
+        return GTSRB
+    return Classes.named(names, reading.mirrors(names), data, reading.turned)
+
+
+def open_images(
+    data: str, class_id: int | None = None, reading: Reading = DEFAULT_READING, classes: Classes | None = None
+) -> DataSet:
     """Read or draw a data set.
 
     Args:
         data: "drawn", "drawn:<training images>", a folder with train.p and test.p as `prepare` writes them (and
-            valid.p, which becomes a part of the training part), or one of class folders named 0 to 42.
-        class_id: only this class, and the one that it is the mirror image of, are needed; None for all.
+            valid.p, which becomes a part of the training part), or a folder, zip or CSV of somebody's own images (see
+            `gan.data.class_folders.read_class_folders`).
+        class_id: of drawn signs only this class, and the one that it is the mirror image of, are needed; None for
+            all.
+        reading: how images of somebody's own are read.
+        classes: what the classes of somebody's own images must be among; None for those that there are.
 
     Raises:
-        UserError: the folder has no train.p, or a file is not what it should be.
+        UserError: the folder has no images, or a file is not what it should be.
     """
     if is_drawn(data):
-        needed = None if class_id is None else sorted({class_id, MIRROR.get(class_id, class_id)})
+        needed = None if class_id is None else sorted({class_id, mirror_of(GTSRB, class_id)})
         size = int(data.partition(":")[2] or DRAWN_TRAINING)
         test = max(CLASSES, round(size * DRAWN_TEST_SHARE))
-        return SignSet(data, *draw_signs(size, test, DRAWN_SEED, classes=needed))
+        return DataSet(data, *draw_signs(size, test, DRAWN_SEED, classes=needed))
     folder = Path(data)
-    if is_folder(folder) and not (folder / "train.p").is_file() and holds_class_folders(folder):
-        return SignSet(data, read_signs_by_class(folder), None)
-    if not is_folder(folder) or not (folder / "train.p").is_file():
-        raise UserError(
-            f"there is no {folder / 'train.p'} (data names a folder); make it from the GTSRB archives with "
-            f"`uv run python -m gan.commands.prepare --source FOLDER --output {shlex.quote(data)}` "
-            "(or `--download true`), or train on drawn signs with data=drawn."
-        )
     notes: list[str] = []
-    parts = [folder / f"{name}.p" for name in ("train", "valid", "test")]
-    train, valid, test = (read_signs(part, notes) if part.is_file() else None for part in parts)
+    if _holds_pickles(folder):
+        parts = [folder / f"{name}.p" for name in ("train", "valid", "test")]
+        train, valid, test = (read_signs(part, notes) if part.is_file() else None for part in parts)
+        found = DataSet(data, train if valid is None else join(train, valid), test)
+    elif _is_own(folder):
+        own = read_class_folders(folder, reading, classes or own_classes(data, reading))
+        notes += own.notes
+        found = DataSet(data, own.train, own.test, own.files, own.table)
+    else:
+        raise _nothing(data)
     for note in notes:
         print(note, file=sys.stderr)
-    return SignSet(data, train if valid is None else join(train, valid), test)
+    return found
+
+
+def _holds_pickles(folder: Path) -> bool:
+    return is_folder(folder) and (folder / "train.p").is_file()
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a path holds images of somebody's own, or should."""
+    if is_folder(path):
+        return holds_pictures(path)
+    return exists(path) and path.is_file() and (path.suffix.lower() == ".zip" or is_table(path))
+
+
+def _nothing(data: str) -> UserError:
+    return UserError(
+        f"there is no {Path(data) / 'train.p'} and there are no class folders (data names a folder, zip or CSV); "
+        "make it from the GTSRB archives with "
+        f"`uv run python -m gan.commands.prepare --source FOLDER --output {shlex.quote(data)}` "
+        "(or `--download true`), name a folder with a folder of images for each class, or train on drawn signs with "
+        "data=drawn."
+    )
 
 
 def is_drawn(data: str) -> bool:
@@ -75,11 +146,16 @@ def is_drawn(data: str) -> bool:
     return re.fullmatch(rf"{DRAWN}(:[1-9]\d{{0,4}})?", data) is not None
 
 
-def select(signs: SignSet, class_id: int | None, use_test: bool, use_held_out: bool) -> Signs:
-    """The images that a generator learns: of one class or all, with the mirror images that are signs of it.
+def mirror_of(classes: Classes, class_id: int) -> int:
+    """The class whose mirror images are of a class; the class itself where there is none."""
+    return classes.mirror.index(class_id) if class_id in classes.mirror else class_id
+
+
+def select(data: DataSet, class_id: int | None, use_test: bool, use_held_out: bool) -> LabelledImages:
+    """The images that a generator learns: of one class or all, with the mirror images that are of it.
 
     Args:
-        signs: the data set.
+        data: the data set.
         class_id: the class, or None for all.
         use_test: take the test part too.
         use_held_out: take the tracks too that scores are to be compared with (see `gan.data.split`).
@@ -87,25 +163,26 @@ def select(signs: SignSet, class_id: int | None, use_test: bool, use_held_out: b
     Raises:
         UserError: the test part is wanted and missing, or there are too few images.
     """
-    parts = [signs.train if use_held_out else cut(signs.train)[0]]
+    parts = [data.train if use_held_out else cut(data.train)[0]]
     if use_test:
-        if signs.test is None:
-            raise UserError(f"use_test=true needs {Path(signs.name) / 'test.p'}, and there is none.")
-        parts.append(signs.test)
+        if data.test is None:
+            raise UserError(f"use_test=true needs a test part, as {Path(data.name) / 'test.p'}, and there is none.")
+        parts.append(data.test)
     if class_id is not None:
         # Before they are joined: tracks, and so the digest, must not depend on the classes that are left out.
-        needed = class_id, MIRROR.get(class_id, class_id)
+        needed = class_id, mirror_of(data.classes, class_id)
         parts = [part.take(np.isin(part.labels, needed)) for part in parts]
     chosen = with_mirrored(join(*parts))
     if class_id is not None:
         chosen = chosen.take(chosen.labels == class_id)
         if len(chosen) < 2:
             raise UserError(
-                f"the data {signs.name} has {len(chosen) or 'no'} images of class {class_id} ({NAMES[class_id]}) "
+                f"the data {data.name} has {len(chosen) or 'no'} images of class {data.classes.phrase(class_id)} "
                 "and 2 or more are needed; prepare data that has them."
             )
     elif (missing := np.flatnonzero(chosen.counts() == 0)).size:
         raise UserError(
-            f"class_val=all needs images of every class, and {signs.name} has none of class {missing[0]}."
+            f"class_val=all needs images of every class, and {data.name} has none of class "
+            f"{data.classes.keys[missing[0]]}."
         )
     return chosen

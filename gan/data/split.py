@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import GENERATED, LabelledImages
 
 SHARE = 0.15  # of the tracks of each class that is held out; one at least
 
 
-def held_out(signs: Signs, seed: int = 0, share: float = SHARE) -> np.ndarray:
+def held_out(signs: LabelledImages, seed: int = 0, share: float = SHARE) -> np.ndarray:
     """Which images are held out, so that scores can compare with signs that nothing was trained on.
 
     Frames of one physical sign (a track) all fall on the same side. Where tracks are not known, a class is cut in
@@ -23,8 +23,8 @@ def held_out(signs: Signs, seed: int = 0, share: float = SHARE) -> np.ndarray:
         bool (N,).
     """
     chosen = np.zeros(len(signs), bool)
-    for k in range(CLASSES):
-        of_class = np.flatnonzero(signs.labels == k)
+    for k in range(len(signs.classes)):
+        of_class = np.flatnonzero((signs.labels == k) & (signs.tracks != GENERATED))
         tracks = signs.tracks[of_class]
         known = np.unique(tracks[tracks >= 0])
         if len(known) > 1:
@@ -36,7 +36,7 @@ def held_out(signs: Signs, seed: int = 0, share: float = SHARE) -> np.ndarray:
     return chosen
 
 
-def cut(signs: Signs) -> tuple[Signs, Signs]:
+def cut(signs: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
     """The images to learn from, and those that are held out (see `held_out`)."""
     out = held_out(signs)
     return signs.take(~out), signs.take(out)

@@ -1,4 +1,4 @@
-"""The only place that opens zips, folders and images that a stranger made; pickles.py does the same for pickles.
+"""The only place that opens zips and folders that a stranger made; untrusted_images.py and pickles.py open the rest.
 
 Nothing is extracted to disk: files are read one at a time into memory. Every bound protects the machine; none is a
 guess about data.
@@ -8,28 +8,18 @@ import io
 import os
 import re
 import stat
-import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
-
-import numpy as np
-from PIL import Image
+from typing import Self
 
 from gan.errors import UserError
 
 MAX_FILES = 1_000_000  # names in memory, of one archive or folder
-MAX_BYTES = 2**28  # one file in memory: an image of MAX_PIXELS without compression
+MAX_BYTES = 2**28  # one file in memory: the largest image that is read, without compression
 MAX_DIRECTORY = 2**26  # bytes of an archive's directory, which zipfile reads in one piece
-MAX_PIXELS = 2**26  # width times height of one image
-FORMATS = ("PPM", "PNG", "JPEG", "BMP")
-LOSSLESS = ("PPM", "PNG", "BMP")  # what can hold class ids
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _DRIVE = re.compile(r"[A-Za-z]:")
-_Taken = TypeVar("_Taken")
 
 
 class Source:
@@ -37,13 +27,20 @@ class Source:
 
     Attributes:
         path: the archive or folder.
+        links_left_out: links that are not followed, once `names` has been called: those that lead out, and all of
+            an archive.
     """
 
     path: Path
+    links_left_out = 0
 
     def names(self) -> tuple[str, ...]:
         """All files, sorted; links that lead out are left out."""
         raise NotImplementedError
+
+    def folders(self) -> tuple[str, ...]:
+        """All folders within a folder, sorted; none of a zip archive, where only files count."""
+        return ()
 
     def read(self, name: str, limit: int = MAX_BYTES) -> bytes:
         """The content of one file; in a zip archive its CRC-32 is checked.
@@ -76,8 +73,13 @@ class Source:
         self.close()
 
 
-def open_source(path: str | Path, max_files: int = MAX_FILES) -> Source:
+def open_source(path: str | Path, max_files: int = MAX_FILES, follow_links: bool = False) -> Source:
     """Open a zip archive or a folder. Use it in a `with` block.
+
+    Args:
+        path: the archive or folder.
+        max_files: most files, and most folders, that it may hold.
+        follow_links: go into linked folders too, as long as they lie inside of the folder.
 
     Raises:
         UserError: it is not there, no zip archive, or holds more than `max_files` files.
@@ -85,41 +87,61 @@ def open_source(path: str | Path, max_files: int = MAX_FILES) -> Source:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist; check the path of the source.")
-    return (_Folder if path.is_dir() else _Zip)(path, max_files)
+    return _Folder(path, max_files, follow_links) if path.is_dir() else _Zip(path, max_files)
 
 
 class _Folder(Source):
-    def __init__(self, path: Path, max_files: int) -> None:
+    def __init__(self, path: Path, max_files: int, follow_links: bool) -> None:
         self.path = path
         self._root = Path(os.path.realpath(path))  # resolve() raises at links that go round in circles
         self._max_files = max_files
+        self._follow_links = follow_links
         self._names: tuple[str, ...] | None = None
+        self._folders: list[str] = []
 
     def names(self) -> tuple[str, ...]:
         if self._names is None:
             self._names = tuple(sorted(self._walk()))
         return self._names
 
+    def folders(self) -> tuple[str, ...]:
+        self.names()
+        return tuple(sorted(self._folders))
+
     def _walk(self) -> list[str]:
         def stop(error: OSError) -> None:
             raise UserError(f"{error.filename} can't be read ({error.strerror}); check its permissions.") from error
 
         found: list[str] = []
-        for folder, _, files in os.walk(self._root, onerror=stop):  # links to folders could lead round in circles
+        for folder, folders, files in os.walk(self._root, onerror=stop, followlinks=self._follow_links):
+            folders[:] = [name for name in folders if self._is_entered(Path(folder), name)]
+            self._folders += [Path(folder, name).relative_to(self._root).as_posix() for name in folders]
             for path in (Path(folder, file) for file in files):
-                if path.is_file() and (not path.is_symlink() or self._inside(path)):
+                if path.is_symlink() and not self._inside(path):
+                    self.links_left_out += 1
+                elif path.is_file():
                     found.append(path.relative_to(self._root).as_posix())
-            if len(found) > self._max_files:
+            if max(len(found), len(self._folders)) > self._max_files:
                 raise UserError(
                     f"{self.path} holds more than {self._max_files:,} files; name the folder of the data set itself."
                 )
         return found
 
+    def _is_entered(self, folder: Path, name: str) -> bool:
+        """Whether a folder is walked through: no link that leads out, or back to where the walk came from."""
+        if not (folder / name).is_symlink():
+            return True
+        if not self._inside(folder / name):
+            self.links_left_out += 1
+            return False
+        way = (parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._root))
+        return self._follow_links and os.path.realpath(folder / name) not in map(os.path.realpath, way)
+
     def _inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(self._root)
 
     def read(self, name: str, limit: int = MAX_BYTES) -> bytes:
-        _check_name(name, self.path)
+        check_name(name, self.path)
         if not self._inside(self._root / name):
             raise UserError(f"{self.where(name)} is a link out of the folder; put the file itself there.")
         if not (self._root / name).is_file():  # a pipe, for one, would be waited for
@@ -163,10 +185,12 @@ class _Zip(Source):
             raise UserError(f"{self.path} unpacks to more than it holds; delete it and get it anew.")
         members: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
-            _check_name(info.filename, self.path)
+            check_name(info.filename, self.path)
             if info.filename in members:
                 raise UserError(f"{self.where(info.filename)} is there twice; delete the archive and get it anew.")
-            if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16):
+            if stat.S_ISLNK(info.external_attr >> 16):
+                self.links_left_out += 1
+            elif not info.is_dir():
                 members[info.filename] = info
         return members
 
@@ -216,7 +240,7 @@ class _SmallReads(io.BufferedReader):
         return data
 
 
-def _check_name(name: str, path: Path) -> None:
+def check_name(name: str, path: Path) -> None:
     """Refuse a name that leads out of its archive, on any operating system."""
     parts = name.replace("\\", "/").split("/")
     if not name or parts[0] == "" or ".." in parts or _DRIVE.match(name) or "\0" in name:
@@ -225,90 +249,3 @@ def _check_name(name: str, path: Path) -> None:
 
 def _too_long(where: str, limit: int) -> UserError:
     return UserError(f"{where} is longer than {limit:,} bytes, the most that is read at once; make it smaller.")
-
-
-def read_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode one PPM, PNG, JPEG or BMP image.
-
-    Args:
-        data: the file's bytes.
-        name: how the message names it.
-        max_pixels: most pixels that are decoded at all.
-
-    Returns:
-        uint8 (height, width, 3), RGB, 0-255.
-
-    Raises:
-        UserError: it is damaged, of another format, or larger.
-    """
-    return _opened(data, name, lambda image: np.array(image.convert("RGB")), FORMATS, max_pixels)
-
-
-def image_kind(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[str, str, tuple[int, int]]:
-    """Format ("PNG"), mode ("RGB", as PIL names it), and width and height of an image, from its header alone.
-
-    Raises:
-        UserError: see `read_image`.
-    """
-    return _opened(data, name, lambda image: (image.format or "", image.mode, image.size), FORMATS, max_pixels)
-
-
-def read_ids(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Decode one map of ids as the numbers that it stores, whatever colours a viewer would show for them.
-
-    Args:
-        data: the bytes of a PNG (grey of 1 to 16 bits, or with a palette), or of a grey BMP or PPM.
-        name, max_pixels: see `read_image`.
-
-    Returns:
-        uint8 (height, width), or uint16 where the file has 16 bits a pixel.
-
-    Raises:
-        UserError: it is damaged, larger, in colours, or of a format that can't keep ids exactly.
-    """
-    return _opened(data, name, lambda image: _ids(image, data, name), LOSSLESS, max_pixels)
-
-
-def _ids(image: Image.Image, data: bytes, name: str) -> np.ndarray:
-    bits = data[24] if image.format == "PNG" else 8
-    if image.mode in ("P", "1") or (image.mode == "L" and bits == 8):
-        return np.array(image).astype(np.uint8)
-    if image.mode == "L" and bits in (2, 4):
-        return np.array(image) // (255 // (2**bits - 1))  # PIL spreads the values of few bits over 0-255
-    if image.mode in ("I;16", "I;16B", "I") and image.format == "PNG":
-        return np.array(image).astype(np.uint16)
-    raise UserError(f"{name} is in colours ({image.mode}) and no map of ids; store the ids as a grey PNG.")
-
-
-def check_png(data: bytes, name: str) -> None:
-    """Refuse a PNG that is cut short or damaged, by the checksums of its chunks: much faster than decoding it."""
-    view, place, kind = memoryview(data), len(_PNG), b""
-    sound = data.startswith(_PNG)
-    while sound and kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, place) if place + 12 <= len(data) else (len(data), b"")
-        end = place + 8 + length
-        sound = end + 4 <= len(data) and zlib.crc32(view[place + 4 : end]) == struct.unpack_from(">I", data, end)[0]
-        place = end + 4
-    if not sound:
-        raise UserError(f"{name} is cut short or damaged; get the file anew.")
-
-
-def _opened(
-    data: bytes, name: str, take: Callable[[Image.Image], _Taken], formats: Sequence[str], max_pixels: int
-) -> _Taken:
-    """What `take` makes of an image whose format and size are acceptable."""
-    try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
-            # Only the header is read so far.
-            width, height = image.size
-            if width * height <= max_pixels:
-                return take(image)
-    except UserError:
-        raise
-    except Image.DecompressionBombError:
-        pass
-    except Exception as error:  # decoders answer hostile bytes with many kinds of exception
-        raise UserError(
-            f"{name} is damaged or no {' or '.join(', '.join(formats).rsplit(', ', 1))} image; get the file anew."
-        ) from error
-    raise UserError(f"{name} has more than {max_pixels:,} pixels; make it smaller or remove it.")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gan.data.signs import CLASSES, NAMES, SIZE, Signs, with_mirrored
+from gan.data.labelled import LabelledImages, with_mirrored
 from gan.progress import progress
 from gan.rejection import until_enough
 from gan.scoring.nearest import nearest
@@ -25,19 +25,19 @@ def wanted(counts: np.ndarray, target: str, class_ids: list[int]) -> np.ndarray:
     """How many images each class lacks.
 
     Args:
-        counts: integers (43,), images there are.
+        counts: integers (C,), images there are.
         target: "largest" (as many as the largest class has), a number, or a factor of a class's own images ("1.5x").
         class_ids: the classes to fill up; the others lack none.
 
     Returns:
-        int64 (43,), 0 where a class has enough (nothing real is ever left out) or has no real image at all: whether
+        int64 (C,), 0 where a class has enough (nothing real is ever left out) or has no real image at all: whether
         a generator knows such a class can't be told.
     """
     if target.endswith("x"):
         goal = np.rint(counts * float(target[:-1]))
     else:
         goal = counts.max() if target == "largest" else int(target)
-    chosen = (counts > 0) & np.isin(np.arange(CLASSES), class_ids)
+    chosen = (counts > 0) & np.isin(np.arange(len(counts)), class_ids)
     return np.where(chosen, np.maximum(goal - counts, 0), 0).astype(np.int64)
 
 
@@ -45,26 +45,27 @@ class Filter:
     """Says which generated images are kept.
 
     Args:
-        judge: gives features and class probabilities float (N, 43) of uint8 images (N, 32, 32, 3); None keeps all.
+        judge: gives features and class probabilities float (N, C) of uint8 images (N, size, size, 3); None keeps all.
         quality: the least probability of the wanted class that the judge must give.
         real: the training images; mirror images that are signs count too, since generators learn them.
     """
 
-    def __init__(self, judge: Callable | None, quality: float, real: Signs):
-        self._judge, self._quality = judge, quality
+    def __init__(self, judge: Callable | None, quality: float, real: LabelledImages):
+        self._judge, self._quality, self._classes = judge, quality, real.classes
         self._real = None if judge is None else with_mirrored(real)
 
     def __call__(self, images: np.ndarray, class_id: int) -> tuple[np.ndarray, list[str]]:
         """Judge images of one class.
 
         Args:
-            images: uint8 (N, 32, 32, 3).
+            images: uint8 (N, size, size, 3).
             class_id: the class that they should be of.
 
         Returns:
             int (N,): `KEPT`, or the first reason in `REASONS` that applies; and N short texts that say why.
         """
         reasons, texts = np.full(len(images), KEPT), [""] * len(images)
+        name = self._classes.keys.__getitem__
         if self._judge is None:
             return reasons, texts
         probabilities = self._judge(images)[1]
@@ -78,9 +79,9 @@ class Filter:
         reasons[answers != class_id] = WRONG_CLASS
         for k in np.flatnonzero(reasons):
             texts[k] = {
-                WRONG_CLASS: f"{class_id} taken for {answers[k]}",
-                NOT_CONFIDENT: f"{class_id} at {own[k]:.2f} only",
-                COPIED: f"{class_id} copy, {distances[k]:.2f}",
+                WRONG_CLASS: f"{name(class_id)} taken for {name(answers[k])}",
+                NOT_CONFIDENT: f"{name(class_id)} at {own[k]:.2f} only",
+                COPIED: f"{name(class_id)} copy, {distances[k]:.2f}",
             }[reasons[k]]
         return reasons, texts
 
@@ -91,26 +92,23 @@ class ClassCounts:
 
     Attributes:
         class_id: the class.
+        label: its name.
         real: images it had.
         wanted: images it lacked.
         kept: generated images it got; fewer than wanted where the class was given up.
         drawn: images generated for it, up to the last one that was needed.
         rejected: numbers of images that were not kept, by the values of `REASONS`.
-        examples: some of them, uint8 (32, 32, 3), with the text that says why.
+        examples: some of them, uint8 (size, size, 3), with the text that says why.
     """
 
     class_id: int
+    label: str
     real: int
     wanted: int
     kept: int = 0
     drawn: int = 0
     rejected: dict[str, int] = dataclasses.field(default_factory=lambda: dict.fromkeys(REASONS.values(), 0))
     examples: list[tuple[np.ndarray, str]] = dataclasses.field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """Id and name of the class."""
-        return f"{self.class_id} {NAMES[self.class_id]}"
 
     @property
     def short(self) -> int:
@@ -137,9 +135,10 @@ def generate(
     draw: Callable[[int, int, int], np.ndarray],
     keep: Callable[[np.ndarray, int], tuple[np.ndarray, list[str]]],
     lacking: np.ndarray,
-    real: np.ndarray,
+    real: LabelledImages,
     seed: int,
     what: str = "generating",
+    hidden: bool = False,
 ) -> tuple[np.ndarray, list[ClassCounts]]:
     """Generate images of each class until enough are kept, in order, or the class is given up (see `LIMIT`).
 
@@ -147,27 +146,28 @@ def generate(
     class are the first of more.
 
     Args:
-        draw: gives uint8 (N, 32, 32, 3) of N, a seed and a class.
+        draw: gives uint8 (N, size, size, 3) of N, a seed and a class.
         keep: see `Filter`.
         lacking: integers (C,), images that each class lacks.
-        real: integers (C,), images that each class has.
+        real: the training images.
         seed: of all latents.
         what: what the progress bar says.
+        hidden: show none.
 
     Returns:
-        uint8 (M, 32, 32, 3), class by class, and the counts of the classes that lacked images.
+        uint8 (M, size, size, 3), class by class, and the counts of the classes that lacked images.
     """
-    generated = np.empty((int(lacking.sum()), SIZE, SIZE, 3), np.uint8)
-    counts, place = [], 0
+    generated = np.empty((int(lacking.sum()), *real.images.shape[1:]), np.uint8)
+    counts, place, classes, numbers = [], 0, real.classes, real.counts()
 
     def tries(class_id: int) -> Iterator[tuple[np.ndarray, int, str]]:
         for number in itertools.count():
             images = draw(CHUNK, chunk_seed(seed, number), class_id)
             yield from zip(images, *keep(images, class_id), strict=True)
 
-    with progress(len(generated), what, "kept image") as bar:
+    with progress(len(generated), what, "kept image", hidden=hidden) as bar:
         for k in np.flatnonzero(lacking):
-            count = ClassCounts(int(k), int(real[k]), int(lacking[k]))
+            count = ClassCounts(int(k), classes.label(k), int(numbers[k]), int(lacking[k]))
             for image, reason, text in until_enough(
                 tries(count.class_id),
                 lambda drawn: drawn[1] == KEPT,
@@ -189,23 +189,25 @@ def chunk_seed(seed: int, chunk: int) -> int:
     return int(np.random.SeedSequence([seed, chunk]).generate_state(1, np.uint64)[0])
 
 
-def arrays(real: Signs, generated: np.ndarray, counts: list[ClassCounts], run_id: str) -> dict[str, np.ndarray]:
+def arrays(
+    real: LabelledImages, generated: np.ndarray, counts: list[ClassCounts], run_id: str
+) -> dict[str, np.ndarray]:
     """The balanced data set, to be written as one pickle: the real images in their order, then the generated ones.
 
     Args:
         real: the training images.
-        generated: uint8 (M, 32, 32, 3), class by class as in `counts`.
+        generated: uint8 (M, size, size, 3), class by class as in `counts`.
         counts: the classes.
         run_id: of the run that generated, 32 hexadecimal digits.
 
     Returns:
         What `gan.data.gtsrb.write_signs` writes, and besides, for every image: `generated`, bool; and
         `source_run`, uint8 (N, 16), the bytes of the run id (`row.tobytes().hex()`), zeros for real images. The size
-        of a generated image is 32x32 and its box the whole image; its track is that of `generated_track`.
+        of a generated image is its own and its box the whole image; its track is that of `generated_track`.
     """
     ids, kept = [count.class_id for count in counts], [count.kept for count in counts]
     added = dataclasses.replace(
-        Signs.of(generated, np.repeat(ids, kept)),
+        LabelledImages.of(generated, np.repeat(ids, kept), real.classes),
         tracks=np.repeat([generated_track(real, k) for k in ids], kept).astype(np.int32),
     )
     is_generated = np.repeat([False, True], [len(real), len(added)])
@@ -216,7 +218,7 @@ def arrays(real: Signs, generated: np.ndarray, counts: list[ClassCounts], run_id
     }
 
 
-def generated_track(real: Signs, class_id: int) -> int:
+def generated_track(real: LabelledImages, class_id: int) -> int:
     """The track of the generated images of a class, such that none of them is ever held out (`gan.data.split`).
 
     Held-out images are to be real ones of physical signs that nothing was learned from. A generated image is made of
@@ -230,6 +232,6 @@ def generated_track(real: Signs, class_id: int) -> int:
 
 
 def pickled_size(images: np.ndarray, count: int) -> int:
-    """Bytes, nearly, of a pickle of so many images like these, uint8 (N, 32, 32, 3): bright bytes take two each."""
+    """Bytes, nearly, of a pickle of so many images like these, uint8 (N, size, size, 3); bright bytes are two."""
     bright = float((images[:: max(1, len(images) // 1000)] >= 128).mean()) if len(images) else 1.0
-    return round(count * (SIZE * SIZE * 3 * (1 + bright) + 40))
+    return round(count * (images[0].size * (1 + bright) + 40))

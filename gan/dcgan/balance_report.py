@@ -1,5 +1,6 @@
 """What balancing shows: histogram before and after, images of every class, what was thrown away, tables, report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ from PIL import Image
 
 from gan import pictures
 from gan.archive import GoodRun
-from gan.data.sets import SignSet
-from gan.data.signs import CLASSES, NAMES, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.sets import DataSet
 from gan.data.split import cut
 from gan.data.spread import spread_over
 from gan.dcgan.balance import COPY, LIMIT, ClassCounts
@@ -26,23 +27,23 @@ MEANINGS = {
 }
 
 
-def samples(real: Signs, generated: np.ndarray, counts: list[ClassCounts]) -> Image.Image:
+def samples(real: LabelledImages, generated: np.ndarray, counts: list[ClassCounts]) -> Image.Image:
     """A sheet with generated and real images of each class that was filled up, evenly spread over all of them.
 
     Args:
         real: the training images.
-        generated: uint8 (M, 32, 32, 3), class by class.
+        generated: uint8 (M, size, size, 3), class by class.
         counts: the classes.
     """
     by_class = np.split(generated, np.cumsum([count.kept for count in counts]))
     rows = []
     for count, images in zip(counts, by_class, strict=False):  # behind the last class there are none
         both = images, real.images[real.labels == count.class_id]
-        rows.append((count.name, *(part[spread_over(len(part), SAMPLED)] for part in both)))
+        rows.append((count.label, *(part[spread_over(len(part), SAMPLED)] for part in both)))
     return pictures.class_strips(rows)
 
 
-def rejected(real: Signs, counts: list[ClassCounts]) -> Image.Image | None:
+def rejected(real: LabelledImages, counts: list[ClassCounts]) -> Image.Image | None:
     """A sheet of images that were not kept, each beside the nearest training image of its class; None without any."""
     rows = []
     for count in (count for count in counts if count.examples):
@@ -57,7 +58,7 @@ def rejected(real: Signs, counts: list[ClassCounts]) -> Image.Image | None:
 
 def table(counts: list[ClassCounts]) -> pd.DataFrame:
     """All numbers of the classes that were filled up, a row for each, named after it."""
-    return pd.DataFrame([count.row() for count in counts], index=[count.name for count in counts])
+    return pd.DataFrame([count.row() for count in counts], index=[count.label for count in counts])
 
 
 def table_text(counts: list[ClassCounts]) -> str:
@@ -71,7 +72,7 @@ def metrics(counts: list[ClassCounts]) -> dict[str, float]:
     return together | {f"generated_{count.class_id:02d}": float(count.kept) for count in counts}
 
 
-def notes(counts: list[ClassCounts], goodrun: GoodRun, source: SignSet) -> list[str]:
+def notes(counts: list[ClassCounts], goodrun: GoodRun, source: DataSet) -> list[str]:
     """What to know about the balanced data, in sentences."""
     info, real = goodrun.info, source.train
     sentences = [
@@ -79,47 +80,58 @@ def notes(counts: list[ClassCounts], goodrun: GoodRun, source: SignSet) -> list[
         f"({info.data['images']} images)."
     ]
     sentences += [
-        f"warning: class {count.class_id} ({NAMES[count.class_id]}) stays {count.short} images short, because fewer "
+        f"warning: class {real.classes.phrase(count.class_id)} stays {count.short} images short, because fewer "
         f"than one generated image in {LIMIT} was kept; give another good run or a lower quality."
         for count in counts
         if count.short
     ]
     empty = np.flatnonzero(real.counts() == 0)
     if len(empty):
-        sentences.append(f"Without a real image, and so not filled: class {', '.join(map(str, empty))}.")
-    unknown = [c.class_id for c in counts if c.real and (real.tracks[real.labels == c.class_id] < 0).all()]
-    if unknown:
         sentences.append(
-            f"warning: the source does not say which images of class {', '.join(map(str, unknown))} show the same "
+            f"Without a real image, and so not filled: class {', '.join(real.classes.keys[k] for k in empty)}."
+        )
+    unknown = [c.class_id for c in counts if c.real and (real.tracks[real.labels == c.class_id] < 0).all()]
+    if unknown and not source.files:  # where files are written, generated ones are known as such
+        sentences.append(
+            f"warning: the source does not say which images of class {_keys(real, unknown)} show the same "
             "physical sign, so nothing of it is held out in training on this data; prepare makes data that says it."
         )
     if len(unknown) < len(counts) and len(cut(real)[1]):
         sentences.append(
-            "Generated images have no track: the same physical signs are held out of this data as of the source, and "
+            "Generated images have no track: the same objects are held out of this data as of the source, and "
             "the generator has learned none of them."
             if learned(goodrun.info, source, use_held_out=False)
-            else "warning: the generator may have learned physical signs that are held out of the source, so scores "
+            else "warning: the generator may have learned objects that are held out of the source, so scores "
             "after training on this data mean little; generate from a run that was trained on this source."
         )
     return sentences
 
 
+def _keys(real: LabelledImages, class_ids: Sequence[int]) -> str:
+    return ", ".join(real.classes.keys[k] for k in class_ids)
+
+
 def write(
-    folder: Path, title: str, real: Signs, generated: np.ndarray, counts: list[ClassCounts], notes: list[str],
+    folder: Path,
+    title: str,
+    real: LabelledImages,
+    generated: np.ndarray,
+    counts: list[ClassCounts],
+    notes: list[str],
     command: str,
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """Write histogram.png, samples.png, thrown-away.png (where anything was rejected) and report.html; the files.
 
     Args:
         folder: where to.
         title: of the report.
         real: the training images.
-        generated: uint8 (M, 32, 32, 3), class by class.
+        generated: uint8 (M, size, size, 3), class by class.
         counts: the classes.
         notes: see `notes`.
         command: the command line that makes this data again.
     """
-    kept = np.zeros(CLASSES, np.int64)
+    kept = np.zeros_like(real.counts())
     kept[[count.class_id for count in counts]] = [count.kept for count in counts]
     bars = {"before: real": real.counts(), "added: generated": kept}
     sheets = {

@@ -1,4 +1,4 @@
-"""Classifiers of 32x32 traffic signs and their training: one is judge of generated signs, the other learns from them.
+"""Classifiers of images and their training: one is judge of generated images, the other learns from them.
 
 They are of different architecture, so that images that please the judge are not those that a classifier of the study
 learns from most easily.
@@ -21,7 +21,9 @@ RATE = 2e-3  # step size of AdamW at the start
 SMOOTHING = 0.05  # of the labels: keeps the logits, and so the features, from growing without end
 
 
-def build_classifier(classes: int, width: int = 32, precision: str = "float32", features: int = 128) -> keras.Model:
+def build_classifier(
+    classes: int, size: int = 32, width: int = 32, precision: str = "float32", features: int = 128
+) -> keras.Model:
     """The classifier that a study trains: a model from images to features and logits.
 
     Three pairs of 3x3 convolutions with batch normalisation, each pair at half the resolution of the one before
@@ -29,28 +31,34 @@ def build_classifier(classes: int, width: int = 32, precision: str = "float32", 
 
     Args:
         classes: number of classes.
+        size: width and height of the images, 32 or a multiple of it; larger images are averaged to 64x64 and then
+            taken in steps of two pixels.
         width: channels of the first pair; the others have two and four times as many.
         precision: Keras dtype policy of the inner layers; features and logits are float32 always.
         features: dimensions of the features that scores compare.
 
     Returns:
-        A model of input float32 (N, 32, 32, 3) in [-1, 1]; outputs float32 (N, features), of about unit variance,
+        A model of input float32 (N, size, size, 3) in [-1, 1]; outputs float32 (N, features), of about unit variance,
         and float32 (N, classes), logits.
     """
-    image = keras.Input((32, 32, 3), name="image")
-    x = image
-    for size, channels in ((32, width), (16, width * 2), (8, width * 4)):
+    image = keras.Input((size, size, 3), name="image")
+    x, stride = _averaged(image, precision)
+    for level, channels in ((32, width), (16, width * 2), (8, width * 4)):
         for number in (1, 2):
             x = layers.Conv2D(
-                channels, 3, padding="same", use_bias=False, dtype=precision, name=f"conv_{size}_{number}"
-            )(x)
-            x = layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"normal_{size}_{number}")(x)
-            x = layers.ReLU(dtype=precision, name=f"relu_{size}_{number}")(x)
-        x = layers.MaxPooling2D(2, dtype=precision, name=f"pool_{size}")(x)
+                channels, 3, strides=stride, padding="same", use_bias=False, dtype=precision,
+                name=f"conv_{level}_{number}",
+            )(x)  # fmt: skip
+            x = layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"normal_{level}_{number}")(x)
+            x = layers.ReLU(dtype=precision, name=f"relu_{level}_{number}")(x)
+            stride = 1
+        x = layers.MaxPooling2D(2, dtype=precision, name=f"pool_{level}")(x)
     return _with_head(image, x, classes, precision, features)
 
 
-def build_judge(classes: int, width: int = 32, precision: str = "float32", features: int = 128) -> keras.Model:
+def build_judge(
+    classes: int, size: int = 32, width: int = 32, precision: str = "float32", features: int = 128
+) -> keras.Model:
     """The judge of generated images: a residual network of the same inputs and outputs as `build_classifier`.
 
     A convolution and two residual blocks that halve the resolution (He et al. 2016, arXiv 1512.03385, section 3.3,
@@ -63,15 +71,24 @@ def build_judge(classes: int, width: int = 32, precision: str = "float32", featu
         )(x)
         return layers.BatchNormalization(momentum=0.98, dtype=precision, name=f"normal_{name}")(x)
 
-    image = keras.Input((32, 32, 3), name="image")
-    x = layers.ReLU(dtype=precision, name="relu_32")(convolved(image, width, 3, 1, "32"))
-    for size, channels in ((16, width * 2), (8, width * 4)):
-        shortcut = convolved(x, channels, 1, 2, f"{size}_shortcut")
-        x = layers.ReLU(dtype=precision, name=f"relu_{size}_1")(convolved(x, channels, 3, 2, f"{size}_1"))
-        x = layers.Add(dtype=precision, name=f"add_{size}")([shortcut, convolved(x, channels, 3, 1, f"{size}_2")])
-        x = layers.ReLU(dtype=precision, name=f"relu_{size}_2")(x)
+    image = keras.Input((size, size, 3), name="image")
+    x, stride = _averaged(image, precision)
+    x = layers.ReLU(dtype=precision, name="relu_32")(convolved(x, width, 3, stride, "32"))
+    for level, channels in ((16, width * 2), (8, width * 4)):
+        shortcut = convolved(x, channels, 1, 2, f"{level}_shortcut")
+        x = layers.ReLU(dtype=precision, name=f"relu_{level}_1")(convolved(x, channels, 3, 2, f"{level}_1"))
+        x = layers.Add(dtype=precision, name=f"add_{level}")([shortcut, convolved(x, channels, 3, 1, f"{level}_2")])
+        x = layers.ReLU(dtype=precision, name=f"relu_{level}_2")(x)
     x = layers.MaxPooling2D(2, dtype=precision, name="pool")(x)
     return _with_head(image, x, classes, precision, features)
+
+
+def _averaged(image, precision: str):
+    """Images averaged to 64x64 where they are larger, and the stride of a convolution that gives maps of 32x32."""
+    size = image.shape[1]
+    if size > 64:
+        image = layers.AveragePooling2D(size // 64, dtype=precision, name="averaged")(image)
+    return image, min(size, 64) // 32
 
 
 def _with_head(image, x, classes: int, precision: str, features: int) -> keras.Model:
@@ -110,15 +127,15 @@ class ClassifierTrainer(JudgeTrainer):
         weights: np.ndarray | None = None,
     ):
         keras.utils.set_random_seed(seed)
-        model = self.network(sampler.classes, PRECISIONS[precision])
+        model = self.network(sampler.classes, sampler.size, PRECISIONS[precision])
         super().__init__(model, RATE, iterations, batch_size or BATCH)
         self.seed, self._sampler, self._augmented = seed, sampler, augmented
         self._weights = tf.constant(np.ones(sampler.classes) if weights is None else weights, tf.float32)
 
     @staticmethod
-    def network(classes: int, precision: str) -> keras.Model:
+    def network(classes: int, size: int, precision: str) -> keras.Model:
         """The model that is trained, with fresh weights."""
-        return build_classifier(classes, precision=precision)
+        return build_classifier(classes, size, precision=precision)
 
     def batch(self, iteration):
         """Draw images and class ids, and the units that drop out."""
@@ -142,6 +159,6 @@ class SignJudgeTrainer(ClassifierTrainer):
     """The same of the judge."""
 
     @staticmethod
-    def network(classes: int, precision: str) -> keras.Model:
+    def network(classes: int, size: int, precision: str) -> keras.Model:
         """The judge, with fresh weights."""
-        return build_judge(classes, precision=precision)
+        return build_judge(classes, size, precision=precision)

@@ -7,9 +7,11 @@ import numpy as np
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.data.signs import CLASSES, Signs, parse_class, with_mirrored
+from gan.data.labelled import ALL, LabelledImages, with_mirrored
+from gan.data.signs import stored_classes
 from gan.data.split import cut
 from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
+from gan.dcgan.gan import Network
 from gan.dcgan.generator import Generator
 from gan.dcgan.inception import Inception
 from gan.dcgan.judge import judge_of, train_judge
@@ -23,9 +25,11 @@ from gan.report import Evaluation
 from gan.scoring.classification import agreement
 from gan.scoring.fidelity import frechet_distance
 
-IMAGE_BYTES = 16_000  # of a PNG of 32x32 on the disk, written and logged, at most
+IMAGE_BYTES = 8 << 10  # of a PNG on the disk, written and logged, besides 8 bytes a pixel
 SCORED = 500  # images of a class that the scores look at
+SCORED_BYTES = 2**28  # of all of them
 GAN_TRAIN = 500  # images of a class that the classifier of GAN-train learns from
+MOST_GAN_TRAIN = 43 * GAN_TRAIN  # of all classes
 
 
 class SignEvaluation:
@@ -43,38 +47,48 @@ class SignEvaluation:
     def __init__(self, goodrun: GoodRun, config):
         self._goodrun, self._config = goodrun, config
         self.real = real_images(goodrun.info, config.data, every_class=config.scores == "full")
-        class_id = parse_class(config.class_val)
-        self.classes = list(range(CLASSES)) if class_id is None else [class_id]
+        self._known = stored_classes(goodrun.info.data)
+        class_id = self._known.parse(config.class_val)
+        self._class_val = self._known.key(class_id)
+        self._slug = self._known.slug(class_id)
+        self.classes = list(range(len(self._known))) if class_id is None else [class_id]
 
     @property
     def name(self) -> str:
         """What the folder is called."""
         goodrun, config = self._goodrun, self._config
-        images = f"class-{config.class_val}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}"
+        images = f"class-{self._slug}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}"
         kind = "" if config.scores == "full" else f"-{config.scores}"
         return f"{images}-n{config.count}{kind}{'-inception' * config.inception}"
 
     @property
     def bytes(self) -> int:
         """Room that it needs on the disk."""
-        return self._config.count * len(self.classes) * IMAGE_BYTES
+        side = Network.restored(self._goodrun.info.network).size
+        return self._config.count * len(self.classes) * (IMAGE_BYTES + 8 * side * side)
 
     def origin(self) -> dict:
         """What the images and scores depend on."""
-        names = ("class_val", "seed", "count", "scores", "inception")
-        return {name: getattr(self._config, name) for name in names} | {"compared": self.real is not None}
+        names = ("seed", "count", "scores", "inception")
+        return {name: getattr(self._config, name) for name in names} | {
+            "class_val": self._class_val, "compared": self.real is not None
+        }  # fmt: skip
 
     def run(self, folder: Path) -> Evaluation:
         """Generate into a folder, and score."""
-        config, several = self._config, self._config.class_val == "all"
+        config, several = self._config, self._class_val == ALL
         inception = Inception() if config.inception else None  # what it lacks is said before work starts
         generator, kept = Generator(self._goodrun), []
+        most = SCORED_BYTES // (len(self.classes) * 3 * generator.network.size**2)
+        most = min(SCORED, max(2, most))
         with progress(config.count * len(self.classes), "generating", "image") as bar:
             for k in self.classes:
-                place = folder / f"{k:02d}" if several else folder
+                place = folder / self._known.folder(k) if several else folder
                 place.mkdir(exist_ok=True)
-                kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, SCORED))
-        generated = Signs.of(np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]))
+                kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, most))
+        generated = LabelledImages.of(
+            np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]), self._known
+        )
         training, held_out = cut(self.real.train) if self.real else (None, None)
         training = training and with_mirrored(training)  # copies of mirrored photos are copies
         evaluation = page(self._goodrun, generated, training, several)
@@ -87,8 +101,8 @@ class SignEvaluation:
         evaluation: Evaluation,
         generator: Generator,
         inception: Inception | None,
-        generated: Signs,
-        parts: tuple[Signs, Signs],
+        generated: LabelledImages,
+        parts: tuple[LabelledImages, LabelledImages],
     ) -> None:
         """Add the scores beside the training and the held-out part."""
         training, held_out = parts
@@ -103,11 +117,13 @@ class SignEvaluation:
         scores.overall.update(found.scores if found else {})
         if inception is not None:
             scores.overall.update(inception_scores(inception, generated, training, held_out, self.classes))
-        add_scores(evaluation, scores, scorer and scorer.closest(generated))
+        add_scores(evaluation, scores, self._known, scorer and scorer.closest(generated))
         if found is not None:
             add_photo_scores(evaluation, found)
 
-    def _photo_scores(self, generated: Signs, training: Signs, unseen: Signs) -> PhotoScores | None:
+    def _photo_scores(
+        self, generated: LabelledImages, training: LabelledImages, unseen: LabelledImages
+    ) -> PhotoScores | None:
         """Beside real images that the run did not learn; None where a class has none."""
         training, unseen = (part.take(np.isin(part.labels, self.classes)) for part in (training, unseen))
         if not unseen.counts()[self.classes].all():
@@ -117,9 +133,10 @@ class SignEvaluation:
     def _gan_train(self, generator: Generator, scorer: SignScorer) -> dict[str, float]:
         """What a classifier that has seen generated images only, as many of every class, says of real ones."""
         seed, iterations = self._config.seed + 1, self._config.judge_iterations
-        with progress(CLASSES * GAN_TRAIN, "generating for GAN-train", "image") as bar:
-            images = [generator.images(GAN_TRAIN, seed, k, bar) for k in range(CLASSES)]
-        signs = Signs.of(np.concatenate(images), np.repeat(np.arange(CLASSES), GAN_TRAIN))
+        count = min(GAN_TRAIN, MOST_GAN_TRAIN // len(self._known))
+        with progress(len(self._known) * count, "generating for GAN-train", "image") as bar:
+            images = [generator.images(count, seed, k, bar) for k in self.classes]
+        signs = LabelledImages.of(np.concatenate(images), np.repeat(self.classes, count), self._known)
         judge = train_judge(signs, iterations, seed, "training on generated images")
         found = agreement(judge(scorer.unseen.images)[1], scorer.unseen.labels)
         return {"gan_train": found.macro, "gan_train_floor": scorer.reference().macro}
@@ -147,7 +164,11 @@ def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.n
 
 
 def inception_scores(
-    features: Inception, generated: Signs, training: Signs, held_out: Signs, class_ids: list[int]
+    features: Inception,
+    generated: LabelledImages,
+    training: LabelledImages,
+    held_out: LabelledImages,
+    class_ids: list[int],
 ) -> dict[str, float]:
     """The FID in ImageNet features with its real reference; nothing where images are too few."""
     drawn = draws(generated, held_out, training, class_ids, LARGEST_SAMPLE)

@@ -1,11 +1,11 @@
-"""What an evaluation shows of generated traffic signs: contact sheet, scores beside their real reference, report."""
+"""What an evaluation shows of generated images: contact sheet, scores beside their real reference, report."""
 
 import numpy as np
 from PIL import Image
 
 from gan import pictures
 from gan.archive import GoodRun
-from gan.data.signs import NAMES, Signs
+from gan.data.labelled import Classes, LabelledImages
 from gan.data.spread import spread_over
 from gan.dcgan.photo_scores import PhotoScores
 from gan.dcgan.scores import SCORES
@@ -19,7 +19,7 @@ NEIGHBOURS = 3  # real images beside each
 CLASS_COLUMNS = ("gan_test", "fid_unseen", "diversity", "nearest_real", "brightness", "contrast", "saturation")
 
 
-def page(goodrun: GoodRun, generated: Signs, training: Signs | None, several: bool) -> Evaluation:
+def page(goodrun: GoodRun, generated: LabelledImages, training: LabelledImages | None, several: bool) -> Evaluation:
     """An evaluation without scores.
 
     Args:
@@ -32,25 +32,25 @@ def page(goodrun: GoodRun, generated: Signs, training: Signs | None, several: bo
         sheet, heading = _class_sheet(generated, training), "Generated beside real images of the class"
     else:
         sheet, heading = _neighbour_sheet(generated, training), "Generated beside the nearest real images"
-    title = f"Generated traffic signs, class_val {'all' if several else generated.labels[0]}"
+    title = f"Generated images, class_val {'all' if several else generated.classes.keys[generated.labels[0]]}"
     return Evaluation(title, f"{source_of(goodrun, 'images')}.", sheet, heading)
 
 
-def _class_sheet(generated: Signs, training: Signs | None) -> Image.Image:
+def _class_sheet(generated: LabelledImages, training: LabelledImages | None) -> Image.Image:
     """A line for each class."""
     rows = []
     for k in np.unique(generated.labels):
-        real = _real_images(training, k)
+        real = _real_images(training, generated, k)
         real = real[spread_over(len(real), SHOWN_BY_CLASS)]
-        rows.append((f"{k}  {NAMES[k]}", generated.images[generated.labels == k][:SHOWN_BY_CLASS], real))
+        rows.append((generated.classes.label(k), generated.images[generated.labels == k][:SHOWN_BY_CLASS], real))
     return pictures.class_strips(rows)
 
 
-def _neighbour_sheet(generated: Signs, training: Signs | None) -> Image.Image:
+def _neighbour_sheet(generated: LabelledImages, training: LabelledImages | None) -> Image.Image:
     """Images of one class and the training images nearest to each."""
     images, k = generated.images[:SHOWN], generated.labels[0]
-    real = _real_images(training, k)
-    captions = [f"{k} #{number}" for number in range(len(images))]
+    real = _real_images(training, generated, k)
+    captions = [f"{generated.classes.keys[k]} #{number}" for number in range(len(images))]
     neighbours = np.empty((len(images), 0, *images.shape[1:]), np.uint8)
     if len(real):
         distances, chosen = nearest(images, real, min(NEIGHBOURS, len(real)))
@@ -59,27 +59,30 @@ def _neighbour_sheet(generated: Signs, training: Signs | None) -> Image.Image:
     return pictures.neighbour_sheet(images, neighbours, captions)
 
 
-def _real_images(training: Signs | None, class_id: int) -> np.ndarray:
+def _real_images(training: LabelledImages | None, generated: LabelledImages, class_id: int) -> np.ndarray:
     if training is None:
-        return np.empty((0, 32, 32, 3), np.uint8)
+        return generated.images[:0]
     return training.images[training.labels == class_id]
 
 
 def add_scores(
-    evaluation: Evaluation, scores: Scores, closest: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    evaluation: Evaluation,
+    scores: Scores,
+    classes: Classes,
+    closest: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
 ) -> None:
     """Add scores, a table by class, and the closest pairs of generated and training image with their distances."""
     evaluation.add_scores(
         SCORES, scores, "Scores, each beside the same score of real images",
-        "Real: as many images as generated ones, of other physical signs, one frame of each; nothing where fewer "
-        "than four signs would make it. Features are those of a classifier trained on the real training images. Red: "
+        "Real: as many images as generated ones, of other objects, one image of each; nothing where fewer "
+        "than four objects would make it. Features are those of a classifier trained on real training images. Red: "
         "clearly worse than real.",
     )  # fmt: skip
     by_name = {score.name: score for score in SCORES}
     columns = [name for name in CLASS_COLUMNS if any(name in values for values in scores.classes.values())]
     rows = []
     for k, values in scores.classes.items():
-        row: list[object] = [f"{k} {NAMES[k]}"]
+        row: list[object] = [classes.label(k)]
         for name in columns:
             found = results([by_name[name]], values)
             row += cells(found[0]) if found else ["-", "-"]

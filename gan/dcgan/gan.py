@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from gan.config import PRECISIONS
-from gan.data.signs import to_uint8
+from gan.data.labelled import to_uint8
+from gan.data.spread import spread_over
 from gan.dcgan.networks import (
     ENLARGED,
     LATENT,
     LAYOUTS,
+    SIZES,
     TRANSPOSED,
     build_discriminator,
     build_generator,
@@ -20,6 +22,7 @@ from gan.dcgan.networks import (
     pick_logits,
 )
 from gan.errors import UserError
+from gan.pictures import CELL
 from gan.training import losses, sampling
 from gan.training.adam import Adam
 from gan.training.augment import augment
@@ -38,6 +41,7 @@ EMA_HALF_LIFE = 100_000  # images
 
 WIDEST = 256  # channels of a network's first level: a file of a stranger may name no more
 SAMPLE_BATCH = 128  # images at a time when samples are made
+SAMPLED_CLASSES = 64  # that a grid of samples shows
 
 AUGMENTED = 0.5  # share of the images that the discriminator sees in another light, and turned and zoomed
 
@@ -49,17 +53,18 @@ CLASS_METRICS = ("class_loss_real", "class_loss_generated")
 class Network:
     """What has to be known to build the networks again."""
 
-    classes: int  # 1, or 43 for a class-conditional pair
+    classes: int  # 1, or as many as there are for a class-conditional pair
     generator_width: int = 64
     discriminator_width: int = 64
     dropout: float = 0.25
     domains: int = 1  # 2 where drawn signs are learned beside photographed ones
     layout: str = ENLARGED  # see `gan.dcgan.networks.build_generator`
+    size: int = 32  # width and height of the images
 
     def __post_init__(self):
         sizes = self.classes, self.generator_width, self.discriminator_width, self.domains
         fits = all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
-        if not fits or not 0 <= self.dropout < 1 or self.layout not in LAYOUTS:
+        if not fits or not 0 <= self.dropout < 1 or self.layout not in LAYOUTS or self.size not in SIZES:
             raise ValueError(f"no network can be built of {self}")
 
     @classmethod
@@ -87,11 +92,11 @@ class Network:
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
         sizes = self.classes, self.discriminator_width, self.dropout
-        return build_discriminator(*sizes, PRECISIONS[precision], self.domains, self.layout)
+        return build_discriminator(*sizes, PRECISIONS[precision], self.domains, self.layout, self.size)
 
     def _generator(self, precision: str, portable: bool) -> keras.Model:
         sizes = self.classes, self.generator_width
-        return build_generator(*sizes, PRECISIONS[precision], self.domains, self.layout, portable)
+        return build_generator(*sizes, PRECISIONS[precision], self.domains, self.layout, portable, self.size)
 
 
 class StepSize(keras.optimizers.schedules.LearningRateSchedule):
@@ -122,7 +127,7 @@ class SignGan(AveragedGan):
 
     Args:
         network: sizes of the networks.
-        images: uint8 (N, 32, 32, 3), the real images, kept whole in the device's memory.
+        images: uint8 (N, size, size, 3), the real images, kept whole in the device's memory.
         labels: integers (N,), class + classes * domain (see `gan.dcgan.networks.build_generator`); classes are drawn
             evenly, and the domains of a class as often as it has images of them.
         batch_size: real images an iteration, as many generated ones.
@@ -146,9 +151,10 @@ class SignGan(AveragedGan):
         """Images of the averaged generator from noise that is the same at every call.
 
         Returns:
-            uint8 (N, 32, 32, 3): 32 images of a class of its own, or two of each of several classes, in order.
+            uint8 (N, size, size, 3): 32 images of a class of its own, or two of each of several classes, in order.
         """
-        labels = np.repeat(np.arange(self.network.classes), 2 if self.network.classes > 1 else 32)
+        classes = spread_over(self.network.classes, SAMPLED_CLASSES)
+        labels = np.repeat(classes, 2 if len(classes) > 1 else 32)
         return self.images(labels, "samples")
 
     def images(self, labels: np.ndarray, purpose: str) -> np.ndarray:
@@ -159,11 +165,11 @@ class SignGan(AveragedGan):
             purpose: images of another purpose have other noise.
 
         Returns:
-            uint8 (N, 32, 32, 3).
+            uint8 (N, size, size, 3).
         """
         labels = np.asarray(labels, np.int32)
         latents = sampling.latents(len(labels), LATENT, sampling.key(self.seed, 0, purpose))
-        made = np.empty((len(labels), 32, 32, 3), np.uint8)
+        made = np.empty((len(labels), self.network.size, self.network.size, 3), np.uint8)
         for first in range(0, len(labels), SAMPLE_BATCH):
             part = slice(first, first + SAMPLE_BATCH)
             inputs = self._inputs(latents[part], tf.constant(labels[part]))
@@ -174,6 +180,10 @@ class SignGan(AveragedGan):
         """An example of the generator's input: a latent, with a label where there are classes."""
         latent = np.zeros((1, LATENT), np.float32)
         return latent if self.network.classes == 1 else {"latent": latent, "label": np.zeros((1,), np.int32)}
+
+    def sheet_bytes(self) -> int:
+        """See `AveragedGan`."""
+        return round(super().sheet_bytes() * max(1.0, self.network.size / CELL) ** 2)
 
     def iterate(self, iteration):
         """One update of both networks.

@@ -6,8 +6,8 @@ from sklearn.metrics import confusion_matrix
 
 from gan.archive import judges
 from gan.archive.judges import JudgeConfig
-from gan.data.sets import SignSet
-from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
+from gan.data.labelled import Classes, LabelledImages, with_mirrored
+from gan.data.sets import DataSet
 from gan.data.split import cut
 from gan.dcgan import classifier
 from gan.dcgan.classifier import SignJudgeTrainer, build_judge
@@ -23,7 +23,7 @@ ENOUGH = 0.985  # accuracy on held-out tracks or the test part from which its an
 
 
 class Judge:
-    """Features and class probabilities of images, from a classifier of 43 classes.
+    """Features and class probabilities of images, from a classifier of C classes.
 
     Args:
         model: of images in [-1, 1] to features and logits (see `gan.dcgan.classifier`).
@@ -38,10 +38,10 @@ class Judge:
         """Judge images.
 
         Args:
-            images: uint8 (N, 32, 32, 3).
+            images: uint8 (N, size, size, 3).
 
         Returns:
-            float32 (N, 128), features, and float32 (N, 43), probabilities of the classes. An image's answer does
+            float32 (N, 128), features, and float32 (N, C), probabilities of the classes. An image's answer does
             not depend on the others.
         """
         features, logits = (np.empty((len(images), output.shape[-1]), np.float32) for output in self.model.outputs)
@@ -50,15 +50,17 @@ class Judge:
         return features, scipy.special.softmax(logits, axis=1)
 
 
-def train_judge(signs: Signs, iterations: int, seed: int, words: str, report=None) -> Judge:
-    """Train a classifier on signs of all classes, with their mirror images that are signs; see `fit` for the rest."""
+def train_judge(
+    signs: LabelledImages, iterations: int, seed: int, words: str, report=None, hidden: bool = False
+) -> Judge:
+    """Train a classifier on images of all classes, with their mirror images; see `fit` for the rest."""
     learned = with_mirrored(signs)
-    trainer = SignJudgeTrainer(Sampler(learned.images, learned.labels, CLASSES), iterations, seed)
-    fit(trainer, iterations, words, report)
+    trainer = SignJudgeTrainer(Sampler(learned.images, learned.labels, len(learned.classes)), iterations, seed)
+    fit(trainer, iterations, words, report, hidden)
     return Judge(trainer.model)
 
 
-def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
+def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
     """The judge for a data set: the one that the archive has, else one that is trained now and put there.
 
     It learns the tracks that are not held out, and is itself judged by those that are and by the test part. `say`
@@ -67,20 +69,21 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
     Returns:
         None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
     """
+    classes = signs.classes
     fit_part, held = cut(signs.train)
     missing = np.flatnonzero(fit_part.counts() == 0)
     if missing.size:
-        say(f"no scores by a classifier: {signs.name} has no images of class {missing[0]} ({NAMES[missing[0]]}).")
+        say(f"no scores by a classifier: {signs.name} has no images of class {classes.phrase(missing[0])} to learn.")
         return None
     if not len(held):
-        say(f"no scores by a classifier: {signs.name} has no class with images of two signs, to hold one out.")
+        say(f"no scores by a classifier: {signs.name} has no class with images of two groups, to hold one out.")
         return None
-    config, model = JudgeConfig(signs.name, iterations), build_judge(CLASSES)
+    config, model = JudgeConfig(signs.name, iterations), build_judge(len(classes), signs.train.size)
     key = judges.JudgeKey(KIND, config, fit_part.digest(), judges.recipe(model, classifier, augment))
     found = judges.find_judge(key, model)
     if found is not None:
         return Judge(model, found.info.network.get("accuracy", float("nan")), found.run_id)
-    say("training the classifier that judges generated signs (once for each data set)")
+    say("training the classifier that judges generated images (once for each data set)")
 
     def train(run) -> judges.TrainedJudge:
         judge = train_judge(fit_part, iterations, config.seed, "training the judge", run.metrics)
@@ -93,7 +96,12 @@ def judge_of(signs: SignSet, iterations: int, say) -> Judge | None:
             judge.model,
             {"accuracy": found["held_out"].overall},
             {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a)},
-            _report(signs.name, confusion_matrix(held.labels, on_held.argmax(axis=1), labels=range(CLASSES)), found),
+            _report(
+                signs.name,
+                classes,
+                confusion_matrix(held.labels, on_held.argmax(axis=1), labels=range(len(classes))),
+                found,
+            ),
             ["; ".join(f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}" for part, a in found.items())],
             ("judge", f"accuracy {best:.4f}, below {ENOUGH}") if best < ENOUGH else None,
         )
@@ -107,15 +115,15 @@ def _numbers(a: Agreement):
     yield from ((f"recall_{k:02d}", float(value)) for k, value in enumerate(a.per_class))
 
 
-def _report(name: str, confusions: np.ndarray, found: dict[str, Agreement]) -> Report:
+def _report(name: str, classes: Classes, confusions: np.ndarray, found: dict[str, Agreement]) -> Report:
     return judge_report(
-        f"The classifier that judges generated signs, trained on {name}",
+        f"The classifier that judges generated images, trained on {name}",
         [
             f"{part}: accuracy {a.overall:.4f}, macro recall {a.macro:.4f}, "
-            f"worst class {a.worst_class} ({NAMES[a.worst_class]}) {a.worst:.3f}."
+            f"worst class {classes.phrase(a.worst_class)} {a.worst:.3f}."
             for part, a in found.items()
         ],
-        [f"{k} {NAMES[k]}" for k in range(CLASSES)],
+        classes.labels(),
         ("Recall by class", {part: a.per_class for part, a in found.items()}),
         {"What it takes held-out signs for": confusions},
     )

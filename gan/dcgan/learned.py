@@ -3,9 +3,11 @@
 import numpy as np
 
 from gan.archive import GoodRun
-from gan.checkpoints import CheckpointInfo
-from gan.data.sets import SignSet, open_signs, select
-from gan.data.signs import Signs, parse_class
+from gan.checkpoint_info import CheckpointInfo
+from gan.data.class_folders import Reading
+from gan.data.labelled import ALL, LabelledImages
+from gan.data.sets import DataSet, open_images, select
+from gan.data.signs import GTSRB, SIZE, stored_classes
 from gan.data.spread import spread_over
 from gan.dcgan.generator import BATCH, Generator
 from gan.errors import UserError
@@ -24,12 +26,12 @@ def _used(info: CheckpointInfo) -> tuple[bool, bool]:
     return info.config.get("use_test") is True, info.config.get("use_held_out", True) is not False
 
 
-def _learned_part(info: CheckpointInfo, source: SignSet) -> Signs:
+def _learned_part(info: CheckpointInfo, source: DataSet) -> LabelledImages:
     """The images of a data set that a run has learned, if it was trained on this data set."""
-    return select(source, parse_class(info.class_val), *_used(info))
+    return select(source, source.classes.parse(info.class_val), *_used(info))
 
 
-def learned(info: CheckpointInfo, source: SignSet, use_held_out: bool | None = None) -> bool:
+def learned(info: CheckpointInfo, source: DataSet, use_held_out: bool | None = None) -> bool:
     """Whether a run was trained on this very data set, and on no other before.
 
     Args:
@@ -45,7 +47,44 @@ def learned(info: CheckpointInfo, source: SignSet, use_held_out: bool | None = N
         return False
 
 
-def real_images(info: CheckpointInfo, data: str, every_class: bool) -> SignSet | None:
+def open_for(info: CheckpointInfo, data: str, every_class: bool = True) -> DataSet:
+    """A data set for a good run: read as the run read its own, and of no other classes than it knows.
+
+    Args:
+        info: what its checkpoint says of itself.
+        data: see `gan.data.sets.open_images`.
+        every_class: False: of drawn signs, only what the run has learned is needed.
+
+    Raises:
+        UserError: see `gan.data.sets.open_images`; or the classes or the size of the images are others.
+    """
+    classes, size = stored_classes(info.data), info.network.get("size", SIZE)
+    reading = Reading.of(info.config | {"image_size": size})
+    source = open_images(data, None if every_class else classes.parse(info.class_val), reading, classes)
+    require_same_classes(info, source)
+    return source
+
+
+def require_same_classes(info: CheckpointInfo, source: DataSet) -> None:
+    """Make sure that a good run's classes and size are those of a data set.
+
+    Raises:
+        UserError: they are not.
+    """
+    classes, size = stored_classes(info.data), info.network.get("size", SIZE)
+    if source.classes.keys != classes.keys:
+        raise UserError(
+            f"{source.name} has {len(source.classes)} classes ({source.classes.listed()}), and the good run knows "
+            f"{len(classes)} ({classes.listed()}); give a run that was trained on such data."
+        )
+    if source.train.size != size:
+        raise UserError(
+            f"{source.name} has images of {source.train.size}x{source.train.size}, and the good run generates "
+            f"{size}x{size}; give image_size={size}, or a run of that size."
+        )
+
+
+def real_images(info: CheckpointInfo, data: str, every_class: bool) -> DataSet | None:
     """The data set that a run was trained on, or None, with a sentence, where it is not there any more.
 
     Args:
@@ -54,7 +93,7 @@ def real_images(info: CheckpointInfo, data: str, every_class: bool) -> SignSet |
         every_class: the classes that it was not trained on are needed too, for the classifier that gives scores.
     """
     try:
-        signs = open_signs(data or info.data["name"], None if every_class else parse_class(info.class_val))
+        signs = open_for(info, data or info.data["name"], every_class)
         digest = _learned_part(info, signs).digest()
     except UserError as error:
         print(f"without real images beside and scores: {error}")
@@ -67,7 +106,7 @@ def real_images(info: CheckpointInfo, data: str, every_class: bool) -> SignSet |
     return signs
 
 
-def unseen_part(info: CheckpointInfo, source: SignSet, classes: list[int]) -> Signs | None:
+def unseen_part(info: CheckpointInfo, source: DataSet, classes: list[int]) -> LabelledImages | None:
     """Real images that neither a run nor the choice of its checkpoint has seen, of every class: the test part.
 
     None where there is none, or the run has learned it.
@@ -77,11 +116,11 @@ def unseen_part(info: CheckpointInfo, source: SignSet, classes: list[int]) -> Si
     return source.test
 
 
-def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> None:
+def require_learned(goodrun: GoodRun, generator: Generator, source: DataSet) -> None:
     """Make sure that a run has learned the classes of a data set: that they are not other things of the same numbers.
 
-    It has if it was trained on this very data. A run of all classes has too if enough real images are nearest, pixel
-    by pixel, to generated images of their own class: by chance it is one in 43.
+    It has if it was trained on this very data, or on classes of the same names. A run of all GTSRB classes has too if
+    enough real images are nearest, pixel by pixel, to generated images of their own class.
 
     Raises:
         UserError: it has not.
@@ -89,11 +128,13 @@ def require_learned(goodrun: GoodRun, generator: Generator, source: SignSet) -> 
     if learned(goodrun.info, source):
         return
     name = f"the good run (trained on {goodrun.info.data['name']})"
-    if goodrun.info.class_val != "all":
+    if goodrun.info.class_val != ALL and source.classes == GTSRB:
         raise UserError(
             f"{name} has learned one class of other data than {source.name}; give a run that was trained on "
             "this data, or one of all classes."
         )
+    if source.classes != GTSRB:  # their names were compared when they were read
+        return
     real, shares = source.train, []
     classes = range(generator.network.classes)
     generated = np.concatenate([generator.images(BATCH, 0, k) for k in classes])

@@ -1,10 +1,13 @@
-"""Generator and discriminator for 32x32 images, of one class or conditioned on a class.
+"""Generator and discriminator of square images, of one class or conditioned on a class.
 
 The convolutional layout is DCGAN's (Radford et al. 2016, arXiv 1511.06434, section 3) with what later work found
 to train better on few images: normalisation whose gain and bias come from the latent and the class
 (self-modulation, Chen et al. 2019, arXiv 1810.01365, section 2), no normalisation in the discriminator, and the
 class entering it as a projection (Miyato and Koyama 2018, arXiv 1802.05637, section 3), with a classifier on the
 same features beside it (Odena et al. 2017, arXiv 1610.09585, section 3).
+
+Both have a level for every doubling from 4x4 up to the size of the images. Levels above 32x32 have half the
+channels of the one below: each costs as much as that of 32x32, so that 64x64 takes less than four times as long.
 
 A generator can be built of layers that Keras ships alone, so that the saved one loads anywhere with `safe_mode=True`.
 """
@@ -20,7 +23,10 @@ LATENT = 100  # dimensions of the latent
 EMBEDDING = 64  # dimensions of a class's embedding in the generator
 MOMENTUM = 0.99  # of the moving statistics of batch normalisation
 SLOPE = 0.2  # of LeakyReLU for negative inputs
-DETAIL = 4  # maps of 32x32 that are projected from the latent, for texture as fine as a pixel
+SIZES = (32, 64, 128, 256)  # width and height of images
+FEWEST = 16  # channels of the levels of large images
+DETAIL = 4  # maps that are projected from the latent, for texture as fine as a pixel
+LARGEST_DETAIL = 64  # width and height of these maps: a matrix for more would be most of the network
 FINE = 32  # channels of the discriminator's convolution of single pixels
 # A line of the 4x4 kernel from a line of the turned 3x3 one, and both lines together: as a product, since slices have
 # slow gradients.
@@ -66,23 +72,25 @@ def build_generator(
     domains: int = 1,
     layout: str = ENLARGED,
     portable: bool = False,
+    size: int = 32,
 ) -> keras.Model:
     """A model from latents to images.
 
     Args:
         classes: number of classes; with more than one the model takes class ids as a second input.
-        width: channels of the widest resolution; the others have up to four times as many.
+        width: channels at 32x32; smaller maps have up to four times as many, larger ones fewer.
         precision: Keras dtype policy of the inner layers; the images are float32 always.
         domains: 2 where classes come as photographs and as drawings; an id is class + classes * domain. The embedding
             of a domain is added to that of the class: what is learned of a domain holds for every class.
         layout: "enlarged", or "transposed" for the transposed convolutions that version 0.1 and before had.
         portable: of layers that Keras ships alone. The variables are the same, the arithmetic takes twice the time.
+        size: width and height of the images, one of `SIZES`.
 
     Returns:
         A model of inputs float32 (N, 100), drawn from the standard normal distribution, and with several classes
-        also int32 (N,), ids from 0; output float32 (N, 32, 32, 3) in [-1, 1]. While it is trained, the values of the
-        layout "enlarged" have no bounds: with tanh, black and white give no gradient, and images that are too dark
-        stay so. The portable model cuts them off.
+        also int32 (N,), ids from 0; output float32 (N, size, size, 3) in [-1, 1]. While it is trained, the values of
+        the layout "enlarged" have no bounds: with tanh, black and white give no gradient, and images that are too
+        dark stay so. The portable model cuts them off.
     """
     latent = keras.Input((LATENT,), name="latent")
     inputs, style = latent, latent
@@ -98,11 +106,13 @@ def build_generator(
     x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(style)
     x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
     x = _modulated(x, style, "4", precision, portable)
-    for size, channels in ((8, width * 4), (16, width * 2), (32, width)):
-        x = _doubled(x, channels, f"up_{size}", precision, layout, portable)
-        if layout == ENLARGED and size == 32:
-            x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, channels, precision)])
-        x = _modulated(x, style, str(size), precision, portable)
+    level = 4
+    while level < size:
+        level *= 2
+        x = _doubled(x, channels_at(level, width), f"up_{level}", precision, layout, portable)
+        if layout == ENLARGED and level == min(size, LARGEST_DETAIL):
+            x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, level, x.shape[-1], precision)])
+        x = _modulated(x, style, str(level), precision, portable)
     activation = "tanh" if layout == TRANSPOSED else None
     image = layers.Conv2D(3, 3, padding="same", activation=activation, dtype="float32", name="image")(x)
     if portable and layout == ENLARGED:
@@ -116,6 +126,13 @@ def build_generator(
     return model
 
 
+def channels_at(level: int, width: int) -> int:
+    """Channels of the generator's maps of a width and height; those at 32x32 are `width`."""
+    if level <= 32:
+        return width * min(4, 32 // level)
+    return min(width, max(FEWEST, width * 32 // level))
+
+
 def build_discriminator(
     classes: int = 1,
     width: int = 64,
@@ -123,31 +140,36 @@ def build_discriminator(
     precision: str = "float32",
     domains: int = 1,
     layout: str = ENLARGED,
+    size: int = 32,
 ) -> keras.Model:
     """A model from images to logits, higher for real ones.
 
     Args:
         classes: number of classes.
-        width: channels of the first convolution; the others have two and four times as many.
+        width: channels at 16x16; smaller maps have two and four times as many, larger ones fewer.
         dropout: share of the last feature map that is dropped while training, 0-1.
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
         domains: in how many domains every class comes (see `build_generator`).
         layout: see `build_generator`; "enlarged" looks at single pixels before it takes every other one.
+        size: width and height of the images, one of `SIZES`.
 
     Returns:
-        A model of input float32 (N, 32, 32, 3) in [-1, 1]; output float32 (N, 1), or with several classes
+        A model of input float32 (N, size, size, 3) in [-1, 1]; output float32 (N, 1), or with several classes
         (N, 1 + 2 * classes): a logit for being real at all, for each class what is to be added to it for being
         real as that class (see `pick_logits`), and the logits of a classifier. With several domains (N, 1 + 2 *
         classes + domains): what is to be added for each of them comes last.
     """
-    image = keras.Input((32, 32, 3), name="image")
+    image = keras.Input((size, size, 3), name="image")
     x = image
     if layout == ENLARGED:
-        x = layers.Conv2D(FINE, 3, padding="same", dtype=precision, name="fine_32")(x)
-        x = layers.LeakyReLU(SLOPE, dtype=precision, name="leaky_32")(x)
-    for size, channels in ((16, width), (8, width * 2), (4, width * 4)):
-        x = layers.Conv2D(channels, 4, strides=2, padding="same", dtype=precision, name=f"down_{size}")(x)
+        x = layers.Conv2D(channels_at(size, FINE), 3, padding="same", dtype=precision, name=f"fine_{size}")(x)
         x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{size}")(x)
+    level = size
+    while level > 4:
+        level //= 2
+        channels = channels_at(2 * level, width)
+        x = layers.Conv2D(channels, 4, strides=2, padding="same", dtype=precision, name=f"down_{level}")(x)
+        x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{level}")(x)
     x = layers.Flatten(dtype=precision, name="flatten")(x)
     x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)
     x = layers.Dense(width * 4, dtype=precision, name="features")(x)
@@ -210,14 +232,14 @@ def _doubled(x, channels: int, name: str, precision: str, layout: str, portable:
     return layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=name)(x)
 
 
-def _detail(latent, channels: int, precision: str):
-    """Maps of pixels from the latent, (N, 32, 32, channels): what is too fine for smaller maps to say.
+def _detail(latent, size: int, channels: int, precision: str):
+    """Maps of pixels from the latent, (N, size, size, channels): what is too fine for smaller maps to say.
 
     They serve as the noise of StyleGAN does (Karras et al. 2019, arXiv 1812.04948, section 3.2), as a function of the
     latent: an image needs no other input.
     """
-    x = layers.Dense(32 * 32 * DETAIL, use_bias=False, dtype=precision, name="detail")(latent)
-    x = layers.Reshape((32, 32, DETAIL), dtype=precision, name="detail_maps")(x)
+    x = layers.Dense(size * size * DETAIL, use_bias=False, dtype=precision, name="detail")(latent)
+    x = layers.Reshape((size, size, DETAIL), dtype=precision, name="detail_maps")(x)
     weak = keras.initializers.RandomNormal(stddev=0.05)
     return layers.Conv2D(
         channels, 1, use_bias=False, kernel_initializer=weak, dtype=precision, name="detail_weights"

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import LabelledImages
 from gan.dcgan.samples import equal_images, some_of_each
 from gan.dcgan.told_apart import ToldApart, told_apart
 from gan.scoring import nearest
@@ -33,7 +33,9 @@ class PhotoScores:
     real_excess: np.ndarray
 
 
-def photo_scores(generated: Signs, training: Signs, unseen: Signs, seed: int) -> PhotoScores:
+def photo_scores(
+    generated: LabelledImages, training: LabelledImages, unseen: LabelledImages, seed: int
+) -> PhotoScores:
     """Compare generated images with photographs that the generator has not seen.
 
     Args:
@@ -54,9 +56,9 @@ def photo_scores(generated: Signs, training: Signs, unseen: Signs, seed: int) ->
     return PhotoScores({name: float(value) for name, value in scores.items()}, told, excess, real_excess)
 
 
-def _leak(generated: Signs, training: Signs, unseen: Signs) -> dict[str, float]:
+def _leak(generated: LabelledImages, training: LabelledImages, unseen: LabelledImages) -> dict[str, float]:
     """Membership by the distance to the nearest generated image of the class, in pixels whatever their light."""
-    wanted = np.where(generated.counts() > 0, LEAK, np.zeros(CLASSES, int))
+    wanted = np.where(generated.counts() > 0, LEAK, 0)
     sides = [part.take(some_of_each(part, wanted)) for part in (training, unseen)]
     points = nearest.normalised(generated.images)
     far = [

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import LabelledImages
 from gan.data.spread import spread_over
 
 FEWEST = 4  # images of different signs that a distance between sets, or a real reference, is taken of
@@ -31,7 +31,9 @@ class Draw:
     target: np.ndarray
 
 
-def draws(generated: Signs, stand_in: Signs, target: Signs, class_ids: list[int], most: int) -> list[Draw]:
+def draws(
+    generated: LabelledImages, stand_in: LabelledImages, target: LabelledImages, class_ids: list[int], most: int
+) -> list[Draw]:
     """Draw images to compare: one frame of each track, the classes in equal shares.
 
     Args:
@@ -44,7 +46,7 @@ def draws(generated: Signs, stand_in: Signs, target: Signs, class_ids: list[int]
     Returns:
         `DRAWS` of them, each of other frames; none where there are fewer than `FEWEST` images of different signs.
     """
-    wanted = np.isin(np.arange(CLASSES), class_ids)
+    wanted = np.isin(np.arange(len(target.classes)), class_ids)
     available = signs_of_each(target)
     sizes = np.minimum(np.minimum(generated.counts(), most), available) * wanted
     smaller = np.minimum(sizes, signs_of_each(stand_in))
@@ -63,39 +65,39 @@ def draws(generated: Signs, stand_in: Signs, target: Signs, class_ids: list[int]
     ]
 
 
-def signs_of_each(signs: Signs) -> np.ndarray:
-    """Integers (43,): the physical signs of each class; an image of no known track counts as one."""
-    return np.bincount(signs.labels[_first_of_each_sign(signs, np.arange(len(signs)))], minlength=CLASSES)
+def signs_of_each(signs: LabelledImages) -> np.ndarray:
+    """Integers (C,): the physical signs of each class; an image of no known track counts as one."""
+    return np.bincount(signs.labels[_first_of_each_sign(signs, np.arange(len(signs)))], minlength=len(signs.classes))
 
 
-def enough(signs: Signs, class_ids: list[int]) -> bool:
+def enough(signs: LabelledImages, class_ids: list[int]) -> bool:
     """Whether there are signs of every class, and `FEWEST` in all."""
     counts = signs_of_each(signs)[class_ids]
     return bool(counts.all()) and counts.sum() >= FEWEST
 
 
-def _first_of_each_sign(signs: Signs, order: np.ndarray) -> np.ndarray:
+def _first_of_each_sign(signs: LabelledImages, order: np.ndarray) -> np.ndarray:
     """Indices of the first image of each sign in an order."""
     tracks = np.where(signs.tracks < 0, -1 - np.arange(len(signs)), signs.tracks).astype(np.int64)
-    _, first = np.unique((tracks * CLASSES + signs.labels)[order], return_index=True)
+    _, first = np.unique((tracks * len(signs.classes) + signs.labels)[order], return_index=True)
     return order[np.sort(first)]
 
 
-def _one_of_each_sign(signs: Signs, sizes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _one_of_each_sign(signs: LabelledImages, sizes: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Indices of so many images of each class, each of another sign, both by chance."""
     rows = _first_of_each_sign(signs, random.permutation(len(signs)))
     rows = rows[np.argsort(signs.labels[rows], kind="stable")]
-    counts = np.bincount(signs.labels[rows], minlength=CLASSES)
+    counts = np.bincount(signs.labels[rows], minlength=len(signs.classes))
     place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the class
     return rows[place < np.repeat(sizes, counts)]
 
 
-def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
+def some_of_each(signs: LabelledImages, sizes: np.ndarray) -> np.ndarray:
     """Indices of so many images of each class, spread over the order of the data and so over its tracks.
 
     Args:
         signs: the images.
-        sizes: integers (43,), how many of each class; fewer where it has fewer.
+        sizes: integers (C,), how many of each class; fewer where it has fewer.
     """
     chosen = []
     for k in np.flatnonzero(sizes):
@@ -105,12 +107,12 @@ def some_of_each(signs: Signs, sizes: np.ndarray) -> np.ndarray:
     return np.concatenate(chosen) if chosen else np.empty(0, int)
 
 
-def equal_images(parts: Sequence[Signs], most: int) -> list[np.ndarray]:
-    """Images uint8 (N, 32, 32, 3) of each part: of every class as many as all parts have, `most` at most."""
+def equal_images(parts: Sequence[LabelledImages], most: int) -> list[np.ndarray]:
+    """Images uint8 (N, size, size, 3) of each part: of every class as many as all parts have, `most` at most."""
     sizes = np.minimum(np.min([part.counts() for part in parts], axis=0), most)
     return [part.images[some_of_each(part, sizes)] for part in parts]
 
 
 def smaller_part(training: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Counts (43,) of the smaller of the parts that have images of a class."""
+    """Counts (C,) of the smaller of the parts that have images of a class."""
     return np.where(training * held_out > 0, np.minimum(training, held_out), np.maximum(training, held_out))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import LabelledImages
 from gan.dcgan.samples import smaller_part, some_of_each
 from gan.dcgan.scores import LARGEST_SAMPLE, Comparison, Sample, even, means, measured
 from gan.score import Scores
@@ -27,7 +27,7 @@ class SignScorer:
     """Scores sets of generated signs against real ones.
 
     Args:
-        judge: gives features float (N, D) and class probabilities float (N, 43) of uint8 images (N, 32, 32, 3).
+        judge: gives features float (N, D) and class probabilities float (N, C) of uint8 images (N, size, size, 3).
         training: the real images that were trained on.
         held_out: real images of other physical signs, by which checkpoints are chosen.
         class_ids: the classes to score.
@@ -35,7 +35,12 @@ class SignScorer:
     """
 
     def __init__(
-        self, judge: Judge, training: Signs, held_out: Signs, class_ids: list[int], unseen: Signs | None = None
+        self,
+        judge: Judge,
+        training: LabelledImages,
+        held_out: LabelledImages,
+        class_ids: list[int],
+        unseen: LabelledImages | None = None,
     ):
         self._judge, self.class_ids = judge, class_ids
         self.training, self.held_out = (part.take(np.isin(part.labels, class_ids)) for part in (training, held_out))
@@ -49,22 +54,22 @@ class SignScorer:
     def _unseen(self) -> Sample:
         return self._real[1] if self.unseen is self.held_out else self._sample(self.unseen)
 
-    def _sample(self, signs: Signs) -> Sample:
+    def _sample(self, signs: LabelledImages) -> Sample:
         return Sample(signs, *self._judge(signs.images))
 
     def quick_labels(self) -> np.ndarray:
-        """uint8 (N,): labels of the images that `quick` wants, class by class."""
+        """Integers (N,): labels of the images that `quick` wants, class by class."""
         most = QUICK_SAMPLE if len(self.class_ids) > 1 else 10 * QUICK_SAMPLE
         sizes = np.minimum(smaller_part(self.training.counts(), self.held_out.counts()), most)
-        return np.repeat(np.array(self.class_ids, np.uint8), sizes[self.class_ids])
+        return np.repeat(np.array(self.class_ids), sizes[self.class_ids])
 
     def quick(self, images: np.ndarray) -> dict[str, float]:
         """The scores that rank checkpoints.
 
         Args:
-            images: uint8 (N, 32, 32, 3), generated, of the classes `quick_labels`.
+            images: uint8 (N, size, size, 3), generated, of the classes `quick_labels`.
         """
-        generated = self._sample(Signs.of(images, self.quick_labels()))
+        generated = self._sample(LabelledImages.of(images, self.quick_labels(), self.training.classes))
         found = agreement(generated.probabilities, generated.signs.labels)
         scores = {"gan_test": found.overall}
         if len(self.class_ids) > 1:
@@ -80,7 +85,7 @@ class SignScorer:
         """How far the judge agrees with the labels of the unseen images, of which there is at least one."""
         return agreement(self._unseen.probabilities, self.unseen.labels)
 
-    def full(self, generated: Signs) -> Scores:
+    def full(self, generated: LabelledImages) -> Scores:
         """All scores.
 
         Args:
@@ -96,11 +101,12 @@ class SignScorer:
         classes = {k: measured(compared([k]), {"both", "class"}) for k in self.class_ids}
         return Scores(measured(compared(self.class_ids), scopes) | means(classes), classes)
 
-    def closest(self, generated: Signs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def closest(self, generated: LabelledImages) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The generated images that lie nearest to a training image, in pixels.
 
         Returns:
-            uint8 (K, 32, 32, 3) generated, uint8 (K, 32, 32, 3) the training image of each, float (K,) distances.
+            uint8 (K, size, size, 3) generated, uint8 (K, size, size, 3) the training image of each, float (K,)
+            distances.
         """
         points, references = nearest.normalised(generated.images), nearest.normalised(self.training.images)
         cells = generated.labels, self.training.labels
@@ -113,7 +119,7 @@ class SignScorer:
         return generated.images[rows], self.training.images[real_rows], distances
 
 
-def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Scores:
+def pixel_scores(generated: LabelledImages, training: LabelledImages, class_ids: list[int]) -> Scores:
     """The scores of each class that need no classifier, and their means over the classes."""
     sample, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
     nothing = real.take(np.arange(0))
@@ -122,7 +128,12 @@ def pixel_scores(generated: Signs, training: Signs, class_ids: list[int]) -> Sco
 
 
 def checkpoint_scores(
-    judge: Judge | None, training: Signs, held_out: Signs, learned: Signs, class_id: int | None, images: Callable
+    judge: Judge | None,
+    training: LabelledImages,
+    held_out: LabelledImages,
+    learned: LabelledImages,
+    class_id: int | None,
+    images: Callable,
 ) -> Callable[[], dict[str, float]]:
     """What scores a generator while it is trained.
 
@@ -132,14 +143,16 @@ def checkpoint_scores(
         held_out: real images of other physical signs.
         learned: the images that the generator learns, mirrored ones among them.
         class_id: the class that it is trained on; None for all.
-        images: gives generated images, uint8 (N, 32, 32, 3), for the network's class ids, integers (N,).
+        images: gives generated images, uint8 (N, size, size, 3), for the network's class ids, integers (N,).
 
     Returns:
         A function that gives the scores of the generator as it is then.
     """
-    classes = list(range(CLASSES)) if class_id is None else [class_id]
+    classes = list(range(len(learned.classes))) if class_id is None else [class_id]
     scorer = None if judge is None else SignScorer(judge, training, held_out, classes)
-    rows = some_of_each(learned, np.where(np.isin(np.arange(CLASSES), classes), 2_000 // len(classes), 0))
+    rows = some_of_each(
+        learned, np.where(np.isin(np.arange(len(learned.classes)), classes), max(1, 2_000 // len(classes)), 0)
+    )
     real, tracks = learned.images[rows], learned.tracks[rows]
     labels = np.repeat(classes, max(1, 300 // len(classes))) if scorer is None else scorer.quick_labels()
 

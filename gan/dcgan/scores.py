@@ -1,4 +1,4 @@
-"""All scores of generated traffic signs, each beside its real reference: the same score of real signs."""
+"""All scores of generated images, each beside its real reference: the same score of real images."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import LabelledImages
 from gan.dcgan.samples import draws, enough, some_of_each
 from gan.score import FIFTH_ABOVE, FIVE_POINTS_BELOW, TENTH_BELOW, THREE_POINTS_BELOW, THREE_TENTHS_BELOW, Score
 from gan.scoring import nearest
@@ -26,15 +26,15 @@ NOTHING: Measured = (None, None)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """Signs with what the judge says of them.
+    """Images with what the judge says of them.
 
     Attributes:
         signs: the images.
         features: float (N, D).
-        probabilities: float (N, 43) of the classes.
+        probabilities: float (N, C) of the classes.
     """
 
-    signs: Signs
+    signs: LabelledImages
     features: np.ndarray
     probabilities: np.ndarray
 
@@ -155,7 +155,7 @@ def _copying(points: Callable[[Sample], np.ndarray]) -> Callable[[Comparison], M
     """C_T with the classes as cells, of some generated images and all real ones."""
 
     def measure(compared: Comparison) -> Measured:
-        generated = even(compared.generated, np.full(CLASSES, LARGEST_SAMPLE))
+        generated = even(compared.generated, np.full(len(compared.training.signs.classes), LARGEST_SAMPLE))
         samples = generated, compared.training, compared.held_out
         labels = tuple(sample.signs.labels for sample in samples)
         if not set.intersection(*map(set, labels)):
@@ -192,8 +192,8 @@ _SATURATION = _light(lambda images: np.ptp(images, axis=3).mean(axis=(1, 2)))
 OFF = 12  # grey levels, of 255, from which on the light of a class is off
 
 KERNEL_NOISE = 1.0, 5.0  # what two samples of one distribution can differ by
-_UNSEEN = "real signs that neither the run nor the choice of its checkpoint has seen"
-_COPIES = "copying, in features: below -3 the images are nearer to training images than new signs are"
+_UNSEEN = "real images that neither the run nor the choice of its checkpoint has seen"
+_COPIES = "copying, in features: below -3 the images are nearer to training images than new ones are"
 _NEAREST = "median distance, in pixels, to the nearest training image: far below the floor, copies"
 SCORES = (
     Score("fid_training", "lower", "Fréchet distance to the training images", FIFTH_ABOVE,
@@ -212,11 +212,11 @@ SCORES = (
           measure=_manifold("density")),
     Score("coverage", "higher", "share of training images with a generated one beside them", TENTH_BELOW,
           measure=_manifold("coverage")),
-    Score("gan_test", "higher", "macro recall: the classifier of real signs takes images for the wanted class",
+    Score("gan_test", "higher", "macro recall: the classifier of real images takes them for the wanted class",
           THREE_POINTS_BELOW, measure=_recall("macro")),
     Score("gan_test_worst", "higher", "the same of the worst class", FIVE_POINTS_BELOW, measure=_recall("worst"),
           scope="several"),
-    Score("gan_train", "higher", "macro recall on unseen signs of a classifier that saw generated images only",
+    Score("gan_train", "higher", "macro recall on unseen images of a classifier that saw generated images only",
           THREE_POINTS_BELOW),
     Score("c_t", "higher", _COPIES, limit=-3, measure=_copying_features, scope="overall"),
     Score("c_t_rare", "higher", "the same of the ten smallest classes taken together", limit=-3,
@@ -260,5 +260,5 @@ def means(classes: dict[int, dict[str, float]]) -> dict[str, float]:
 
 
 def even(sample: Sample, sizes: np.ndarray) -> Sample:
-    """So many images (43,) of each class; see `some_of_each`."""
+    """So many images (C,) of each class; see `some_of_each`."""
     return sample.take(some_of_each(sample.signs, sizes))

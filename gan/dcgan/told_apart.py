@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 from sklearn.metrics import roc_auc_score
 
-from gan.data.signs import Signs
+from gan.data.labelled import LabelledImages
 from gan.dcgan.samples import equal_images
 from gan.training import sampling
 from gan.training.judge import JudgeTrainer, answers, fit
@@ -33,7 +33,7 @@ class ToldApart:
     Attributes:
         auc: area under the curve; 0.5 for images that can't be told apart, 1 where all are told.
         reference: the same of two sets of photographs of different signs; None where there are too few tracks.
-        easiest: uint8 (K, 32, 32, 3), the generated images that it is surest of, the surest first.
+        easiest: uint8 (K, size, size, 3), the generated images that it is surest of, the surest first.
     """
 
     auc: float
@@ -46,7 +46,7 @@ class _Trainer(JudgeTrainer):
 
     def __init__(self, real: np.ndarray, generated: np.ndarray, updates: int, seed: int):
         keras.utils.set_random_seed(seed)
-        image = x = keras.Input((32, 32, 3))
+        image = x = keras.Input(real.shape[1:])
         for channels, stride in ((32, 1), (64, 2), (128, 2)):
             x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False)(x)
             x = layers.ReLU()(layers.BatchNormalization(momentum=0.95)(x))
@@ -70,7 +70,7 @@ class _Trainer(JudgeTrainer):
 
 
 def told_apart(
-    generated: Signs, training: Signs, unseen: Signs, seed: int = 0, updates: int = UPDATES
+    generated: LabelledImages, training: LabelledImages, unseen: LabelledImages, seed: int = 0, updates: int = UPDATES
 ) -> ToldApart | None:
     """Learn to tell generated images from the training images, and test on other generated and on unseen images.
 
@@ -95,7 +95,7 @@ def told_apart(
     return ToldApart(auc, _reference(training, unseen, updates, seed), images[2][order])
 
 
-def _reference(training: Signs, unseen: Signs, updates: int, seed: int) -> float | None:
+def _reference(training: LabelledImages, unseen: LabelledImages, updates: int, seed: int) -> float | None:
     """The same of photographs: one half of the signs of a class stands for the generated images."""
     images = _samples(*(half for signs in (training, unseen) for half in _halves(signs, by_track=True)))
     if len(images[0]) < 2:
@@ -103,7 +103,7 @@ def _reference(training: Signs, unseen: Signs, updates: int, seed: int) -> float
     return _auc(*images, updates, seed, "learning to tell real from real")[0]
 
 
-def _halves(signs: Signs, by_track: bool = False) -> tuple[Signs, Signs]:
+def _halves(signs: LabelledImages, by_track: bool = False) -> tuple[LabelledImages, LabelledImages]:
     """Every other image of each class; or every other track, and nothing of a class with fewer than two of them."""
     halves = np.full(len(signs), -1)
     for k in np.unique(signs.labels):
@@ -116,7 +116,7 @@ def _halves(signs: Signs, by_track: bool = False) -> tuple[Signs, Signs]:
     return signs.take(halves == 0), signs.take(halves == 1)
 
 
-def _samples(*parts: Signs) -> list[np.ndarray]:
+def _samples(*parts: LabelledImages) -> list[np.ndarray]:
     """Images of each part, as many of each class as all parts have, at most what is learned."""
     classes = np.count_nonzero(np.min([part.counts() for part in parts], axis=0))
     return equal_images(parts, LEARNED if classes > 1 else LEARNED_OF_ONE)

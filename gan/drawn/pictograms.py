@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
-from gan.data.signs import CLASSES, MIRROR
+from gan.data.signs import CLASSES, GTSRB
 from gan.drawn.pen import Colour, Pen, Point, bend, turn
 
 SUPERSAMPLING = 4  # pixels drawn per pixel kept along each axis: Pillow's primitives have hard edges
@@ -252,8 +252,8 @@ SIGNS: dict[int, list[tuple]] = {
 def pictogram(class_id: int, size: int = 256) -> Image.Image:
     """The clean sign of a class, as the design drawings show it.
 
-    The sign touches the picture's edges, all around it is transparent. Classes that `signs.MIRROR` pairs are
-    exact mirror images of each other, and those that it maps to themselves are exactly symmetric.
+    The sign touches the picture's edges, all around it is transparent. Classes that `signs.GTSRB` pairs in the mirror
+    are exact mirror images of each other, and those that it maps to themselves are exactly symmetric.
 
     Args:
         class_id: GTSRB class id, 0-42.
@@ -269,7 +269,7 @@ def pictogram(class_id: int, size: int = 256) -> Image.Image:
         raise ValueError(f"there is no class {class_id}: class ids are 0 to {CLASSES - 1}")
     if size < 1:
         raise ValueError(f"size must be positive, not {size}")
-    mirror = MIRROR.get(class_id)
+    mirror = GTSRB.mirror[class_id]
     if class_id not in SIGNS:
         return ImageOps.mirror(pictogram(mirror, size))
     pen = Pen(size * SUPERSAMPLING)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
-from gan.data.signs import CLASSES, SIZE, TRAINING_COUNTS, Signs
+from gan.data.labelled import ARRAYS, LabelledImages
+from gan.data.signs import CLASSES, GTSRB, SIZE, TRAINING_COUNTS
 from gan.drawn.backdrops import BACKDROPS, backdrop, smooth_noise
 from gan.drawn.pictograms import BLUE, RED, WHITE, pictogram
 from gan.errors import UserError
@@ -53,7 +54,7 @@ class Track:
 
 def draw_signs(
     train_examples: int, test_examples: int, seed: int, classes: Sequence[int] | None = None
-) -> tuple[Signs, Signs]:
+) -> tuple[LabelledImages, LabelledImages]:
     """Draw a training and a test set of street photos of German traffic signs.
 
     Classes have shares as in GTSRB (`class_counts`). A class has one track for every 30 images begun and at
@@ -67,7 +68,7 @@ def draw_signs(
         classes: class ids to draw; None means all. What is drawn is what the full sets hold of these classes.
 
     Returns:
-        Training set and test set, as `Signs` describes them; `sizes` are 15-250.
+        Training set and test set, as `LabelledImages` describes them; `sizes` are 15-250.
 
     Raises:
         UserError: a size is below 43, the seed is negative, or a class is not 0-42.
@@ -105,7 +106,7 @@ def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
     return np.concatenate(chunks)[:count]
 
 
-def drawn_signs(wanted: np.ndarray, seed: int) -> Signs:
+def drawn_signs(wanted: np.ndarray, seed: int) -> LabelledImages:
     """Drawn signs in order of class, of no known track (see `draw_more`), with a progress bar.
 
     Args:
@@ -117,10 +118,10 @@ def drawn_signs(wanted: np.ndarray, seed: int) -> Signs:
         for k in np.flatnonzero(wanted):
             images[labels == k] = draw_more(int(k), int(wanted[k]), seed)
             bar.update(int(wanted[k]))
-    return Signs.of(images, labels)
+    return LabelledImages.of(images, labels, GTSRB)
 
 
-def with_drawings(photos: Signs, drawn: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def with_drawings(photos: LabelledImages, drawn: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Photos of signs and, as a second domain of every class, drawings.
 
     Args:
@@ -129,7 +130,7 @@ def with_drawings(photos: Signs, drawn: int, seed: int) -> tuple[np.ndarray, np.
         seed: of the drawings.
 
     Returns:
-        uint8 (N, 32, 32, 3) images, photos first, and int32 (N,) labels: class + 43 * domain.
+        uint8 (N, size, size, 3) images, photos first, and int32 (N,) labels: class + 43 * domain.
     """
     labels = photos.labels.astype(np.int32)
     if not drawn:
@@ -160,10 +161,10 @@ def track_lengths(images: int) -> np.ndarray:
     return np.array([images // tracks + (track < images % tracks) for track in range(tracks)])
 
 
-def _draw_part(part: int, counts: np.ndarray, seed: int, pictograms: dict[int, Image.Image]) -> Signs:
+def _draw_part(part: int, counts: np.ndarray, seed: int, pictograms: dict[int, Image.Image]) -> LabelledImages:
     """The tracks of one part; `pictograms` holds the pictures of the classes to draw."""
     first_track = np.cumsum([0, *(len(track_lengths(count)) for count in counts)])
-    fields = {field.name: [] for field in dataclasses.fields(Signs)}
+    fields = {name: [] for name in ARRAYS}
     for label, picture in pictograms.items():
         for number, frames in enumerate(track_lengths(counts[label])):
             # Seeds are five numbers; frame 0 stands for what all frames share.
@@ -175,7 +176,7 @@ def _draw_part(part: int, counts: np.ndarray, seed: int, pictograms: dict[int, I
             fields["tracks"].append(np.full(frames, first_track[label] + number, np.int32))
             fields["sizes"].append(sizes)
             fields["coords"].append(coords)
-    return Signs(**{name: np.concatenate(arrays) for name, arrays in fields.items()})
+    return LabelledImages(**{name: np.concatenate(arrays) for name, arrays in fields.items()}, classes=GTSRB)
 
 
 def _track(rng: np.random.Generator, picture: Image.Image) -> Track:

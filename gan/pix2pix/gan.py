@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gan.data.labelled import to_uint8
 from gan.data.scenes import Loaded
-from gan.data.signs import to_uint8
 from gan.pix2pix.batches import Pairs
 from gan.pix2pix.objectives import PatchObjective, PixelObjective, class_weights
 from gan.pix2pix.presets import SceneNetwork

@@ -3,6 +3,7 @@
 Test parts: the held-out tracks, and the official test set. Neither classifiers nor generators see anything of them.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from gan.data.signs import CLASSES, Signs, with_mirrored
+from gan.data.class_folders import Reading
+from gan.data.labelled import LabelledImages, with_mirrored
+from gan.data.sets import DataSet
+from gan.data.signs import GTSRB
 from gan.data.split import cut
 from gan.dcgan.balance_files import open_source
 from gan.dcgan.classifier import ClassifierTrainer
@@ -49,8 +53,9 @@ class SignStudy(Experiment):
     part_names = PARTS
 
     def __init__(self, config, sources: dict[tuple[str, int], Source], drawn: Pool | None = None):
-        super().__init__(config, parse_arms(config.arms))
-        self.sources, self.drawn, self.signs = sources, drawn, open_source(config.data, "data")
+        signs = open_source(config.data, parameter="data", reading=Reading.of(dataclasses.asdict(config)))
+        super().__init__(config, arms_of(config, signs))
+        self.sources, self.drawn, self.signs = sources, drawn, signs
         self.fit, held_out = cut(self.signs.train)
         self.rare = signs_arms.rare_classes(self.signs.train)
         parts = {"test": self.signs.test, "held_out": held_out}
@@ -84,7 +89,7 @@ class SignStudy(Experiment):
         )
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  a study lives as long as its process
-    def training(self, regime: str, draw: int) -> Signs:
+    def training(self, regime: str, draw: int) -> LabelledImages:
         """The training images of a regime."""
         return signs_arms.cut_tracks(self.fit, regime, self.rare, draw)
 
@@ -111,14 +116,15 @@ class SignStudy(Experiment):
         """See `Experiment`."""
         arm, config, signs = self.arms[cell.arm], self.config, self.training(cell.regime, self.draw(cell.seed))
         images, labels = self._extra(arm, cell, signs)
+        classes = len(signs.classes)
         real = with_mirrored(signs) if arm.classical else signs
-        shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=CLASSES), config.steps)
+        shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=classes), config.steps)
         weights, present = None, np.unique(signs.labels)
         if arm.weighted:
-            weights = np.zeros(CLASSES)
+            weights = np.zeros(classes)
             weights[present] = compute_class_weight("balanced", classes=present, y=signs.labels)
         return ClassifierTrainer(
-            Sampler(real.images, real.labels, CLASSES, shares, images, labels), config.steps, cell.seed,
+            Sampler(real.images, real.labels, classes, shares, images, labels), config.steps, cell.seed,
             config.precision, config.batch_size, arm.classical, weights,
         )  # fmt: skip
 
@@ -130,10 +136,10 @@ class SignStudy(Experiment):
         """Add data, generators and their images to the report."""
         signs_report.describe(self, report)
 
-    def _extra(self, arm: Arm, cell: Cell, signs: Signs) -> tuple[np.ndarray, np.ndarray]:
+    def _extra(self, arm: Arm, cell: Cell, signs: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
         """The images of an arm that are not real, and their labels."""
         if arm.source == SMOTE:
-            return smote(signs.images, signs.labels, CLASSES, arm.target, cell.seed)
+            return smote(signs.images, signs.labels, len(signs.classes), arm.target, cell.seed)
         lacking, pools = missing_images(signs.counts(), arm.target), self._pools(cell)
         count = len(arm.sources)  # odd images come from the last
         parts = [pools[source].first((lacking + place) // count) for place, source in enumerate(arm.sources)]
@@ -145,6 +151,20 @@ class SignStudy(Experiment):
         source = self.sources.get((cell.regime, self.draw(cell.seed)))
         pools = {GENERATED: source and source.pool, DRAWN: self.drawn}
         return {name: pool for name, pool in pools.items() if pool is not None}
+
+
+def arms_of(config, data: DataSet) -> tuple[Arm, ...]:
+    """The arms of a study; without drawn signs where the data are of other classes than these.
+
+    Raises:
+        UserError: drawn signs are asked for there.
+    """
+    arms = parse_arms(config.arms)
+    if data.classes == GTSRB:
+        return arms
+    if config.gan_drawn or (config.arms and any(DRAWN in arm.sources for arm in arms)):
+        raise UserError(f"drawn signs are of GTSRB's classes, and {data.name} has others; leave out what is drawn.")
+    return tuple(arm for arm in arms if DRAWN not in arm.sources)
 
 
 def shares_of(arm: Arm, real: np.ndarray, extra: np.ndarray, steps: int) -> Shares:
@@ -164,7 +184,7 @@ def shares_of(arm: Arm, real: np.ndarray, extra: np.ndarray, steps: int) -> Shar
     return Shares(classes, lacking, steps)
 
 
-def measured(judge: Judge, signs: Signs, rare: list[int]) -> Values:
+def measured(judge: Judge, signs: LabelledImages, rare: list[int]) -> Values:
     """What a classifier is worth on signs: a value for each of `KINDS`; without "rare" where there are none."""
     found = agreement(judge(signs.images)[1], signs.labels)
     values, of_rare = {"macro": found.macro, "worst": found.worst, "accuracy": found.overall}, found.per_class[rare]
@@ -187,10 +207,10 @@ def prepare(config, folder: Path, train: Train, say) -> tuple[SignStudy, Callabl
         UserError: the data, the good run or a package is not what the study needs.
         Stopped: the training of a generator was stopped.
     """
-    arms = parse_arms(config.arms)
+    study = SignStudy(config, {})
+    arms = tuple(study.arms.values())
     if any(arm.source == SMOTE for arm in arms):
         require_imblearn()
-    study = SignStudy(config, {})
     regimes, draws = study.design.regimes, range(min(config.gan_seeds, config.seeds))
     for regime in regimes:  # before hours of training: whether each can be cut
         study.training(regime, 0)

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from gan.data.signs import NAMES, Signs
+from gan.data.labelled import LabelledImages
 from gan.errors import UserError
 from gan.study.grid import split_names
 
@@ -109,7 +109,7 @@ def parse_regimes(text: str) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name == FULL, len(name), name)))
 
 
-def rare_classes(signs: Signs) -> list[int]:
+def rare_classes(signs: LabelledImages) -> list[int]:
     """The ids of the smallest classes, ascending: ten of 43; of two of a size the one with the lower id."""
     counts = signs.counts()
     present = np.flatnonzero(counts)
@@ -117,7 +117,7 @@ def rare_classes(signs: Signs) -> list[int]:
     return sorted(present[np.argsort(counts[present], kind="stable")][:wanted].tolist())
 
 
-def cut_tracks(signs: Signs, regime: str, rare: list[int], draw: int) -> Signs:
+def cut_tracks(signs: LabelledImages, regime: str, rare: list[int], draw: int) -> LabelledImages:
     """The training images of a regime: rare classes keep a few tracks, the others all of theirs.
 
     What a class keeps with one track it keeps with two, so that regimes differ in nothing else.
@@ -139,8 +139,8 @@ def cut_tracks(signs: Signs, regime: str, rare: list[int], draw: int) -> Signs:
         tracks = np.unique(signs.tracks[of_class])
         if len(tracks) and tracks[0] < 0:
             raise UserError(
-                f"regimes {regime}: the tracks of class {k} ({NAMES[k]}) are not known, so it can't be cut to some "
-                f"of them; give regimes={FULL}."
+                f"regimes {regime}: the tracks of class {signs.classes.phrase(k)} are not known, so it can't be cut "
+                f"to some of them; give regimes={FULL}."
             )
         chosen = np.random.default_rng([draw, k]).permutation(tracks)[: int(regime)]
         kept[of_class] = np.isin(signs.tracks[of_class], chosen)

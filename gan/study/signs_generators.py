@@ -17,9 +17,11 @@ import numpy as np
 
 from gan import archive
 from gan.archive import GoodRun, judges
+from gan.data.class_folders import Reading, write_class_folders
 from gan.data.gtsrb import write_signs
-from gan.data.sets import SignSet, is_drawn, select
-from gan.data.signs import CLASSES, NAMES, Signs, join
+from gan.data.labelled import LabelledImages, join
+from gan.data.sets import DataSet, is_drawn, open_images, select
+from gan.data.signs import CLASSES
 from gan.dcgan import balance, classifier
 from gan.dcgan.classifier import build_classifier, build_judge
 from gan.dcgan.generator import Generator
@@ -27,7 +29,7 @@ from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned
 from gan.drawn.signs import drawn_signs
 from gan.errors import UserError
-from gan.files import replacing, sha256
+from gan.files import fill_folder, replacing, sha256, unfinished
 from gan.study.grid import Stopped, cached_arrays
 from gan.study.signs_arms import FULL, missing_images
 from gan.training import augment
@@ -36,8 +38,9 @@ RECORDS = "generators.json"  # minutes of training
 POOL_SEED = 0
 COUNTS = ("drawn", "kept", *balance.REASONS.values())  # what is counted of generated images
 
-Train = Callable[[str, int, bool, str], tuple[str, int]]
-"""Trains a generator of all classes. Of data, seed, use_held_out and goodrun_ref; run id and exit status."""
+Train = Callable[[str, Reading, int, bool, str], tuple[str, int]]
+"""Trains a generator of all classes. Of data, how they are read, seed, use_held_out and goodrun_ref; run id and exit
+status."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +83,12 @@ class Generators:
         say: prints a line for the user.
     """
 
-    def __init__(self, folder: Path, signs: SignSet, config, train: Train, say):
+    def __init__(self, folder: Path, signs: DataSet, config, train: Train, say):
         self._folder, self._signs, self._config, self._train, self._say = folder, signs, config, train, say
         self._given = self._resolved(config.goodrun_ref) if config.goodrun_ref else None
 
     def sources(
-        self, regimes: dict[str, str], draws: int, training: Callable[[str, int], Signs], target: int
+        self, regimes: dict[str, str], draws: int, training: Callable[[str, int], LabelledImages], target: int
     ) -> dict[tuple[str, int], Source]:
         """Generated images for every regime and draw, found or made.
 
@@ -107,11 +110,11 @@ class Generators:
                 k = int(short.argmax())
                 self._say(
                     f"warning: {words}: {np.count_nonzero(short)} classes could not be filled up with images that "
-                    f"pass quality={self._config.quality}; class {k} ({NAMES[k]}) lacks most: {short[k]}"
+                    f"pass quality={self._config.quality}; class {signs.classes.phrase(k)} lacks most: {short[k]}"
                 )
         return found
 
-    def generator(self, regime: str, draw: int, training: Signs) -> tuple[GoodRun, float]:
+    def generator(self, regime: str, draw: int, training: LabelledImages) -> tuple[GoodRun, float]:
         """The generator of a regime, and the minutes of its training (NaN where they are not known).
 
         `draw` is the choice of tracks and the seed of the generator; `training` is all that it may learn from.
@@ -122,9 +125,12 @@ class Generators:
         """
         if regime == FULL and self._given:
             return self._given, float("nan")
-        as_is = regime == FULL and (is_drawn(self._signs.name) or (Path(self._signs.name) / "train.p").is_file())
-        data = self._signs.name if as_is else self._write(regime, draw, training)
-        digest, config = select(SignSet(data, training, None), None, False, True).digest(), self._config
+        drawn_or_own = is_drawn(self._signs.name) or bool(self._signs.files)
+        as_is = regime == FULL and (drawn_or_own or (Path(self._signs.name) / "train.p").is_file())
+        data, reading = self._signs.name, Reading.of(dataclasses.asdict(self._config))
+        if not as_is:
+            data, reading, training = self._write(regime, draw, training, reading)
+        digest, config = select(DataSet(data, training, None), None, False, True).digest(), self._config
         traits = {"data_digest": digest, "class_val": "all", "seed": draw, "iterations": config.gan_iterations}
         traits |= {"judge_iterations": 0, "drawn": config.gan_drawn, "precision": config.precision}
         traits = {name: str(value) for name, value in traits.items()}
@@ -135,7 +141,9 @@ class Generators:
             going_on = f", going on from {found.iteration}" if found else ""
             self._say(f"training the generator of regime {regime}: {config.gan_iterations} iterations{going_on}")
             before, began = minutes.get(key, float("nan")) if found else 0.0, time.perf_counter()
-            run_id, status = self._train(data, draw, not as_is, f"{found.run_id}/{found.iteration}" if found else "")
+            run_id, status = self._train(
+                data, reading, draw, not as_is, f"{found.run_id}/{found.iteration}" if found else ""
+            )
             # The time of a part that was stopped counts too.
             minutes[key] = before + (time.perf_counter() - began) / 60
             with replacing(self._folder / RECORDS) as file:
@@ -172,13 +180,28 @@ class Generators:
             )
         return goodrun
 
-    def _write(self, regime: str, draw: int, training: Signs) -> str:
-        """A data set that holds the images of a regime and no others, for the training of its generator."""
+    def _write(
+        self, regime: str, draw: int, training: LabelledImages, reading: Reading
+    ) -> tuple[str, Reading, LabelledImages]:
+        """A data set that holds the images of a regime and no others, for the training of its generator.
+
+        Returns:
+            Its folder, how it is read, and the images as they come out of it.
+        """
         folder = self._folder / "data" / f"{regime}-tracks-{draw}-{training.digest()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "train.p").exists():
-            write_signs(folder / "train.p", training)
-        return str(folder)
+        if not self._signs.files:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "train.p").exists():
+                write_signs(folder / "train.p", training)
+            return str(folder), reading, training
+        groups = "folder" if (training.tracks >= 0).any() else ""
+        reading = dataclasses.replace(reading, image_size=training.size, fit="squeeze", groups=groups)
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished(folder) as part:
+                write_class_folders(part, training)
+                fill_folder(part, folder)
+        return str(folder), reading, open_images(str(folder), reading=reading).train
 
     def _minutes(self) -> dict[str, float]:
         try:
@@ -195,7 +218,7 @@ def recipe() -> str:
     return "-".join(judges.recipe(network, classifier, augment, balance) for network in networks)
 
 
-def generated_pool(folder: Path, goodrun: GoodRun, training: Signs, target: int, config, words: str) -> Pool:
+def generated_pool(folder: Path, goodrun: GoodRun, training: LabelledImages, target: int, config, words: str) -> Pool:
     """The generated images of a regime: read if they are there, else generated and filtered as `balance` does.
 
     The classifier that filters learns all images of the regime, `training`, and the drawings that the generator has
@@ -217,7 +240,7 @@ def generated_pool(folder: Path, goodrun: GoodRun, training: Signs, target: int,
             judge = train_judge(known, config.steps, POOL_SEED, f"training the classifier that filters: {words}")
         keep = balance.Filter(judge, quality, training)
         images, classes = balance.generate(
-            Generator(goodrun).images, keep, wanted, np.zeros_like(wanted), POOL_SEED, f"generating: {words}"
+            Generator(goodrun).images, keep, wanted, training, POOL_SEED, f"generating: {words}"
         )
         counted = np.zeros((len(COUNTS), len(wanted)), np.int64)
         for found in classes:

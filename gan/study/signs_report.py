@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gan import pictures
-from gan.data.signs import MIRROR, NAMES
+from gan.data.labelled import Classes
 from gan.data.spread import spread_over
 from gan.report import Report
 from gan.study.signs_arms import FULL
@@ -21,7 +21,7 @@ def describe(study, report: Report) -> None:
         report.heading("Drawn signs, which no network made")
         report.text("Pictograms in streets that the program draws, each thirty of one sign in one place.")
         images, labels, _ = study.drawn.read()
-        rows = [(f"{k}  {NAMES[k]}", images[labels == k][: 2 * IMAGES], images[:0]) for k in study.rare]
+        rows = [(study.signs.classes.label(k), images[labels == k][: 2 * IMAGES], images[:0]) for k in study.rare]
         report.picture(pictures.class_strips(rows, ("drawn", "")), "drawn signs")
     if study.sources:
         _describe_generators(study, report)
@@ -37,7 +37,7 @@ def _describe_data(study, report: Report) -> None:
     of_rare = {part: int(np.isin(signs.labels, study.rare).sum()) for part, signs in study.parts.items()}
     rows += [[study.part_names[part], len(signs), of_rare[part], "-"] for part, signs in study.parts.items()]
     report.table(["part", "images", "of rare classes", "their tracks"], rows)
-    report.text(f"Rare classes: {_named(study.rare)}.")
+    report.text(f"Rare classes: {_named(study.rare, study.signs.classes)}.")
     first = next(iter(study.parts))
     report.text(
         "Intervals are over seeds, taken as independent: they do not hold what other test images or other held-out "
@@ -46,11 +46,11 @@ def _describe_data(study, report: Report) -> None:
         "The correction of a test is for the arms of its regime. One image of rare classes in the "
         f"{study.part_names[first]} is worth {100 / max(1, of_rare[first]):.1f} points of their recall on average."
     )
-    twins = [k for k in study.rare if MIRROR.get(k, k) not in (k, *study.rare)]
+    twins = [k for k in study.rare if study.signs.classes.mirror[k] not in (-1, k, *study.rare)]
     if twins and set(regimes) != {FULL} and any(arm.classical or arm.generated for arm in study.arms.values()):
         report.text(
-            f"Of {_named(twins)}, mirrored photos of another class, which is not cut, are real images too wherever "
-            "images are mirrored: in arms with classical augmentation, and for every generator."
+            f"Of {_named(twins, study.signs.classes)}, mirrored photos of another class, which is not cut, are real "
+            "images too wherever images are mirrored: in arms with classical augmentation, and for every generator."
         )
 
 
@@ -77,7 +77,9 @@ def _describe_generators(study, report: Report) -> None:
         (images, labels, _), real, rows = source.pool.read(), study.training(regime, 0), []
         for k in study.rare:
             known = real.images[real.labels == k]
-            rows.append((f"{k}  {NAMES[k]}", images[labels == k][:IMAGES], known[spread_over(len(known), IMAGES)]))
+            rows.append(
+                (study.signs.classes.label(k), images[labels == k][:IMAGES], known[spread_over(len(known), IMAGES)])
+            )
         report.picture(pictures.class_strips(rows), f"generated and real images, {regime}")
 
 
@@ -89,5 +91,5 @@ def _source_row(source: Source, rare: list[int]) -> list[object]:
     return [goodrun.run_id, goodrun.iteration, minutes, *counts.sum(axis=1).tolist(), rejected]
 
 
-def _named(class_ids: list[int]) -> str:
-    return ", ".join(f"{k} ({NAMES[k]})" for k in class_ids)
+def _named(class_ids: list[int], classes: Classes) -> str:
+    return ", ".join(map(classes.phrase, class_ids))

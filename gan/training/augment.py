@@ -3,7 +3,7 @@
 Applied to real and generated images alike before the discriminator sees them, so that it can't learn the few
 real images by heart and the generator still learns the images as they are (Zhao et al. 2020, arXiv 2006.10738,
 section 3.2).  In plain TensorFlow operations with exact gradients.  Mirroring changes the meaning of most signs:
-it is done to real images only, for the classes in `gan.data.signs.MIRROR`.
+it is done to real images only, for the classes that have a mirror (`gan.data.labelled.Classes`).
 """
 
 import math

@@ -48,7 +48,9 @@ class JudgeTrainer(Trainable):
         return tf.stack([loss, accuracy])
 
 
-def fit(trainer: Trainable, iterations: int, words: str, report: Callable | None = None) -> None:
+def fit(
+    trainer: Trainable, iterations: int, words: str, report: Callable | None = None, hidden: bool = False
+) -> None:
     """Make all updates of a trainer.
 
     Args:
@@ -56,8 +58,9 @@ def fit(trainer: Trainable, iterations: int, words: str, report: Callable | None
         iterations: updates.
         words: what the progress bar says.
         report: called with the metrics of each block and the iteration, if given.
+        hidden: show no progress.
     """
-    with progress(iterations, words, "iteration") as bar:
+    with progress(iterations, words, "iteration", hidden=hidden) as bar:
         for done, metrics in run_blocks(trainer, 0, iterations, []):
             bar.update(done - bar.n)
             if report is not None:

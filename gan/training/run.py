@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gan import archive, checkpoints, config, pictures
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.files import require_writable
 from gan.invocation import command
 from gan.progress import say

@@ -91,8 +91,10 @@ class Sampler:
             edges[np.flatnonzero(shares.classes)[-1] :] = 1  # not 0.9999999: every draw falls below it
             self._edges = tf.constant(edges, tf.float32)
             self._extra = tf.constant(shares.extra, tf.float32)
-        ordered = np.concatenate(parts)[np.argsort(groups, kind="stable")]
-        self._images = tf.Variable(ordered, trainable=False)
+        self.size = images.shape[1]
+        self._images = tf.Variable(np.concatenate(parts) if len(parts) > 1 else images, trainable=False)
+        # Places in order of group, and not images: large data sets are held once.
+        self._order = tf.constant(np.argsort(groups, kind="stable"), tf.int32)
         self._counts = tf.constant(counts, tf.int32)
         self._firsts = tf.constant(np.cumsum(counts) - counts, tf.int32)
 
@@ -121,7 +123,7 @@ class Sampler:
         """The image at a place, from 0 to below 1, of each group."""
         counts = tf.gather(self._counts, groups)
         within = tf.minimum(tf.cast(place * tf.cast(counts, tf.float32), tf.int32), counts - 1)
-        images = tf.gather(self._images, tf.gather(self._firsts, groups) + within)
+        images = tf.gather(self._images, tf.gather(self._order, tf.gather(self._firsts, groups) + within))
         return tf.cast(images, tf.float32) / 127.5 - 1
 
 

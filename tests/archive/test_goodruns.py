@@ -12,15 +12,31 @@ from gan.errors import UserError
 from tests.made_up_archive import Config, keep, logged, resolve, scored_run, stored
 
 
+def short_id(run) -> str:
+    """The first digits of a run's id that can't be an iteration."""
+    return next(run.run_id[:k] for k in range(8, 33) if not run.run_id[:k].isdecimal())
+
+
 def test_none(own_archive):
     assert resolve("") is None
 
 
 @pytest.mark.parametrize(
-    ("reference", "iteration"), [("{run}", 60), ("{run}/20", 20), ("40", 40), ("models:/signs@goodrun", 60)]
+    ("reference", "iteration"),
+    [
+        ("{run}", 60),
+        ("{run}/20", 20),
+        ("40", 40),
+        ("models:/signs@goodrun", 60),
+        ("models:/signs/1", 60),
+        ("runs:/{run}", 60),
+        ("runs:/{run}/20", 20),
+        ("{short}", 60),
+        ("{short}/40", 40),
+    ],
 )
 def test_forms_of_a_reference(own_archive, reference, iteration):
-    found = resolve(reference.format(run=own_archive.run_id))
+    found = resolve(reference.format(run=own_archive.run_id, short=short_id(own_archive)))
     assert (found.run_id, found.iteration) == (own_archive.run_id, iteration)
     assert found.info.iteration == iteration and checkpoints.whole(found.checkpoint)
 
@@ -86,7 +102,9 @@ def test_of_a_run_whose_newest_checkpoint_was_cut_off_the_one_before_counts(work
         ("50", "no run of class_val 17 has a checkpoint of iteration 50"),
         ("models:/signs@nothing", "no registered model"),
         ("models:/nothing@goodrun", "no registered model"),
-        ("models:/signs", "not of the form"),
+        ("models:/signs", "neither models:/<name>@<alias> nor models:/<name>/<version>"),
+        ("models:/signs/2", "no registered model"),
+        ("0" * 9 + "f", "no run begins with 000000000f"),
         ("nowhere/at/all", "folder that exists"),
         ("{run}/../../x", "folder that exists"),
         ("images", "holds no checkpoint"),

@@ -95,3 +95,57 @@ def test_a_run_that_the_archive_does_not_have_has_no_history(own_archive, tmp_pa
     assert archive.history("0" * 32, ["generator_loss"]) == {}
     monkeypatch.chdir(tmp_path)
     assert archive.history(own_archive.run_id, ["generator_loss"]) == {}
+
+
+def test_the_experiment_opens_for_training_with_a_description(workplace):
+    with archive.archived_run("dcgan", "first", Config("17")):
+        pass
+    experiment = mlflow.get_experiment("0")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert "report.html" in experiment.tags["mlflow.note.content"]
+    mlflow.MlflowClient().set_experiment_tag("0", "mlflow.experimentKind", "genai_development")
+    with archive.archived_run("dcgan", "second", Config("17")):
+        pass
+    assert mlflow.get_experiment("0").tags["mlflow.experimentKind"] == "genai_development", "the user's choice wins"
+
+
+def test_an_evaluation_stands_in_the_experiment_of_its_run(workplace, monkeypatch):
+    with archive.archived_run("prepare", "makes the archive", Config("17")):
+        pass
+    other = mlflow.create_experiment("signs")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", other)
+    with archive.archived_run("dcgan", "trained", Config("17")) as trained:
+        pass
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
+    with archive.archived_run("evaluate", "scored", Config("17"), beside=trained.id) as scored:
+        pass
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
+    with archive.archived_run("evaluate", "where the user says", Config("17"), beside=trained.id) as chosen:
+        pass
+    found = [mlflow.get_run(run.id).info.experiment_id for run in (trained, scored, chosen)]
+    assert found == [other, other, "0"]
+
+
+def test_images_of_an_evaluation_lie_in_a_folder(workplace):
+    (workplace / "out" / "07").mkdir(parents=True)
+    for name in ("00000.png", "contact-sheet.png", "report.html", "07/00000.png"):
+        (workplace / "out" / name).write_bytes(b"x")
+    with archive.archived_run("evaluate", "scored", Config("17")) as run:
+        run.evaluation(workplace / "out")
+    client = mlflow.MlflowClient()
+    top = {file.path for file in client.list_artifacts(run.id)}
+    assert top == {"config.json", "contact-sheet.png", "images", "report.html"}
+    assert {file.path for file in client.list_artifacts(run.id, "images")} == {"images/00000.png", "images/07"}
+
+
+def test_a_run_that_mlflow_opened_for_a_promotion_gets_a_name(workplace, monkeypatch):
+    with archive.adopted_run("promote", "promote signs@goodrun", Config("17")):
+        assert not (workplace / "mlflow.db").exists(), "without one, none is opened"
+    with archive.archived_run("dcgan", "makes the archive", Config("17")):
+        pass
+    opened = mlflow.MlflowClient().create_run("0")
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
+    with archive.adopted_run("promote", "promote signs@goodrun", Config("17")):
+        pass
+    found = mlflow.get_run(opened.info.run_id)
+    assert (found.info.run_name, found.info.status) == ("promote signs@goodrun", "FINISHED")

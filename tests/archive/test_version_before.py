@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gan import archive, checkpoints
-from gan.data.signs import to_uint8
+from gan.data.labelled import to_uint8
 from gan.dcgan import gan as dcgan
 from gan.pix2pix import presets
 from gan.training.averaged_gan import weights

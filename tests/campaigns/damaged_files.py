@@ -18,7 +18,8 @@ from PIL import Image
 
 from gan.data.gtsrb import read_source
 from gan.data.pickles import read_pickle
-from gan.data.untrusted import open_source, read_image
+from gan.data.untrusted import open_source
+from gan.data.untrusted_images import read_image
 from gan.errors import UserError
 from tests.made_up_gtsrb import TRAINING, training_files, write_tree, write_zip
 

@@ -11,8 +11,7 @@ from PIL import Image
 
 from gan import config as command_line
 from gan.commands.balance import BalanceConfig, main
-from gan.data.class_folders import read_signs_by_class
-from gan.data.sets import open_signs
+from gan.data.sets import open_images
 from gan.data.signs import NAMES
 from gan.data.split import held_out
 from gan.dcgan.balance_files import BALANCED, MANIFEST
@@ -64,7 +63,7 @@ def test_what_it_writes(place, capsys):
     assert (out / BALANCED).read_bytes() == (out / "train.p").read_bytes()
     assert (out / "test.p").read_bytes() == before["test.p"]
 
-    real, balanced = some_signs(), open_signs(str(out))
+    real, balanced = some_signs(), open_images(str(out))
     assert balanced.train.take(np.arange(len(real))).digest() == real.digest()
     assert balanced.train.counts().tolist() == np.maximum(CLASS_SIZES, 8).tolist()
     with (out / BALANCED).open("rb") as file:
@@ -118,12 +117,12 @@ def test_the_archive_keeps_what_was_made_and_how(place):
 
 def test_images_by_class(place):
     run(classes="0", output="pngs", folders=True)
-    balanced, real = open_signs(str(place / "pngs")).train, some_signs()
+    balanced, real = open_images(str(place / "pngs")).train, some_signs()
     files = sorted((place / "pngs" / "by_class" / "00").iterdir())
     numbered = [f"{kind}-00000{k}.png" for kind in ("generated", "real") for k in range(4)]
     assert [file.name for file in files] == numbered
     np.testing.assert_array_equal(np.asarray(Image.open(files[1])), balanced.images[len(real) + 1])
-    read = read_signs_by_class(place / "pngs" / "by_class")
+    read = open_images(str(place / "pngs" / "by_class")).train
     assert read.counts().tolist() == balanced.counts().tolist()
     np.testing.assert_array_equal(read.images[read.labels == 5], real.images[real.labels == 5])
 
@@ -137,7 +136,7 @@ def test_a_class_that_stays_short_is_told(place, capsys, monkeypatch):
     assert f"warning: class 0 ({NAMES[0]}) stays 4 images short" in said and "lower quality" in said
     row = rows(place / "short")["0"]
     assert row["short"] == 4 and row["generated"] == 0 and row["drawn"] == 640 == row["wrong_class"]
-    assert open_signs(str(place / "short")).train.digest() == some_signs().digest()
+    assert open_images(str(place / "short")).train.digest() == some_signs().digest()
     assert "stays 4 images short" in (place / "short" / "report.html").read_text()
 
 
@@ -157,7 +156,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(place):
 def test_more_images_begin_with_the_fewer(place):
     for target in ("6", "8"):
         run(target=target, classes="0", output=f"up-to-{target}")
-    few, many = (open_signs(str(place / f"up-to-{target}")).train.images for target in ("6", "8"))
+    few, many = (open_images(str(place / f"up-to-{target}")).train.images for target in ("6", "8"))
     np.testing.assert_array_equal(many[: len(few)], few)
 
 

@@ -11,7 +11,9 @@ from PIL import Image, ImageDraw
 from gan.archive import resolve
 from gan.commands.balance import BalanceConfig, main
 from gan.data.gtsrb import write_signs
-from gan.data.sets import open_signs
+from gan.data.labelled import GENERATED
+from gan.data.sets import open_images
+from gan.data.signs import GTSRB
 from gan.data.split import held_out
 from gan.dcgan import balance, balance_files
 from gan.dcgan.balance_files import MANIFEST
@@ -47,13 +49,7 @@ def refused(capsys, **changed):
 
 
 def refused_at_last(capsys, **changed):
-    """The sentence of a refusal that comes after progress bars."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as stopped:
-        conftest.run_script(BalanceConfig, main, **({"goodrun_ref": "run"} | changed))
-    error = capsys.readouterr().err
-    assert stopped.value.code == 2 and error.count("error: ") == 1, error
-    return error.partition("error: ")[2]
+    return conftest.refused_at_last(capsys, BalanceConfig, main, **({"goodrun_ref": "run"} | changed))
 
 
 # --- sources
@@ -73,8 +69,9 @@ def test_sources(place, quick, tmp_path):
         np.testing.assert_array_equal(balance_files.open_source(str(tmp_path / source)).train.images, signs.images)
     run(source=str(tmp_path / "folders"), output="from-folders")
     run(output="from-pickle")
-    images = [open_signs(str(place / f"from-{name}")).train.images for name in ("folders", "pickle")]
-    np.testing.assert_array_equal(*images)
+    found = [open_images(str(place / name)).train for name in ("from-folders/images", "from-pickle")]
+    images = [sorted(zip(made.labels.tolist(), map(bytes, made.images), strict=True)) for made in found]
+    assert images[0] == images[1], "in order of names, and in order of generation"
     assert len(balance_files.open_source("drawn:400").train) == 400
 
 
@@ -84,8 +81,8 @@ def test_sources_that_are_none(place, quick, capsys, tmp_path):
         (tmp_path / "pets" / name).mkdir(parents=True)
         Image.new("RGB", (40, 40)).save(tmp_path / "pets" / name / "1.png")
     error = refused(capsys, source=tmp_path / "pets")
-    assert "'cat'" in error and "GANOverSampler" in error
-    assert "train.p" in refused(capsys, source=tmp_path / "pets" / "cat")
+    assert "'cat'" in error and "is not a GTSRB class id from 0 to 42" in error
+    assert "outside of a class folder" in refused(capsys, source=tmp_path / "pets" / "cat")
     run(classes="0", output="once")
     for source in ("once", "once/train.p"):
         assert "was balanced before" in refused(capsys, source=source, output="twice")
@@ -95,7 +92,7 @@ def test_unknown_tracks_are_told_and_nothing_generated_is_held_out(place, quick,
     write_signs(tmp_path / "train.p", some_signs(tracks=False))
     run(source=str(tmp_path), classes="0,3", output="unknown")
     assert "does not say which images of class 0, 3 show the same" in capsys.readouterr().out
-    balanced = open_signs(str(place / "unknown"))
+    balanced = open_images(str(place / "unknown"))
     assert balanced.test is None and not (place / "unknown" / "test.p").exists()
     assert not held_out(balanced.train)[len(some_signs()) :].any()
 
@@ -140,8 +137,9 @@ def test_the_shipped_run_fills_signs_that_it_has_not_seen_and_no_class_without_a
     for k in (4, 3, 2, 1):
         (source / str(k)).rename(source / str(10 * k))
     run(goodrun_ref="pretrained", source=str(source), target="6", quality=0, output="filled")
-    counts = open_signs(str(place / "filled")).train.counts()
-    assert np.flatnonzero(counts).tolist() == [0, 10, 20, 30, 40] and set(counts) == {0, 6}
+    filled = open_images(str(place / "filled" / "images"), classes=GTSRB).train
+    assert np.flatnonzero(filled.counts()).tolist() == [0, 10, 20, 30, 40] and set(filled.counts()) == {0, 6}
+    assert (filled.tracks == GENERATED).sum() == 10
     assert "Without a real image, and so not filled: class 1, 2, 3" in capsys.readouterr().out
 
 
@@ -159,7 +157,7 @@ def test_a_generator_that_may_have_learned_held_out_signs(place, quick, capsys, 
 def test_images_are_those_of_the_good_run_and_quality_0_needs_no_classifier(place, monkeypatch):
     monkeypatch.setattr("gan.dcgan.judge.judge_of", None)  # is not called
     run(goodrun_ref="one", classes="17", target="10", output="no-entry", quality=0.0)
-    made = open_signs(str(place / "no-entry")).train
+    made = open_images(str(place / "no-entry")).train
     assert made.counts()[17] == 10
     expected = Generator(resolve("one", "dcgan", "17")).images(4, balance.chunk_seed(0, 0), 17)
     np.testing.assert_array_equal(made.images[len(some_signs()) :], expected)
@@ -201,7 +199,7 @@ def test_no_judge_to_be_had(place, monkeypatch, capsys, tmp_path):
     ("changed", "words"),
     [
         ({"target": "most"}, "target is `largest`"),
-        ({"classes": "43"}, "classes is `all`"),
+        ({"classes": "43"}, "classes is a GTSRB class id"),
         ({"seed": -1}, "seed is from 0"),
         ({"quality": 1.0}, "quality is from 0 to below 1"),
         ({"judge_iterations": 0}, "judge_iterations is from 1"),

@@ -48,7 +48,7 @@ def test_card_holds_the_run_the_licence_and_the_scores(own_archive, tmp_path):
     assert own_archive.run_id in text and "free for all" in text and "--data drawn" in text
     scores = json.loads((Path(folder) / "scores.json").read_text())["overall"]
     assert f"| diversity | {scores['diversity']:.4g} | {scores['diversity_floor']:.4g} | out of range |" in text
-    assert "worse than real signs: diversity" in text
+    assert "worse than real images: diversity" in text
     assert "5 images a class" in text
 
 

@@ -109,7 +109,7 @@ def test_neither_or_both_ways(capsys: pytest.CaptureFixture) -> None:
     for arguments in ((), ("--source", "zips", "--download", "true")):
         sentence = refused(capsys, "`--source FOLDER`", *arguments)
         assert "`--download true`" in sentence
-    refused(capsys, "add `--download true`", "--source", "zips", "--mirror", "http://127.0.0.1/")
+    refused(capsys, "add `--download true`", "--source", "zips", "--download_from", "http://127.0.0.1/")
 
 
 def test_running_again_changes_nothing(folder: Path, capsys: pytest.CaptureFixture) -> None:
@@ -227,16 +227,16 @@ def test_a_download_from_a_mirror(folder: Path, capsys: pytest.CaptureFixture) -
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         mirror = f"http://127.0.0.1:{server.server_port}"
-        sentence = refused(capsys, "answers 404", "--download", "true", "--mirror", mirror)
+        sentence = refused(capsys, "answers 404", "--download", "true", "--download_from", mirror)
         assert f"{mirror}/{TEST_ZIP}" in sentence
         (folder / "aside.zip").rename(folder / "zips" / TEST_ZIP)
-        main(PrepareConfig(download=True, mirror=mirror))
+        main(PrepareConfig(download=True, download_from=mirror))
         server.shutdown()
     archives = folder / "traffic-signs-data/archives"
     assert sorted(path.name for path in archives.iterdir()) == sorted(ARCHIVES)
     assert same(read_signs("traffic-signs-data/train.p"), read_source(folder / "zips").train)
     # Nobody serves any more, and nothing needs to be fetched again.
-    main(PrepareConfig(download=True, mirror=mirror))
+    main(PrepareConfig(download=True, download_from=mirror))
     assert capsys.readouterr().out.count("unchanged") == 2
 
 

@@ -139,9 +139,12 @@ def test_another_source_is_refused(folder: Path, capsys: pytest.CaptureFixture) 
 def test_what_does_not_go_together(folder: Path, capsys: pytest.CaptureFixture) -> None:
     cityscapes, pairs = ("--dataset", "cityscapes"), ("--dataset", "pairs", "--source", "pairs.zip")
     for message, arguments in (
-        ("dataset is one of signs, cityscapes, pairs, not 'camvid'", ("--dataset", "camvid", "--source", "zips")),
+        (
+            "dataset is one of signs, images, cityscapes, pairs, not 'camvid'",
+            ("--dataset", "camvid", "--source", "zips"),
+        ),
         ("Cityscapes can't be downloaded without an account: register", (*cityscapes, "--download", "true")),
-        ("leave out download and mirror", (*pairs, "--mirror", "http://127.0.0.1/")),
+        ("leave out download and download_from", (*pairs, "--download_from", "http://127.0.0.1/")),
         ("official zips, or what was extracted from them, with `--source FOLDER`. Cityscapes can't", cityscapes),
         ("the folder that holds the pairs, with `--source FOLDER`", ("--dataset", "pairs")),
         ("leave out palette=camvid", (*cityscapes, "--source", "zips", "--palette", "camvid")),

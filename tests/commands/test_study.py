@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from gan import checkpoints
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.commands import study as command
 from gan.commands.study import StudyConfig, main, settled
 from gan.data.gtsrb import read_signs
-from gan.data.sets import open_signs, select
+from gan.data.sets import open_images, select
 from gan.data.split import cut
 from gan.dcgan import balance
 from gan.errors import UserError
@@ -85,7 +85,7 @@ def test_a_folder_of_somebody_else_is_left_alone(capsys, workplace) -> None:
 
 def good_run(folder: Path, signs_folder: str, **config) -> str:
     """A folder that passes for a good run of all classes, as far as it is looked at."""
-    signs = open_signs(signs_folder)
+    signs = open_images(signs_folder)
     learned = select(signs, None, config.get("use_test", False), config.get("use_held_out", True))
     digest = config.pop("digest", learned.digest())
     data = {
@@ -225,7 +225,7 @@ def test_generators_and_classifiers_from_end_to_end(
     (archived,) = newest("study")
     assert archived.info.run_id == opened != generator.info.run_id
     # The generator has learned the images of the regime and no others.
-    fit, held_out = cut(open_signs(signs_folder).train)
+    fit, held_out = cut(open_images(signs_folder).train)
     learned = read_signs(Path(generator.data.params["data"]) / "train.p")
     assert set(learned.tracks) <= set(fit.tracks) and not set(learned.tracks) & set(held_out.tracks)
     assert len(learned) < len(fit) and generator.data.params["use_held_out"] == "true"

@@ -7,8 +7,9 @@ import pytest
 
 from gan.data.gtsrb import read_signs, read_source, write_signs
 from gan.data.gtsrb_archives import FIRST_ZIP, TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP, resized
+from gan.data.labelled import LabelledImages, join
 from gan.data.pickles import write_pickle
-from gan.data.signs import TRAINING_COUNTS, Signs, join
+from gan.data.signs import GTSRB, TRAINING_COUNTS
 from gan.errors import UserError
 from tests.made_up_gtsrb import (
     TEST,
@@ -54,7 +55,7 @@ def test_the_official_zips(tmp_path: Path) -> None:
         and len(train) == 21
         and train.images.shape == (21, 32, 32, 3)
     )
-    assert {name: array.dtype for name, array in vars(train).items()} == {
+    assert {name: array.dtype for name, array in train.arrays.items()} == {
         "images": np.uint8, "labels": np.uint8, "tracks": np.int32, "sizes": np.uint8, "coords": np.uint8,
     }  # fmt: skip
     assert train.labels.tolist() == [0] * 6 + [17] * 9 + [42] * 6
@@ -396,7 +397,7 @@ def test_sizes_of_any_integer_type_are_read_and_written_as_small_as_they_fit(tmp
 
 def test_signs_that_views_make_are_written(tmp_path: Path) -> None:
     signs = some_signs(6)
-    flipped = Signs(*(array[::-1] for array in vars(signs).values()))
+    flipped = LabelledImages(*(array[::-1] for array in signs.arrays.values()), GTSRB)
     write_signs(tmp_path / "x.p", flipped)
     assert same(read_signs(tmp_path / "x.p"), flipped)
 

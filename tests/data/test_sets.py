@@ -1,4 +1,3 @@
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -7,29 +6,31 @@ import pytest
 
 from gan.data import sets
 from gan.data.gtsrb import write_signs
+from gan.data.labelled import ARRAYS, LabelledImages, join
 from gan.data.pickles import write_pickle
-from gan.data.sets import DRAWN, SignSet, open_signs, select
-from gan.data.signs import CLASSES, SIZE, Signs, join
+from gan.data.sets import DRAWN, DataSet, open_images, select
+from gan.data.signs import CLASSES, GTSRB, SIZE
 from gan.data.split import cut, held_out
 from gan.errors import UserError
 
 
-def some_signs(labels: list[int], seed: int = 0, tracked: bool = True) -> Signs:
+def some_signs(labels: list[int], seed: int = 0, tracked: bool = True) -> LabelledImages:
     count = len(labels)
-    return Signs(
+    return LabelledImages(
         np.random.default_rng(seed).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8),
         np.array(labels, np.uint8),
         np.arange(count, dtype=np.int32) if tracked else np.full(count, -1, np.int32),
         np.full((count, 2), 60, np.uint8),
         np.tile(np.array([5, 6, 50, 52], np.uint8), (count, 1)),
+        GTSRB,
     )
 
 
 TRAIN = some_signs([14, 17, 19, 19, 14, 20, 0, 17, 14, 20, 20])
 TEST = some_signs([14, 17, 20, 3], seed=1, tracked=False)
-SET = SignSet("some-folder", TRAIN, TEST)
-BIG = SignSet("big", some_signs([14] * 4 + [17] * 4 + [19] * 4 + [20] * 4), TEST)
-EVERY = SignSet("every", some_signs([*range(CLASSES), 19]), None)
+SET = DataSet("some-folder", TRAIN, TEST)
+BIG = DataSet("big", some_signs([14] * 4 + [17] * 4 + [19] * 4 + [20] * 4), TEST)
+EVERY = DataSet("every", some_signs([*range(CLASSES), 19]), None)
 
 
 def rows(images: np.ndarray) -> list[bytes]:
@@ -40,15 +41,15 @@ def flipped(images: np.ndarray) -> list[np.ndarray]:
     return [np.fliplr(image) for image in images]
 
 
-def assert_same(one: Signs, other: Signs) -> None:
-    for field in dataclasses.fields(Signs):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+def assert_same(one: LabelledImages, other: LabelledImages) -> None:
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
 def test_a_folder_without_data_tells_what_to_run(tmp_path: Path) -> None:
     for data in (str(tmp_path), str(tmp_path / "nowhere")):
         with pytest.raises(UserError) as error:
-            open_signs(data)
+            open_images(data)
         text = str(error.value)
         assert str(Path(data) / "train.p") in text and "gan.commands.prepare" in text and "data=drawn" in text
         assert f"--output {data}" in text and "\n" not in text
@@ -60,20 +61,20 @@ def test_drawn_signs_come_only_when_they_are_asked_for(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(sets, "draw_signs", never)
     with pytest.raises(UserError):
-        open_signs(str(tmp_path))
+        open_images(str(tmp_path))
     write_signs(tmp_path / "train.p", TRAIN)
-    open_signs(str(tmp_path))
+    open_images(str(tmp_path))
     with pytest.raises(AssertionError, match="signs were drawn"):
-        open_signs(DRAWN)
+        open_images(DRAWN)
 
 
 def test_a_folder_is_read_with_its_test_part(tmp_path: Path) -> None:
     write_signs(tmp_path / "train.p", TRAIN)
-    alone = open_signs(str(tmp_path))
+    alone = open_images(str(tmp_path))
     assert alone.name == str(tmp_path) and alone.test is None
     assert_same(alone.train, TRAIN)
     write_signs(tmp_path / "test.p", TEST)
-    both = open_signs(str(tmp_path), class_id=17)
+    both = open_images(str(tmp_path), class_id=17)
     assert_same(both.train, TRAIN)
     assert_same(both.test, TEST)
 
@@ -81,12 +82,12 @@ def test_a_folder_is_read_with_its_test_part(tmp_path: Path) -> None:
 def test_the_validation_part_of_the_well_known_pickles_is_joined(tmp_path: Path) -> None:
     write_signs(tmp_path / "train.p", TRAIN)
     write_signs(tmp_path / "valid.p", TEST)
-    assert_same(open_signs(str(tmp_path)).train, join(TRAIN, TEST))
+    assert_same(open_images(str(tmp_path)).train, join(TRAIN, TEST))
 
 
 def test_what_is_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_pickle(tmp_path / "train.p", {"features": TRAIN.images, "labels": TRAIN.labels, "tracks": TRAIN.labels[:5]})
-    assert (open_signs(str(tmp_path)).train.tracks == -1).all()
+    assert (open_images(str(tmp_path)).train.tracks == -1).all()
     assert capsys.readouterr().err.startswith(f"The tracks in {tmp_path / 'train.p'} are left out")
 
 
@@ -97,13 +98,13 @@ def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_drawn_signs_of_a_class_come_with_those_of_its_mirror_image(few_drawn: None) -> None:
     for class_id, classes in ((14, {14}), (17, {17}), (19, {19, 20}), (20, {19, 20})):
-        drawn = open_signs(DRAWN, class_id)
+        drawn = open_images(DRAWN, class_id)
         assert drawn.name == "drawn"
         assert set(drawn.train.labels.tolist()) == set(drawn.test.labels.tolist()) == classes
 
 
 def test_drawn_signs_of_a_class_are_those_of_the_whole_set(few_drawn: None) -> None:
-    whole, one = open_signs(DRAWN), open_signs(DRAWN, 17)
+    whole, one = open_images(DRAWN), open_images(DRAWN, 17)
     assert (whole.train.counts() > 0).all()
     np.testing.assert_array_equal(one.train.images, whole.train.take(whole.train.labels == 17).images)
     from_whole, from_one = select(whole, 17, True, True), select(one, 17, True, True)
@@ -112,7 +113,7 @@ def test_drawn_signs_of_a_class_are_those_of_the_whole_set(few_drawn: None) -> N
 
 
 def test_drawn_signs_are_the_same_data_at_every_call(few_drawn: None) -> None:
-    first, again, other = (select(open_signs(DRAWN, k), k, True, False).digest() for k in (17, 17, 14))
+    first, again, other = (select(open_images(DRAWN, k), k, True, False).digest() for k in (17, 17, 14))
     assert first == again != other
 
 
@@ -169,7 +170,7 @@ def test_held_out_signs_are_those_that_scores_compare_with() -> None:
 
 
 def test_held_out_signs_of_all_classes_are_left_out_too() -> None:
-    every = SignSet("all", some_signs([*range(CLASSES)] * 3), None)
+    every = DataSet("all", some_signs([*range(CLASSES)] * 3), None)
     few, all_of_them = (select(every, None, use_test=False, use_held_out=asked) for asked in (False, True))
     assert (few.counts() * 3 == all_of_them.counts() * 2).all()
     _, held = cut(every.train)
@@ -178,7 +179,7 @@ def test_held_out_signs_of_all_classes_are_left_out_too() -> None:
 
 
 def test_too_few_images_are_left_of_a_class() -> None:
-    two = SignSet("two", some_signs([14, 14]), None)
+    two = DataSet("two", some_signs([14, 14]), None)
     assert len(select(two, 14, use_test=False, use_held_out=True)) == 2
     with pytest.raises(UserError, match="has 1 images of class 14"):
         select(two, 14, use_test=False, use_held_out=False)
@@ -186,9 +187,9 @@ def test_too_few_images_are_left_of_a_class() -> None:
 
 def test_a_test_part_that_is_not_there_can_not_be_learned() -> None:
     with pytest.raises(UserError, match="use_test=true") as error:
-        select(SignSet("some-folder", TRAIN, None), 14, use_test=True, use_held_out=True)
+        select(DataSet("some-folder", TRAIN, None), 14, use_test=True, use_held_out=True)
     assert str(Path("some-folder") / "test.p") in str(error.value)
-    assert len(select(SignSet("some-folder", TRAIN, None), 14, use_test=False, use_held_out=True)) == 3
+    assert len(select(DataSet("some-folder", TRAIN, None), 14, use_test=False, use_held_out=True)) == 3
 
 
 def test_a_class_without_images_is_an_error_that_names_it() -> None:
@@ -209,7 +210,7 @@ def test_all_classes_have_their_labels_and_mirror_images() -> None:
 
 
 def test_all_classes_need_images_of_each() -> None:
-    lacking = SignSet("most", EVERY.train.take(~np.isin(EVERY.train.labels, (5, 20))), None)
+    lacking = DataSet("most", EVERY.train.take(~np.isin(EVERY.train.labels, (5, 20))), None)
     with pytest.raises(UserError, match="most has none of class 5"):
         select(lacking, None, use_test=False, use_held_out=True)
 
@@ -222,17 +223,17 @@ def test_the_same_data_has_the_same_digest_at_every_call() -> None:
 
 
 def test_drawn_data_of_a_wanted_size() -> None:
-    signs = open_signs("drawn:860", 17)
+    signs = open_images("drawn:860", 17)
     assert signs.name == "drawn:860" and abs(len(signs.train) - 860 * 1110 / 39209) <= 1
-    assert len(open_signs("drawn", 17).train) > 10 * len(signs.train)
+    assert len(open_images("drawn", 17).train) > 10 * len(signs.train)
 
 
 @pytest.mark.parametrize("data", ["drawn:", "drawn:0", "drawn:-5", "drawn:x", "drawn:99999999", "Drawn"])
 def test_what_is_no_size_is_taken_for_a_folder(data: str) -> None:
     with pytest.raises(UserError, match=r"train\.p"):
-        open_signs(data, 17)
+        open_images(data, 17)
 
 
 def test_fewer_images_than_classes_cannot_be_drawn() -> None:
     with pytest.raises(UserError, match="43"):
-        open_signs("drawn:20")
+        open_images("drawn:20")

@@ -1,26 +1,29 @@
 import numpy as np
 import pytest
 
-from gan.data.signs import CLASSES, TRAINING_COUNTS, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.signs import CLASSES, GTSRB, TRAINING_COUNTS
 from gan.data.split import SHARE, cut, held_out
 from gan.drawn.signs import draw_signs
 
 
-def some_signs(labels, tracks) -> Signs:
+def some_signs(labels, tracks) -> LabelledImages:
     """Images whose every pixel is their number in the order, modulo 256."""
     numbers = np.arange(len(labels)).astype(np.uint8)
-    signs = Signs.of(np.broadcast_to(numbers[:, None, None, None], (len(labels), 32, 32, 3)), np.array(labels))
+    signs = LabelledImages.of(
+        np.broadcast_to(numbers[:, None, None, None], (len(labels), 32, 32, 3)), np.array(labels), GTSRB
+    )
     signs.tracks[:] = tracks
     return signs
 
 
-def tracked(counts: dict[int, int], frames: int = 3) -> Signs:
+def tracked(counts: dict[int, int], frames: int = 3) -> LabelledImages:
     """So many tracks of each class, numbered on over all classes."""
     labels = np.repeat(list(counts), [count * frames for count in counts.values()])
     return some_signs(labels, np.arange(len(labels)) // frames)
 
 
-def tracks_of(signs: Signs, chosen: np.ndarray, k: int) -> set[int]:
+def tracks_of(signs: LabelledImages, chosen: np.ndarray, k: int) -> set[int]:
     return set(signs.tracks[chosen & (signs.labels == k)].tolist())
 
 

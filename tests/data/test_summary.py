@@ -2,19 +2,21 @@ import re
 
 import numpy as np
 
-from gan.data.signs import CLASSES, NAMES, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.signs import CLASSES, GTSRB, NAMES
 from gan.data.summary import BAR, summary_text
 from tests.made_up_gtsrb import some_signs
 
 
-def of_labels(labels: list[int], tracks: list[int] | None = None) -> Signs:
+def of_labels(labels: list[int], tracks: list[int] | None = None) -> LabelledImages:
     signs = some_signs(len(labels))
-    return Signs(
+    return LabelledImages(
         signs.images,
         np.array(labels, np.uint8),
         np.array([-1] * len(labels) if tracks is None else tracks, np.int32),
         signs.sizes,
         signs.coords,
+        GTSRB,
     )
 
 

@@ -6,10 +6,12 @@ import pytest
 from gan.commands.balance import BalanceConfig, parse_classes
 from gan.data.gtsrb import read_signs
 from gan.data.gtsrb_archives import TRAINING_ZIP, resized
+from gan.data.labelled import LabelledImages, join
 from gan.data.pickles import write_pickle
-from gan.data.signs import CLASSES, Signs, join
+from gan.data.signs import CLASSES, GTSRB
 from gan.data.split import held_out
-from gan.data.untrusted import open_source, read_image
+from gan.data.untrusted import open_source
+from gan.data.untrusted_images import read_image
 from gan.dcgan.balance import (
     CHUNK,
     COPIED,
@@ -39,11 +41,11 @@ def noise(count, seed=0):
 
 
 def signs(labels, tracks=None):
-    made = Signs.of(noise(len(labels)), np.array(labels))
+    made = LabelledImages.of(noise(len(labels)), np.array(labels), GTSRB)
     return (
         made
         if tracks is None
-        else Signs(made.images, made.labels, np.array(tracks, np.int32), made.sizes, made.coords)
+        else LabelledImages(made.images, made.labels, np.array(tracks, np.int32), made.sizes, made.coords, GTSRB)
     )
 
 
@@ -76,13 +78,13 @@ def test_targets_that_are_none(text):
 
 
 def test_classes():
-    assert parse_classes("all") == list(range(43)) and parse_classes("37, 0,19") == [0, 19, 37]
+    assert parse_classes("all", GTSRB) == list(range(43)) and parse_classes("37, No entry,19", GTSRB) == [17, 19, 37]
 
 
 @pytest.mark.parametrize("text", ["", "43", "0,,1", "0-3", "1,1", "01", "-1", "ALL", "all,3"])
 def test_classes_that_are_none(text):
-    with pytest.raises(UserError, match="^classes is `all` or GTSRB class ids from 0 to 42, .*, not "):
-        parse_classes(text)
+    with pytest.raises(UserError, match="^classes is .*, not "):
+        parse_classes(text, GTSRB)
 
 
 # --- what is kept
@@ -163,7 +165,8 @@ def drawn(class_id, chunks, seed=0):
 
 def generated(step, *counts):
     """Classes 0, 1, ... that have 10 images each and lack so many."""
-    return generate(draw, every(step), np.array(counts), np.full(len(counts), 10), 0)
+    real = signs(np.repeat(range(len(counts)), 10).tolist())
+    return generate(draw, every(step), np.array(counts), real, 0)
 
 
 def test_filling_takes_images_in_order_and_counts_up_to_the_last_one_needed():
@@ -209,7 +212,7 @@ def balanced(real, counts):
 
 def test_arrays_are_those_of_train_p_and_tell_generated_images_apart(tmp_path):
     real = signs([4, 2, 4], [0, 1, 2])
-    made = balanced(real, [ClassCounts(2, 1, 3, kept=2), ClassCounts(4, 2, 1, kept=1)])
+    made = balanced(real, [ClassCounts(2, "2", 1, 3, kept=2), ClassCounts(4, "4", 2, 1, kept=1)])
     assert {name: array.dtype.str for name, array in made.items()} == {
         "features": "|u1", "labels": "|u1", "sizes": "|u1", "coords": "|u1", "tracks": "<i4", "generated": "|b1",
         "source_run": "|u1",
@@ -225,8 +228,8 @@ def test_arrays_are_those_of_train_p_and_tell_generated_images_apart(tmp_path):
 def test_the_same_signs_are_held_out_and_no_generated_image():
     labels, tracks = np.repeat([2, 4], 12), np.repeat(np.arange(8), 3)
     real = signs(labels, tracks)
-    made = balanced(real, [ClassCounts(2, 12, 40, kept=40), ClassCounts(4, 12, 5, kept=5)])
-    whole = Signs(made["features"], made["labels"], made["tracks"], made["sizes"], made["coords"])
+    made = balanced(real, [ClassCounts(2, "2", 12, 40, kept=40), ClassCounts(4, "4", 12, 5, kept=5)])
+    whole = LabelledImages(made["features"], made["labels"], made["tracks"], made["sizes"], made["coords"], GTSRB)
     out = held_out(whole)
     np.testing.assert_array_equal(out[:24], held_out(real))
     assert held_out(real).any() and not out[24:].any()
@@ -236,9 +239,10 @@ def test_the_same_signs_are_held_out_and_no_generated_image():
 def test_where_tracks_are_not_known_no_generated_image_is_held_out_either():
     real = join(signs([2] * 12 + [4] * 12), signs([7] * 4, [0, 0, 1, 1]))
     made = balanced(
-        real, [ClassCounts(2, 12, 40, kept=40), ClassCounts(4, 12, 5, kept=5), ClassCounts(7, 4, 9, kept=9)]
+        real,
+        [ClassCounts(2, "2", 12, 40, kept=40), ClassCounts(4, "4", 12, 5, kept=5), ClassCounts(7, "7", 4, 9, kept=9)],
     )
-    whole = Signs(made["features"], made["labels"], made["tracks"], made["sizes"], made["coords"])
+    whole = LabelledImages(made["features"], made["labels"], made["tracks"], made["sizes"], made["coords"], GTSRB)
     out = held_out(whole)
     assert not out[28:].any() and not out[:24].any()
     np.testing.assert_array_equal(out[24:28], held_out(real)[24:])
@@ -248,7 +252,7 @@ def test_where_tracks_are_not_known_no_generated_image_is_held_out_either():
 
 def test_size_of_a_pickle_is_foreseen(tmp_path):
     for name, images in (("dark", noise(50) // 4), ("mixed", noise(50)), ("bright", noise(50) // 2 + 128)):
-        made = arrays(Signs.of(images, np.zeros(50)), images[:0], [], RUN_ID)
+        made = arrays(LabelledImages.of(images, np.zeros(50), GTSRB), images[:0], [], RUN_ID)
         write_pickle(tmp_path / name, made)
         assert (tmp_path / name).stat().st_size == pytest.approx(pickled_size(images, 50), rel=0.02)
 

@@ -139,14 +139,14 @@ def test_width_is_the_number_of_channels_of_the_first_pair() -> None:
 
 @pytest.mark.parametrize("build", [build_classifier, build_judge])
 def test_features_of_a_batch_have_mean_0_and_variance_1_in_training(build) -> None:
-    features, logits = build(5, 4)(noise(64), training=True)
+    features, logits = build(5, width=4)(noise(64), training=True)
     assert features.shape == (64, 128) and logits.shape == (64, 5)
     np.testing.assert_allclose(np.asarray(features).mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(np.asarray(features).var(axis=0), 1, atol=0.1)
 
 
 def test_dropout_is_for_training_only() -> None:
-    model = build_classifier(5, 4)
+    model = build_classifier(5, width=4)
 
     def logits(training: bool) -> np.ndarray:
         return np.asarray(model(noise(6), training=training)[1])

@@ -23,7 +23,7 @@ def small_and_the_same_bits_each_time(monkeypatch):
 class InOrder:
     """Draws the six images again and again."""
 
-    classes = 3
+    classes, size = 3, 32
 
     def __init__(self):
         self.asked = []

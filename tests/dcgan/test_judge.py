@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gan import archive
-from gan.data.sets import SignSet
-from gan.data.signs import CLASSES, with_mirrored
+from gan.data.labelled import with_mirrored
+from gan.data.sets import DataSet
+from gan.data.signs import CLASSES
 from gan.data.split import cut, held_out
 from gan.dcgan import classifier
 from gan.dcgan import judge as signs_judge
@@ -37,7 +38,7 @@ class Place:
     """A folder whose archive holds a judge, the data set that it learned, the judge, and what was said."""
 
     folder: Path
-    signs: SignSet
+    signs: DataSet
     judge: Judge
     said: list[str]
 
@@ -46,7 +47,7 @@ class Place:
 def trained(tmp_path_factory):
     devices.make_deterministic()
     folder = tmp_path_factory.mktemp("judged")
-    signs, said = SignSet("drawn:430", *draw_signs(430, 60, 0)), []
+    signs, said = DataSet("drawn:430", *draw_signs(430, 60, 0)), []
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
@@ -179,7 +180,7 @@ def test_the_judge_that_was_trained_is_found_again(place, untrainable):
 
 
 def test_it_is_found_by_what_is_in_the_data_and_not_by_its_name(place, untrainable):
-    renamed = SignSet("elsewhere", place.signs.train, None)
+    renamed = DataSet("elsewhere", place.signs.train, None)
     assert judge_of(renamed, ITERATIONS, print).run_id == place.judge.run_id
 
 
@@ -224,7 +225,7 @@ def test_other_iterations_and_other_data_make_another_judge(place, asked):
     longer = judge_of(place.signs, ITERATIONS + 1, print)
     images = place.signs.train.images.copy()
     images[np.flatnonzero(~held_out(place.signs.train))[0], 5, 5, 0] ^= 1  # one pixel that is learned
-    changed = SignSet("drawn:430", dataclasses.replace(place.signs.train, images=images), None)
+    changed = DataSet("drawn:430", dataclasses.replace(place.signs.train, images=images), None)
     other = judge_of(changed, ITERATIONS, print)
     assert asked == [(ITERATIONS + 1, 0), (ITERATIONS, 0)]
     assert len({longer.run_id, other.run_id, place.judge.run_id}) == 3
@@ -240,7 +241,7 @@ def test_other_iterations_and_other_data_make_another_judge(place, asked):
 def test_held_out_images_do_not_matter_for_what_is_learned(place, untrainable):
     images = place.signs.train.images.copy()
     images[held_out(place.signs.train)] //= 2
-    changed = SignSet("drawn:430", dataclasses.replace(place.signs.train, images=images), None)
+    changed = DataSet("drawn:430", dataclasses.replace(place.signs.train, images=images), None)
     assert judge_of(changed, ITERATIONS, print).run_id == place.judge.run_id
 
 
@@ -264,7 +265,7 @@ def test_a_poor_judge_warns_of_itself(place):
 def test_without_images_of_a_class_there_is_no_judge(workplace, untrainable, trained):
     said = []
     train = trained.signs.train
-    lacking = SignSet("most", train.take(~np.isin(train.labels, (5, 20))), None)
+    lacking = DataSet("most", train.take(~np.isin(train.labels, (5, 20))), None)
     assert judge_of(lacking, ITERATIONS, said.append) is None
     assert len(said) == 1 and "most" in said[0] and "class 5 (Speed limit 80)" in said[0] and "\n" not in said[0]
     assert list(workplace.iterdir()) == []
@@ -272,7 +273,7 @@ def test_without_images_of_a_class_there_is_no_judge(workplace, untrainable, tra
 
 def test_without_held_out_signs_there_is_no_judge(workplace, untrainable):
     said = []
-    lone = SignSet("lone", draw_signs(43, 43, 0)[0], None)  # one track of each class
+    lone = DataSet("lone", draw_signs(43, 43, 0)[0], None)  # one track of each class
     assert judge_of(lone, ITERATIONS, said.append) is None
     assert len(said) == 1 and "lone" in said[0] and "\n" not in said[0]
     assert list(workplace.iterdir()) == []
@@ -282,6 +283,6 @@ def test_a_class_of_one_sign_is_learned_and_not_judged(place, asked):
     train = place.signs.train
     tracks = train.tracks.copy()
     tracks[train.labels == 0] = tracks[train.labels == 0][0]
-    signs = SignSet("one sign of class 0", dataclasses.replace(train, tracks=tracks), None)
+    signs = DataSet("one sign of class 0", dataclasses.replace(train, tracks=tracks), None)
     metrics = run_of(judge_of(signs, ITERATIONS, print)).data.metrics
     assert "held_out.recall_00" not in metrics and "held_out.recall_01" in metrics

@@ -49,7 +49,7 @@ def goodrun(tmp_path_factory):
 def restoring(goodrun, monkeypatch):
     """With a good run of fresh weights, taken for one that has learned whatever is given."""
     monkeypatch.setattr("gan.dcgan.learned.ENOUGH", 0)
-    return GANOverSampler(random_state=0, goodrun_ref=goodrun)
+    return GANOverSampler(random_state=0, goodrun_ref=goodrun, quality=0, verbose=False)
 
 
 # --- imbalanced-learn's checks
@@ -162,18 +162,20 @@ def test_labels_of_any_kind_with_class_ids(restoring, goodrun):
     restoring.set_params(class_ids={"stop": 14, "yield": 13})
     made, labels = restoring.fit_resample(pictures(4), names)
     assert labels.tolist() == [*names, "stop", "stop"] and labels.dtype == names.dtype
-    own = GANOverSampler(random_state=0, goodrun_ref=goodrun).fit_resample(pictures(4), np.array([14, 13, 13, 13]))
+    own = GANOverSampler(random_state=0, goodrun_ref=goodrun, quality=0).fit_resample(
+        pictures(4), np.array([14, 13, 13, 13])
+    )
     np.testing.assert_array_equal(made, own[0])
 
 
 def test_a_good_run_that_learned_other_things_of_the_same_numbers_is_refused():
     """Digits called 0 to 2 must not become 20, 30 and 50 km/h."""
     with pytest.raises(UserError, match="did not learn the classes of the images given: [0-9]% of its images"):
-        GANOverSampler(random_state=0, goodrun_ref="pretrained").fit_resample(*labelled())
+        GANOverSampler(random_state=0, goodrun_ref="pretrained", quality=0).fit_resample(*labelled())
 
 
 def test_a_good_run_of_one_class(tmp_path):
-    sampler = GANOverSampler(goodrun_ref=write_goodrun(tmp_path, "14"), random_state=0)
+    sampler = GANOverSampler(goodrun_ref=write_goodrun(tmp_path, "14"), random_state=0, quality=0)
     assert len(sampler.fit_resample(pictures(4), np.array([14, 13, 13, 13]))[0]) == 6
     with pytest.raises(Exception, match="trained on class_val 14"):
         sampler.fit_resample(pictures(4), np.array([15, 13, 13, 13]))
@@ -211,11 +213,12 @@ def test_it_trains_on_class_folders(small_networks, tmp_path, capsys):
         for k in range(count):
             noise = np.random.default_rng(k).integers(-10, 41, (50 + k, 40, 3))
             Image.fromarray((colour + noise).astype(np.uint8)).save(tmp_path / "pets" / name / f"{k}.png")
-    data = read_class_folders(tmp_path / "pets")
-    names = np.array(data.names)[data.labels]
+    data = read_class_folders(tmp_path / "pets").train
+    names = np.array(data.classes.names)[data.labels]
     sampler = GANOverSampler(
-        sampling_strategy={"dog": 8, "cat": 6}, iterations=200, batch_size=8, random_state=0, verbose=True
-    )
+        sampling_strategy={"dog": 8, "cat": 6}, iterations=200, batch_size=8, random_state=0, judge_iterations=30,
+        quality=0.05,
+    )  # fmt: skip
     np.random.seed(1)
     random.seed(1)
     before = np.random.get_state()[1].copy(), random.getstate()
@@ -230,10 +233,37 @@ def test_it_trains_on_class_folders(small_networks, tmp_path, capsys):
     assert sampler.generator_([latents, np.array([0, 1, 1])]).shape == (3, 32, 32, 3)
 
 
+def test_a_generator_is_saved_and_shared(small_networks, tmp_path):
+    """Images of any shape; what was trained generates the same without training, for the same labels."""
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (12, 40, 28, 3), np.uint8), np.repeat(["cat", "dog"], [4, 8])
+    options = {"batch_size": 4, "random_state": 0, "quality": 0, "verbose": False}
+    sampler = GANOverSampler(iterations=3, **options)
+    made, of = sampler.fit_resample(images, labels)
+    assert made.shape == (16, 40, 28, 3) and of[12:].tolist() == ["cat"] * 4
+    sampler.save(tmp_path / "kept")
+    shared = GANOverSampler(goodrun_ref=str(tmp_path / "kept"), **options)
+    np.testing.assert_array_equal(shared.fit_resample(images, labels)[0], made)
+    with pytest.raises(ValueError, match="no generator to save"):
+        shared.save(tmp_path / "none")
+    with pytest.raises(ValueError, match="'cow'"):
+        shared.fit_resample(images[:3], np.array(["cow", "dog", "dog"]))
+
+
+def test_a_class_that_can_not_be_filled_is_told(small_networks):
+    """A classifier that was hardly trained is sure of nothing: no image is kept, and a warning says so."""
+    sampler = GANOverSampler(
+        iterations=1, batch_size=4, random_state=0, quality=0.999, judge_iterations=1, verbose=False
+    )
+    with pytest.warns(UserWarning, match="class 0 stays 2 images short.*quality=0"):
+        images, _ = sampler.fit_resample(pictures(6), np.repeat([0, 1], [2, 4]))
+    assert len(images) == 6
+
+
 @pytest.mark.slow
 def test_training_with_a_random_state_gives_the_same_images_again(small_networks):
     images, labels = pictures(6), np.repeat([0, 1], [2, 4])
-    sampler = GANOverSampler(iterations=5, batch_size=4, random_state=3)
+    sampler = GANOverSampler(iterations=5, batch_size=4, random_state=3, judge_iterations=2)
     first = sampler.fit_resample(images, labels)[0]
     np.testing.assert_array_equal(clone(sampler).fit_resample(images, labels)[0], first)
 
@@ -253,7 +283,9 @@ def test_a_training_that_breaks_down(small_networks, monkeypatch):
     monkeypatch.setattr(dcgan.SignGan, "iterate", lambda self, _: self.averaged.variables[0][0, 0] * 0 + np.zeros(7))
     monkeypatch.setattr("gan.checkpoints.finite", lambda _: False)
     with pytest.raises(ValueError, match=r"training broke down.*another random_state"):
-        GANOverSampler(iterations=1, batch_size=2, random_state=0).fit_resample(pictures(3), np.array([0, 1, 1]))
+        GANOverSampler(iterations=1, batch_size=2, random_state=0, quality=0).fit_resample(
+            pictures(3), np.array([0, 1, 1])
+        )
 
 
 # --- what is refused
@@ -263,7 +295,8 @@ def test_a_training_that_breaks_down(small_networks, monkeypatch):
     ("images", "words"),
     [
         (np.zeros((4, 20)), r"X has shape \(4, 20\).*read_class_folders"),
-        (np.zeros((4, 28, 28, 3)), r"X has shape \(4, 28, 28, 3\)"),
+        (np.zeros((4, 28, 28, 4)), r"X has shape \(4, 28, 28, 4\)"),
+        (np.zeros((4, 1025, 3, 3)), r"X has shape \(4, 1025, 3, 3\)"),
         (np.zeros((4, 3, 32, 32)), r"X has shape \(4, 3, 32, 32\)"),
         (np.full((4, FLAT), 256), "values from 256 to 256"),
         (np.full((4, FLAT), -0.5), "values from -0.5 to -0.5"),
@@ -278,10 +311,10 @@ def test_what_is_no_image(restoring, images, words):
 @pytest.mark.parametrize(
     ("labels", "class_ids", "words"),
     [
-        ([43, 1, 1], None, "label .*43.* stands for no class id from 0 to 42"),
-        (["a", "b", "b"], None, "label .*'a'.* stands for no class id"),
-        (["a", "b", "b"], {"b": 3}, "label .*'a'.* stands for no class id"),
-        (["a", "b", "c", "c"], {"a": 3, "b": 3}, "class id 3 is given to two labels"),
+        ([43, 1, 1], None, "label .*43.* is a GTSRB class id from 0 to 42 .*Give it a class in class_ids"),
+        (["a", "b", "b"], None, "label .*'a'.* is a GTSRB class id"),
+        (["a", "b", "b"], {"b": 3}, "label .*'a'.* has no class in class_ids"),
+        (["a", "b", "c", "c"], {"a": 3, "b": 3}, "class 3 is given to two labels"),
     ],
 )
 def test_labels_that_a_good_run_can_not_generate(restoring, labels, class_ids, words):

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from gan.data.signs import CLASSES, Signs, join
+from gan.data.labelled import LabelledImages, join
+from gan.data.signs import CLASSES, GTSRB
 from gan.dcgan import scorer as scorers
 from gan.dcgan import scores as scoring
 from gan.dcgan.samples import DRAWS, draws, some_of_each
@@ -18,7 +19,7 @@ DEFINED = {score.name: score for score in SCORES}
 BLOCKS = 4  # grey squares of 16x16 pixels that make an image
 
 
-def draw(classes: list[int], tracks: int, frames: int, seed: int, first_track: int = 0) -> Signs:
+def draw(classes: list[int], tracks: int, frames: int, seed: int, first_track: int = 0) -> LabelledImages:
     """Images of four grey squares: those of a track hardly differ, and the first pixel says the class.
 
     Args:
@@ -35,7 +36,7 @@ def draw(classes: list[int], tracks: int, frames: int, seed: int, first_track: i
     images = greys.reshape(-1, 2, 2, 1).repeat(16, axis=1).repeat(16, axis=2).repeat(3, axis=3)
     images = np.clip(images + random.normal(0, 2, images.shape), 0, 255).astype(np.uint8)
     images[:, 0, 0, 0] = labels
-    drawn = Signs.of(images, labels)
+    drawn = LabelledImages.of(images, labels, GTSRB)
     if first_track >= 0:
         drawn.tracks[:] = first_track + np.arange(len(labels)) // frames
     return drawn
@@ -61,11 +62,11 @@ OTHER = draw(WANTED, 64, 1, seed=2, first_track=-1)  # of the same distribution,
 MANY_SIGNS = draw(WANTED, 64, 1, seed=3), draw(WANTED, 64, 1, seed=4, first_track=1000)
 
 
-def scorer(training: Signs = TRAINING, held_out: Signs = HELD_OUT, classes=WANTED) -> SignScorer:
+def scorer(training: LabelledImages = TRAINING, held_out: LabelledImages = HELD_OUT, classes=WANTED) -> SignScorer:
     return SignScorer(Judge(), training, held_out, list(classes))
 
 
-def of_classes(signs: Signs, *classes: int) -> Signs:
+def of_classes(signs: LabelledImages, *classes: int) -> LabelledImages:
     return signs.take(np.isin(signs.labels, classes))
 
 
@@ -82,7 +83,7 @@ def assert_same(one: dict[str, float], other: dict[str, float], rel: float = 1e-
 
 
 def test_copies_are_found_out_and_nothing_else_is_wrong_with_them() -> None:
-    scores = scorer().full(Signs.of(TRAINING.images, TRAINING.labels))
+    scores = scorer().full(LabelledImages.of(TRAINING.images, TRAINING.labels, GTSRB))
     overall = scores.overall
     assert overall["c_t"] < -5 and overall["c_t_pixels"] < -5
     assert overall["gan_test"] == 1 and overall["fid_training"] < overall["fid_training_floor"]
@@ -119,8 +120,8 @@ def test_a_perfect_generator_scores_as_its_real_reference_however_many_frames_a_
 
 def test_images_of_the_wrong_class_are_found_out() -> None:
     wrong = OTHER.take(np.argsort(-OTHER.labels.astype(int), kind="stable"))
-    right = Signs.of(np.concatenate([of_classes(OTHER, 17).images] * 3), np.repeat(WANTED, 64))
-    scores = scorer().full(Signs.of(np.roll(wrong.images, 64, axis=0), wrong.labels))
+    right = LabelledImages.of(np.concatenate([of_classes(OTHER, 17).images] * 3), np.repeat(WANTED, 64), GTSRB)
+    scores = scorer().full(LabelledImages.of(np.roll(wrong.images, 64, axis=0), wrong.labels, GTSRB))
     assert scores.overall["gan_test"] == scores.overall["gan_test_worst"] == 0
     assert [scores.classes[k]["gan_test"] for k in WANTED] == [0, 0, 0]
     assert scores.overall["gan_test_floor"] == scores.overall["gan_test_worst_floor"] == 1
@@ -133,7 +134,7 @@ def test_images_of_the_wrong_class_are_found_out() -> None:
 
 def test_one_picture_for_all_has_no_recall_and_no_diversity() -> None:
     images = OTHER.images[np.repeat([0, 64, 128], 64)]
-    overall = scorer().full(Signs.of(images, OTHER.labels)).overall
+    overall = scorer().full(LabelledImages.of(images, OTHER.labels, GTSRB)).overall
     assert (
         overall["recall"] < 0.1
         and overall["diversity"] < 0.01
@@ -217,11 +218,13 @@ def test_there_is_no_reference_of_fewer_than_four_signs() -> None:
 
 
 @pytest.mark.parametrize("held_out", [UNEVEN_HELD_OUT, of_classes(UNEVEN_HELD_OUT, 4, 30)])
-def test_both_sides_of_quick_scores_hold_as_many_images_of_every_class(compared: list, held_out: Signs) -> None:
+def test_both_sides_of_quick_scores_hold_as_many_images_of_every_class(
+    compared: list, held_out: LabelledImages
+) -> None:
     judged = scorer(UNEVEN, held_out)
     labels = judged.quick_labels()
     counts = {k: int((labels == k).sum()) for k in WANTED}
-    assert counts == {4: 20, 17: QUICK_SAMPLE, 30: 12} and labels.dtype == np.uint8
+    assert counts == {4: 20, 17: QUICK_SAMPLE, 30: 12} and labels.dtype.kind in "ui"
     assert labels.tolist() == sorted(labels)
     generated = draw(WANTED, QUICK_SAMPLE, 1, seed=9, first_track=-1)
     judged.quick(generated.images[some_of_each(generated, np.bincount(labels, minlength=CLASSES))])
@@ -232,7 +235,7 @@ def test_both_sides_of_quick_scores_hold_as_many_images_of_every_class(compared:
 
 
 def test_some_of_each_class_lie_all_over_it() -> None:
-    signs = Signs.of(np.zeros((100, 32, 32, 3), np.uint8), np.arange(100) % 2 * 5)
+    signs = LabelledImages.of(np.zeros((100, 32, 32, 3), np.uint8), np.arange(100) % 2 * 5, GTSRB)
     sizes = np.zeros(CLASSES, int)
     sizes[[0, 5, 9]] = 5, 80, 3
     chosen = some_of_each(signs, sizes)
@@ -385,7 +388,7 @@ def test_the_closest_pairs_are_of_one_class_and_nearest_first() -> None:
     images = generated.images.copy()
     images[looked_at[[5, 150]]] = of_4, nearly
     images[looked_at[70]] = of_30  # a copy, but of another class
-    made, real, apart = scorer().closest(Signs.of(images, generated.labels))
+    made, real, apart = scorer().closest(LabelledImages.of(images, generated.labels, GTSRB))
     pairs = len(WANTED) * scorers.PAIRS_OF_A_CLASS
     assert made.shape == real.shape == (pairs, 32, 32, 3) and made.dtype == real.dtype == np.uint8
     assert apart.tolist() == sorted(apart) and apart[0] < 1e-5 < apart[1] < apart[2]

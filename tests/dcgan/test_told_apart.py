@@ -3,7 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gan.data.signs import Signs, join
+from gan.data.labelled import LabelledImages, join
+from gan.data.signs import GTSRB
 from gan.dcgan.photo_scores import photo_scores
 from gan.dcgan.told_apart import told_apart
 
@@ -11,20 +12,20 @@ CLASS, UPDATES = 17, 40
 
 
 @pytest.fixture(scope="module")
-def sets() -> list[Signs]:
+def sets() -> list[LabelledImages]:
     """Four sets of pictures of one distribution: patches of colour with a little noise, 25 to each sign."""
     return [pictures(seed) for seed in range(4)]
 
 
-def pictures(seed: int, count: int = 300) -> Signs:
+def pictures(seed: int, count: int = 300) -> LabelledImages:
     drawn = np.random.default_rng(seed)
     patches = drawn.uniform(30, 220, (count, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
     images = np.clip(patches + drawn.normal(0, 4, patches.shape), 0, 255).astype(np.uint8)
-    signs = Signs.of(images, np.full(count, CLASS))
+    signs = LabelledImages.of(images, np.full(count, CLASS), GTSRB)
     return dataclasses.replace(signs, tracks=(np.arange(count) // 25).astype(np.int32))
 
 
-def marked(signs: Signs, amplitude: float) -> Signs:
+def marked(signs: LabelledImages, amplitude: float) -> LabelledImages:
     """With a checkerboard of single pixels, its amplitude as a share of the range."""
     board = amplitude * 127.5 * (1 - 2 * (np.indices((32, 32)).sum(axis=0) % 2))
     images = np.clip(signs.images + board[..., None], 0, 255).astype(np.uint8)

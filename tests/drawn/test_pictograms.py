@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.signs import CLASSES, MIRROR, NAMES
+from gan.data.signs import CLASSES, GTSRB, NAMES
 from gan.drawn.pictograms import pictogram
+
+MIRROR = {k: other for k, other in enumerate(GTSRB.mirror) if other >= 0}
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.svm import SVC
 
-from gan.data.signs import CLASSES, NAMES, TRAINING_COUNTS, Signs
+from gan.data.labelled import ARRAYS, LabelledImages
+from gan.data.signs import CLASSES, NAMES, TRAINING_COUNTS
 from gan.drawn.pictograms import pictogram
 from gan.drawn.signs import MORE_AT_ONCE, class_counts, draw_more, draw_signs, track_lengths
 from gan.errors import UserError
@@ -15,13 +14,13 @@ BOX = 20  # pixels of a sign that is cut out along its box
 
 
 @pytest.fixture(scope="module")
-def drawn() -> tuple[Signs, Signs]:
+def drawn() -> tuple[LabelledImages, LabelledImages]:
     return draw_signs(1500, 500, SEED)
 
 
-def assert_same(one: Signs, other: Signs) -> None:
-    for field in dataclasses.fields(Signs):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+def assert_same(one: LabelledImages, other: LabelledImages) -> None:
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
 
 
 def distances(some: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -37,7 +36,7 @@ def normalised(images: np.ndarray) -> np.ndarray:
     return (flat - flat.mean(1, keepdims=True)) / flat.std(1, keepdims=True)
 
 
-def cut_out(signs: Signs) -> np.ndarray:
+def cut_out(signs: LabelledImages) -> np.ndarray:
     """uint8 (N, BOX, BOX, 3): what `coords` says is the sign."""
     edges = (signs.coords + np.array([0, 0, 1, 1])) * 32 / np.tile(signs.sizes, 2)
     cuts = [
@@ -74,7 +73,7 @@ def test_some_classes_are_drawn_as_in_the_full_set(drawn):
 
 def test_arrays_are_as_signs_describes_them(drawn):
     for signs, examples in zip(drawn, (1500, 500), strict=True):
-        arrays = [getattr(signs, field.name) for field in dataclasses.fields(Signs)]
+        arrays = [getattr(signs, name) for name in ARRAYS]
         shapes = [(examples, 32, 32, 3), (examples,), (examples,), (examples, 2), (examples, 4)]
         assert [array.shape for array in arrays] == shapes
         assert [array.dtype for array in arrays] == [np.uint8, np.uint8, np.int32, np.uint8, np.uint8]

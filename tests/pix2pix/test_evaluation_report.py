@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.data.scenes import load
 from gan.pix2pix.evaluation_report import HEADS, SHOWN, add_scores, page
 from gan.pix2pix.scores import SCORES, SceneScorer

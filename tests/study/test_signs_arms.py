@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gan.data.signs import TRAINING_COUNTS, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.signs import GTSRB, TRAINING_COUNTS
 from gan.errors import UserError
 from gan.study.signs_arms import (
     ARMS,
@@ -17,11 +18,11 @@ from gan.study.signs_arms import (
 )
 
 
-def signs(tracks: dict[int, list[int]]) -> Signs:
+def signs(tracks: dict[int, list[int]]) -> LabelledImages:
     """Signs of some classes; a list of the lengths of each class's tracks."""
     labels = np.concatenate([np.full(sum(lengths), k) for k, lengths in tracks.items()])
     every = [length for lengths in tracks.values() for length in lengths]
-    made = Signs.of(np.zeros((len(labels), 32, 32, 3), np.uint8), labels)
+    made = LabelledImages.of(np.zeros((len(labels), 32, 32, 3), np.uint8), labels, GTSRB)
     return dataclasses.replace(made, tracks=np.repeat(np.arange(len(every)), every).astype(np.int32))
 
 
@@ -117,7 +118,7 @@ def test_full_cuts_nothing_and_a_cut_that_cuts_nothing_is_refused() -> None:
 
 
 def test_without_tracks_nothing_can_be_cut() -> None:
-    unknown = Signs.of(np.zeros((4, 32, 32, 3), np.uint8), np.array([0, 0, 1, 1]))
+    unknown = LabelledImages.of(np.zeros((4, 32, 32, 3), np.uint8), np.array([0, 0, 1, 1]), GTSRB)
     with pytest.raises(UserError, match=r"the tracks of class 1 .*are not known.*regimes=full"):
         cut_tracks(unknown, "1", [1], 0)
 

@@ -10,11 +10,13 @@ import pytest
 from PIL import Image
 
 from gan.archive import GoodRun
-from gan.checkpoints import CheckpointInfo
+from gan.checkpoint_info import CheckpointInfo
 from gan.commands.study import StudyConfig
+from gan.data.class_folders import Reading
 from gan.data.gtsrb import read_signs
-from gan.data.sets import SignSet, open_signs, select
-from gan.data.signs import CLASSES, Signs
+from gan.data.labelled import LabelledImages
+from gan.data.sets import DataSet, open_images, select
+from gan.data.signs import CLASSES, GTSRB
 from gan.data.split import cut
 from gan.dcgan import balance
 from gan.dcgan.balance_files import open_source
@@ -32,11 +34,11 @@ def world(tmp_path, monkeypatch, signs_folder):
     """Generators whose training is a line in a list, with an archive that is a variable."""
     checkpoint = tmp_path / "checkpoint-00000005.npz"
     checkpoint.write_bytes(b"weights")
-    signs = open_signs(signs_folder)
+    signs = open_images(signs_folder)
     fit = cut(signs.train)[0]
     made = types.SimpleNamespace(calls=[], status=0, archive=None, asked=[], said=[], fit=fit, folder=tmp_path)
     made.cut = cut_tracks(fit, "2", rare_classes(signs.train), 0)
-    made.learned = select(SignSet("", made.cut, None), None, False, True).digest()
+    made.learned = select(DataSet("", made.cut, None), None, False, True).digest()
 
     def train(*given):
         made.calls.append(given)
@@ -68,13 +70,13 @@ def config(**changed) -> StudyConfig:
 
 def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> None:
     goodrun, minutes = world.of("2", 1, world.cut)
-    ((data, seed, whole, before),) = world.calls
+    ((data, _, seed, whole, before),) = world.calls
     assert (seed, whole, before) == (1, True, "")
     assert read_signs(Path(data) / "train.p").digest() == world.cut.digest()
     assert [path.name for path in Path(data).iterdir()] == ["train.p"]
     assert goodrun.iteration == 5 and minutes >= 0
     # What the run will say of its data is what is looked for next time.
-    learned = select(SignSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
+    learned = select(DataSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
     assert world.asked[0] == {
         "data_digest": learned.digest(), "class_val": "all", "seed": "1", "iterations": "5", "judge_iterations": "0",
         "drawn": "0", "precision": "float32",
@@ -90,9 +92,9 @@ def test_a_generator_that_learns_drawings_is_another_one(world) -> None:
 
 def test_the_generator_of_all_data_leaves_the_held_out_tracks_out(world, signs_folder) -> None:
     world.of("full", 0, world.fit)
-    data, _, whole, _ = world.calls[0]
+    data, _, _, whole, _ = world.calls[0]
     assert (data, whole) == (signs_folder, False)
-    assert world.asked[0]["data_digest"] == select(open_signs(signs_folder), None, False, False).digest()
+    assert world.asked[0]["data_digest"] == select(open_images(signs_folder), None, False, False).digest()
 
 
 def test_a_trained_generator_is_found_again(world) -> None:
@@ -139,13 +141,30 @@ def class_folders(tmp_path):
     return str(tmp_path / "mine")
 
 
-def test_class_folders_are_understood_and_written_for_the_generator(world, class_folders) -> None:
+def test_class_folders_are_trained_on_where_they_are(world, class_folders) -> None:
     signs = open_source(class_folders)
     assert len(signs.train) == 3 * CLASSES - 1 and signs.test is None
-    fit = cut(signs.train)[0]
-    world.of("full", 0, fit, signs)
-    data, _, whole, _ = world.calls[0]
-    assert whole and read_signs(Path(data) / "train.p").digest() == fit.digest()
+    world.of("full", 0, cut(signs.train)[0], signs)
+    assert world.calls[0] == (class_folders, Reading(), 0, False, "")
+    assert world.asked[0]["data_digest"] == select(signs, None, False, False).digest()
+
+
+def test_a_cut_regime_of_class_folders_is_written_as_class_folders(world, tmp_path) -> None:
+    """In folders of the objects that are left of each class, at the size that they are learned in."""
+    random = np.random.default_rng(0)
+    for name, k in ((name, k) for name in ("cat", "dog") for k in range(8)):
+        folder = tmp_path / "pets" / name / f"pet{k // 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / f"{k}.png")
+    own = Reading(groups="folder", mirror="all")
+    signs = open_source(str(tmp_path / "pets"), parameter="data", reading=own)
+    few = cut_tracks(signs.train, "1", [1], 0)
+    world.of("1", 0, few, signs, groups="folder", mirror="all")
+    data, reading, _, whole, _ = world.calls[0]
+    written = open_images(data, reading=reading).train
+    assert whole and reading == dataclasses.replace(own, image_size=32) and written.counts().tolist() == [8, 2]
+    np.testing.assert_array_equal(written.images, few.images)
+    assert world.asked[0]["data_digest"] == select(DataSet(data, written, None), None, False, True).digest()
 
 
 def test_data_with_generated_images_in_it_is_refused(tmp_path, signs_folder) -> None:
@@ -153,7 +172,7 @@ def test_data_with_generated_images_in_it_is_refused(tmp_path, signs_folder) -> 
 
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(UserError, match=f"^data {tmp_path} was balanced before; give the data"):
-        open_source(str(tmp_path), "data")
+        open_source(str(tmp_path), parameter="data")
 
 
 # --- what is kept
@@ -198,12 +217,14 @@ def sorting(monkeypatch):
     return trained
 
 
-TRAINING = Signs.of(
-    np.random.default_rng(5).integers(0, 256, (36, 32, 32, 3), np.uint8), np.repeat([0, 1, 2], [30, 4, 2])
+TRAINING = LabelledImages.of(
+    np.random.default_rng(5).integers(0, 256, (36, 32, 32, 3), np.uint8),
+    np.repeat([0, 1, 2], [30, 4, 2]),
+    GTSRB,
 )
 
 
-def make(folder: Path, weights: str = "abc", training: Signs = TRAINING, target: int = 0, **changed):
+def make(folder: Path, weights: str = "abc", training: LabelledImages = TRAINING, target: int = 0, **changed):
     checkpoint = folder / "checkpoint.npz"
     checkpoint.write_text(weights)
     goodrun = types.SimpleNamespace(checkpoint=checkpoint)

@@ -7,7 +7,8 @@ import pytest
 
 from gan.commands.study import StudyConfig
 from gan.data.gtsrb import read_signs, write_signs
-from gan.data.signs import CLASSES, NAMES, Signs, with_mirrored
+from gan.data.labelled import LabelledImages, with_mirrored
+from gan.data.signs import CLASSES, GTSRB, NAMES
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
 from gan.drawn import signs as drawn
@@ -279,7 +280,7 @@ class Says:
 
 
 def test_measures_worked_out_by_hand() -> None:
-    shown = Signs.of(np.zeros((8, 32, 32, 3), np.uint8), np.array([0, 0, 0, 0, 1, 1, 2, 2]))
+    shown = LabelledImages.of(np.zeros((8, 32, 32, 3), np.uint8), np.array([0, 0, 0, 0, 1, 1, 2, 2]), GTSRB)
     judge = Judge(Says([0, 0, 0, 1, 1, 1, 2, 0]))  # recalls 3/4, 1, 1/2
     assert measured(judge, shown, [1, 2]) == pytest.approx(
         {"rare": 0.75, "macro": 0.75, "worst": 0.5, "accuracy": 6 / 8}

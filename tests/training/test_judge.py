@@ -48,7 +48,7 @@ def segmenter_trainer(iterations=8, seed=0, **more) -> SegmenterTrainer:
 
 
 KINDS = {
-    "classifier": Kind(functools.partial(build_classifier, 3, 4), classifier_trainer, 32, 32, 128, (3,),
+    "classifier": Kind(functools.partial(build_classifier, 3, width=4), classifier_trainer, 32, 32, 128, (3,),
                        classifier.RATE),
     "segmenter": Kind(functools.partial(build_segmenter, 3, 36, 24, 2), segmenter_trainer, 24, 36, 16, (24, 36, 3),
                       segmenter.RATE),

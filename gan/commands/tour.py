@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gan.config import GOODRUN_HELP, ITERATIONS_HELP, MOST_ITERATIONS, Config, option, run
-from gan.data.signs import parse_class
 
 SHEET = 8  # images of each class that the weights with the project generate first
 
@@ -18,14 +17,10 @@ SHEET = 8  # images of each class that the weights with the project generate fir
 class TourConfig(Config):
     """Show signs of all classes from the weights that ship, train a generator for two minutes, generate from it."""
 
-    class_val: str = option("17", 'GTSRB class id, 0-42 (17 is "No entry"), or `all`')
+    class_val: str = option("17", "class: its id or name (17 or `No entry`), or `all`")
     iterations: int = option(400, ITERATIONS_HELP, ge=1, le=MOST_ITERATIONS)
     goodrun_ref: str = option("", GOODRUN_HELP)
     data: str = option("drawn", "`drawn` (`drawn:20000`) for signs drawn here, or a folder with train.p and test.p")
-
-    def __post_init__(self):
-        super().__post_init__()
-        parse_class(self.class_val)
 
 
 def main(config: TourConfig) -> int:
@@ -76,7 +71,7 @@ def ending(folder: Path, browse: str) -> str:
     prepare, train = start("gan.commands.prepare"), start("train_dcgan.py")
     return f"""
 Look
-  {folder}/pretrained/contact-sheet.png   all classes, from a training of 25,000 iterations on real signs
+  {folder}/pretrained/contact-sheet.png   all classes, from a training of 25,200 iterations on real signs
   {folder}/trained/report.html            images of the short training beside those that it learned
 Browse losses, samples and checkpoints
   {browse.replace(chr(10), chr(10) + "  ")}

@@ -23,8 +23,9 @@ from benchmarks import reference_report as report
 from benchmarks.clock import Clock
 from benchmarks.tables import write_csv
 from gan.config import option, require, run, stops
-from gan.data.sets import SignSet, open_signs, select
-from gan.data.signs import Signs, parse_class
+from gan.data.labelled import LabelledImages
+from gan.data.sets import DataSet, open_images, select
+from gan.data.signs import GTSRB
 from gan.data.split import cut
 from gan.errors import UserError
 from gan.files import require_writable
@@ -44,7 +45,7 @@ STATE_BYTES = 600_000_000  # the reference's networks and optimizers twice, and 
 Score = Callable[[np.ndarray], dict[str, float]]
 
 
-def make_score(signs: SignSet, real: Signs, judge_iterations: int) -> Score:
+def make_score(signs: DataSet, real: LabelledImages, judge_iterations: int) -> Score:
     """The function that scores generated images; the first of its scores is compared, and lower is better.
 
     Args:
@@ -94,7 +95,7 @@ class ReferenceConfig:
     state: str = option("images/benchmark-reference", "folder that an interrupted reference goes on from")
 
     def __post_init__(self):
-        require(parse_class(self.class_val) is not None, "class_val", "a class id, 0-42", self.class_val)
+        require(GTSRB.parse(self.class_val) is not None, "class_val", "a class id, 0-42", self.class_val)
         require(1 <= self.iterations <= 10**8 - 1, "iterations", "from 1 to 99999999", self.iterations)
         require(0 < self.ours_minutes < 1e6, "ours_minutes", "above 0 and below 1000000", self.ours_minutes)
         require(2 <= self.samples <= 100_000, "samples", "from 2 to 100000", self.samples)
@@ -172,8 +173,10 @@ class Ours:
 
 def main(config: ReferenceConfig) -> int:
     """Train the reference as far as it is not trained yet, then ours; the exit status."""
-    signs = open_signs(config.data)
-    real = select(signs, parse_class(config.class_val), use_test=False, use_held_out=False)  # train_dcgan's default
+    signs = open_images(config.data)
+    real = select(
+        signs, signs.classes.parse(config.class_val), use_test=False, use_held_out=False
+    )  # train_dcgan's default
     state, output = Path(config.state), Path(config.output)
     require_writable(state, STATE_BYTES)
     require_writable(output)

@@ -19,7 +19,7 @@ from keras import layers
 
 from benchmarks.clock import Clock
 from gan.config import PRECISIONS
-from gan.data.signs import to_uint8
+from gan.data.labelled import to_uint8
 from gan.errors import UserError
 from gan.files import replacing
 

@@ -1,5 +1,6 @@
 """Arrays in, pictures out: grids, contact sheets and charts."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan.data.labelled import LabelledImages
 from gan.data.spread import spread_over
+
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it warns of fonts that a machine lacks
 
 CELL = 96  # pixels that an image in a picture for people has at least
 STRIP = 64  # the same in a line of a class

@@ -1,6 +1,6 @@
 """Class folders of cars, people, bicyclists, signs and poles, cut out of CamVid's street scenes: a hard and tiny set.
 
-uv run benchmarks/camvid_crops.py --source ../shared/data/camvid/camvid_train.zip --output camvid-crops
+uv run benchmarks/camvid_crops.py --source camvid.zip --output camvid-crops
 
 Each crop is a square around a connected region of a class, with a margin. Files are named after their scene, and
 scenes of one video follow each other: `--groups '^(.*?)_f?[0-9]+_'` keeps a video together.
@@ -31,7 +31,7 @@ BYTES = 200_000_000  # of all crops, at most
 class CropsConfig(Config):
     """Cut the objects of CamVid's scenes out, into a folder for each class."""
 
-    source: str = option("../shared/data/camvid/camvid_train.zip", "zip or folder of CamVid's photos and label maps")
+    source: str = option("camvid.zip", "zip or folder of CamVid's photos and label maps")
     output: str = option("camvid-crops", "new folder for the class folders")
     least: int = option(24, "pixels, width or height of the smallest object that is taken", ge=8, le=480)
     margin: float = option(0.15, "of the object's size, around it on each side", ge=0, le=1)

@@ -16,7 +16,7 @@ from gan.config import (
     seed_option,
 )
 from gan.data.class_folders import Reading
-from gan.data.labelled import ALL
+from gan.data.labelled import ALL, Classes
 from gan.errors import UserError
 
 FEW, FEW_OF_A_CLASS = 500, 30  # images: fewer are worth a warning
@@ -98,7 +98,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         if (known > 0) != (config.drawn > 0):
             raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
         goodrun.require_more(config.iterations)
-    data, learned = read(config, class_id, reading, goodrun)
+    data, learned = read(config, classes, reading, goodrun)
     require_writable(Path("images/train").resolve())
 
     from gan.dcgan.gan import Network, SignGan
@@ -131,12 +131,13 @@ def train(config: TrainConfig) -> tuple[str, int]:
     return run_id, status
 
 
-def read(config: TrainConfig, class_id: int | None, reading: Reading, goodrun):
+def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
     """The data set, and the images of it that a generator learns."""
     from gan.data.sets import open_images, select
     from gan.progress import say
 
-    data = open_images(config.data, None if config.judge_iterations else class_id, reading)
+    class_id = classes.parse(config.class_val)
+    data = open_images(config.data, None if config.judge_iterations else class_id, reading, classes)
     if goodrun:
         from gan.dcgan.learned import require_same_classes
 

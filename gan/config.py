@@ -24,9 +24,10 @@ ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: t
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
 LARGEST_SEED = 2**31 - 1
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # parameter value -> Keras dtype policy
+FITS = ("squeeze", "crop", "pad")
 READING: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "image_size": (None, "width and height, 32, 64, 128 or 256; by default what is nearest, at most 128", ()),
-    "fit": ("squeeze", "squeeze the whole, crop the centre, or pad what is not square", ("squeeze", "crop", "pad")),
+    "fit": ("squeeze", "squeeze the whole, crop the centre, or pad what is not square", FITS),
     "groups": ("", "what tells those of one object, which are held out together: `folder` (a level below the class), "
                "`column` (`group` of the CSV), or a pattern that finds it in file names, as `^(.*?)_`", ()),
     "mirror": ("", "`all` if mirror images are of their class, `none`, or a file of lines `class,class in mirror`",

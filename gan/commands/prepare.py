@@ -32,13 +32,11 @@ from gan.errors import UserError
 from gan.files import exists, locked, require_writable
 from gan.invocation import start
 from gan.progress import progress
-from gan.scoring.nearest import nearest
 
 SIGNS, IMAGES, OUTPUT = "signs", "images", "traffic-signs-data"
 SCENES_OUTPUT = "dataset"
 PICTURES = Path("images/data")
 ROOM = 350_000_000  # bytes: train.p and test.p of the full archives with a little to spare
-COPY = 0.2  # distance from which on images are nearly equal, as `balance` has it
 COMPARED = 1_000  # images of a class that are compared with each other
 DOWNLOADS = 366_000_000  # bytes of the official archives, about
 
@@ -183,6 +181,9 @@ def show_images(config: PrepareConfig, reading: Reading) -> None:
 
 def near_duplicates(images: LabelledImages) -> int:
     """How many images lie as near to another one of their class as a copy does, of `COMPARED` of a class."""
+    from gan.dcgan.balance import COPY
+    from gan.scoring.nearest import nearest
+
     found, step = 0, images.size // 32
     with progress(len(images), "looking for equal images", "image") as bar:
         for k, count in enumerate(images.counts()):

@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
+from gan.config import FITS
 from gan.data.class_layout import UNREAD, File, Layout, open_layout, quoted
 from gan.data.class_table import is_table
-from gan.data.decode import FITS, SIZES, decode_files
+from gan.data.decode import SIZES, decode_files
 from gan.data.groups import numbered, objects
 from gan.data.labelled import GENERATED, GENERATED_LIST, Classes, LabelledImages, is_file_name, label_type, narrow
 from gan.data.untrusted import Source

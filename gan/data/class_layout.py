@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from gan.checkpoint_info import MOST_CLASSES
 from gan.data.class_table import PARTS, holds_columns, is_table, read_rows
 from gan.data.labelled import ALL, LISTED
 from gan.data.untrusted import Source, open_source
@@ -21,7 +22,6 @@ READ = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".ppm", ".pgm", ".pbm"
 READ |= {".webp", ".tif", ".tiff", ".gif"}
 UNREAD = {".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".tga", ".svg", ".psd", ".xcf", ".eps", ".ico"}
 UNREAD |= {".exr", ".hdr", ".pcx", ".dng", ".cr2", ".nef", ".arw", ".dcm"}  # pictures all the same
-MAX_CLASSES = 1_000
 
 _Found = tuple[tuple[str, ...], str]  # the steps of a file's path, and its name in the source
 
@@ -204,8 +204,10 @@ def _layout(
             f"{path} holds images of {len(names) or 'no'} class{'' if len(names) == 1 else 'es'}{without} and two or "
             "more are needed; give one folder of images for each class, or a CSV with the columns `file` and `label`."
         )
-    if len(names) > MAX_CLASSES:
-        raise UserError(f"{path} has {len(names):,} classes, and {MAX_CLASSES:,} at most can be learned; merge some.")
+    if len(names) > MOST_CLASSES:
+        raise UserError(
+            f"{path} has {len(names):,} classes, and {MOST_CLASSES:,} at most can be learned; merge some."
+        )
     if mistaken := [name for name in names if name.casefold() == ALL]:
         raise UserError(f"the class {mistaken[0]!r} in {path} can't be told from `{ALL}` classes; rename it.")
     alike = Counter(name.casefold() for name in names)

@@ -21,7 +21,6 @@ from gan.data.untrusted_images import open_image
 from gan.errors import UserError
 from gan.progress import progress
 
-FITS = ("squeeze", "crop", "pad")
 SIZES = (32, 64, 128, 256)
 LARGEST_CHOSEN = 128  # of these, where the user gives none: what two cores can learn
 NAMED = 5  # damaged files that a message names

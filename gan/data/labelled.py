@@ -192,8 +192,7 @@ def join(*parts: LabelledImages) -> LabelledImages:
     for part in parts:
         tracks.append(np.where(part.tracks < 0, part.tracks, part.tracks + first).astype(np.int32))
         first += int(part.tracks.max(initial=-1)) + 1
-    arrays = {name: np.concatenate([part.arrays[name] for part in parts]) for name in ARRAYS}
-    return LabelledImages(**(arrays | {"tracks": np.concatenate(tracks)}), classes=parts[0].classes)
+    return dataclasses.replace(_behind(*parts), tracks=np.concatenate(tracks))
 
 
 def with_mirrored(images: LabelledImages) -> LabelledImages:

@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from gan.config import PRECISIONS
+from gan.data.decode import SIZES
 from gan.data.labelled import to_uint8
 from gan.data.spread import spread_over
 from gan.dcgan.networks import (
     ENLARGED,
     LATENT,
     LAYOUTS,
-    SIZES,
     TRANSPOSED,
     build_discriminator,
     build_generator,

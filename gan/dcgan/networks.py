@@ -23,7 +23,6 @@ LATENT = 100  # dimensions of the latent
 EMBEDDING = 64  # dimensions of a class's embedding in the generator
 MOMENTUM = 0.99  # of the moving statistics of batch normalisation
 SLOPE = 0.2  # of LeakyReLU for negative inputs
-SIZES = (32, 64, 128, 256)  # width and height of images
 FEWEST = 16  # channels of the levels of large images
 DETAIL = 4  # maps that are projected from the latent, for texture as fine as a pixel
 LARGEST_DETAIL = 64  # width and height of these maps: a matrix for more would be most of the network
@@ -84,7 +83,7 @@ def build_generator(
             of a domain is added to that of the class: what is learned of a domain holds for every class.
         layout: "enlarged", or "transposed" for the transposed convolutions that version 0.1 and before had.
         portable: of layers that Keras ships alone. The variables are the same, the arithmetic takes twice the time.
-        size: width and height of the images, one of `SIZES`.
+        size: width and height of the images, one of `gan.data.decode.SIZES`.
 
     Returns:
         A model of inputs float32 (N, 100), drawn from the standard normal distribution, and with several classes
@@ -151,7 +150,7 @@ def build_discriminator(
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
         domains: in how many domains every class comes (see `build_generator`).
         layout: see `build_generator`; "enlarged" looks at single pixels before it takes every other one.
-        size: width and height of the images, one of `SIZES`.
+        size: width and height of the images, one of `gan.data.decode.SIZES`.
 
     Returns:
         A model of input float32 (N, size, size, 3) in [-1, 1]; output float32 (N, 1), or with several classes

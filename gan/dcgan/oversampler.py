@@ -34,15 +34,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
+from gan.checkpoint_info import MOST_CLASSES
+from gan.data.decode import SIZES
 from gan.data.labelled import ALL, Classes, LabelledImages, label_type
 from gan.data.sets import DataSet
 from gan.data.signs import GTSRB, storable, stored_classes
 from gan.errors import UserError
 from gan.progress import progress
 
-SIZES = (32, 64, 128, 256)  # of images that are learned; others are enlarged or reduced to the next of these
 RATE = 8e-4  # step size of both networks, as `train_dcgan.py` has it by default
-MOST_CLASSES = 1000  # that one network knows
 CHECKS = 5  # looks at the generated images during a training, to keep the best weights
 
 

@@ -80,7 +80,6 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.checkpoints import CheckpointInfo
     from gan.data.sets import classes_of
     from gan.data.signs import GTSRB, storable
-    from gan.data.split import cut
     from gan.drawn.signs import with_drawings
     from gan.files import require_writable
     from gan.invocation import start
@@ -122,7 +121,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     known |= storable(classes)
     info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), known, goodrun)
     judge = judge_of(data, config.judge_iterations, say) if config.judge_iterations else None
-    score = checkpoint_scores(judge, *cut(data.train), learned, class_id, lambda wanted: gan.images(wanted, "scores"))
+    score = checkpoint_scores(judge, *data.parts, learned, class_id, lambda wanted: gan.images(wanted, "scores"))
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY)
     name = f"dcgan class {config.class_val} {data.name}"
     run_id, status = run.train(name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}")

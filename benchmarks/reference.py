@@ -26,14 +26,11 @@ from gan.config import option, require, run, stops
 from gan.data.labelled import LabelledImages
 from gan.data.sets import DataSet, open_images, select
 from gan.data.signs import GTSRB
-from gan.data.split import cut
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import code_version, command
 from gan.machine import processor
 from gan.progress import progress
-from gan.scoring.fidelity import frechet_distance
-from gan.scoring.nearest import compare
 from train_dcgan import TrainConfig
 
 FIRST = 20  # seconds of processor time at the first measurement
@@ -42,37 +39,51 @@ STEP, OURS_STEP = 1.3, 1.1
 SAVE_SECONDS = 600  # of processor time: training of the reference that is lost at most when the machine goes down
 STATE_BYTES = 600_000_000  # the reference's networks and optimizers twice, and the measurements
 
+SCORED = "fid_unseen", "gan_test", "diversity", "nearest_real"
+
 Score = Callable[[np.ndarray], dict[str, float]]
 
 
-def make_score(signs: DataSet, real: LabelledImages, judge_iterations: int) -> Score:
-    """The function that scores generated images; the first of its scores is compared, and lower is better.
+def make_scores(signs: DataSet, real: LabelledImages, judge_iterations: int) -> tuple[Score, Score]:
+    """The functions that score generated images: one for every measurement, one that takes half a minute.
 
     Args:
         signs: the data set with all of its classes.
         real: the images of one class that both trainings learn.
         judge_iterations: training of the classifier that gives the features, if the archive has none yet.
 
+    Returns:
+        The first gives `fid`, which is compared, to the test part (held-out signs where there is none), and scores
+        of its own images. The second gives `told_apart`. Both have real references.
+
     Raises:
         UserError: the data has no images of some class, so that there can be no classifier.
     """
     from gan.dcgan.judge import judge_of
+    from gan.dcgan.scorer import SignScorer
+    from gan.dcgan.told_apart import told_apart
 
     judge = judge_of(signs, judge_iterations, print)
     if judge is None:
         raise UserError(f"the benchmark needs images of all classes for its classifier, and {signs.name} lacks some.")
-    class_id = real.labels[0]
-    held_out = cut(signs.train)[1]
-    features = judge(real.images)[0]
-    floor = frechet_distance(judge(held_out.images[held_out.labels == class_id])[0], features)
+    class_id = int(real.labels[0])
+    scorer = SignScorer(judge, real, signs.parts[1], [class_id], signs.test)
+
+    def labelled(images: np.ndarray) -> LabelledImages:
+        return LabelledImages.of(images, np.full(len(images), class_id), signs.classes)
 
     def score(images: np.ndarray) -> dict[str, float]:
-        made, probabilities = judge(images)
-        verdicts = float((probabilities.argmax(axis=1) == class_id).mean())
-        scores = {"fid": frechet_distance(made, features), "fid_floor": floor, "gan_test": verdicts}
-        return scores | compare(images, real.images, real.tracks)
+        found = scorer.full(labelled(images)).overall
+        names = [name + end for name in SCORED for end in ("", "_floor") if name + end in found]
+        return {name.replace("fid_unseen", "fid"): found[name] for name in names}
 
-    return score
+    def tell_apart(images: np.ndarray) -> dict[str, float]:
+        found = told_apart(labelled(images), real, scorer.unseen)
+        if found is None:
+            return {}
+        return {"told_apart": found.auc} | ({} if found.reference is None else {"told_apart_floor": found.reference})
+
+    return score, tell_apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +109,7 @@ class ReferenceConfig:
         require(GTSRB.parse(self.class_val) is not None, "class_val", "a class id, 0-42", self.class_val)
         require(1 <= self.iterations <= 10**8 - 1, "iterations", "from 1 to 99999999", self.iterations)
         require(0 < self.ours_minutes < 1e6, "ours_minutes", "above 0 and below 1000000", self.ours_minutes)
-        require(2 <= self.samples <= 100_000, "samples", "from 2 to 100000", self.samples)
+        require(4 <= self.samples <= 100_000, "samples", "from 4 to 100000", self.samples)
         require(1 <= self.reference_batch <= 4096, "reference_batch", "from 1 to 4096", self.reference_batch)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         known = self.precision in ("float32", "bfloat16", "auto")
@@ -180,7 +191,7 @@ def main(config: ReferenceConfig) -> int:
     state, output = Path(config.state), Path(config.output)
     require_writable(state, STATE_BYTES)
     require_writable(output)
-    score = make_score(signs, real, config.judge_iterations)
+    score, tell_apart = make_scores(signs, real, config.judge_iterations)
 
     from gan.training import devices  # isort: skip  before the recipe: it loads TensorFlow without greetings
     from benchmarks.reference_recipe import ITERATIONS
@@ -205,8 +216,7 @@ def main(config: ReferenceConfig) -> int:
         done = train_reference(config, real.images, state, functools.partial(measure, "reference"), stop)
         if stop.signal is None:
             train_ours(config, real.images, state, functools.partial(measure, "ours"), stop)
-        rows = report.table(report.read(state), score)
-        name = next(iter(score(real.images[: config.samples])))
+        rows, name = report.table(report.read(state), score, tell_apart), "fid"
         if rows:
             write_csv(output / "reference.csv", rows)
             report.write_chart(output / "reference.png", rows, name)

@@ -18,6 +18,7 @@ from gan.errors import UserError
 from gan.files import replacing
 
 COLOURS = {"reference": pictures.REAL, "ours": pictures.GENERATED}
+Score = Callable[[np.ndarray], dict[str, float]]
 TICKS = {
     **{k: f"{k} s" for k in (1, 3, 10, 30)},
     **{60 * k: f"{k} min" for k in (1, 3, 10, 30)},
@@ -85,15 +86,26 @@ def forget(folder: Path, recipe: str, after: int) -> None:
             path.unlink()
 
 
-def table(measurements: list[Measurement], score: Callable[[np.ndarray], dict[str, float]]) -> list[dict[str, Any]]:
-    """A row of the CSV for each measurement: what it says of itself, with its scores."""
+def table(measurements: list[Measurement], score: Score, tell_apart: Score) -> list[dict[str, Any]]:
+    """A row of the CSV for each measurement: what it says of itself, with its scores.
+
+    Args:
+        measurements: by recipe and iteration.
+        score: gives the scores of images uint8 (N, 32, 32, 3) by name; `fid` is one of them.
+        tell_apart: gives further ones, for the best and the last measurement of each recipe alone: it takes long.
+    """
+    scores = [score(measurement.images) for measurement in measurements]
+    for recipe in COLOURS:
+        own = [k for k, measurement in enumerate(measurements) if measurement.recipe == recipe]
+        finite = [k for k in own if math.isfinite(scores[k].get("fid", math.nan))]
+        for k in {min(finite, key=lambda k: scores[k]["fid"]), own[-1]} if finite else ():
+            scores[k] |= tell_apart(measurements[k].images)
     rows = []
-    for measurement in measurements:
+    for measurement, found in zip(measurements, scores, strict=True):
         about = {name: value for name, value in vars(measurement).items() if name != "images"}
         last = {name: about.pop(name) for name in ("command", "machine", "code")}
         about |= {name: round(about[name], 1) for name in ("seconds", "cpu_seconds")}
-        scores = {name: float(f"{value:.6g}") for name, value in score(measurement.images).items()}
-        rows.append(about | scores | last)
+        rows.append(about | last | {name: float(f"{value:.6g}") for name, value in found.items()})
     return rows
 
 
@@ -151,7 +163,7 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
     best, last = min(reference, key=lambda row: row[name]), reference[-1]
     for what, row in [("best and last", best)] if best is last else [("best", best), ("last", last)]:
         words = f"The reference's {what} {name} is {row[name]:.4g}, at iteration {row['iteration']:,}"
-        lines.append(f"{words} after {times(row)}.")
+        lines.append(f"{words} after {times(row)}{_told_apart(row)}.")
         first = next((each for each in ours if each[name] <= row[name]), None)
         if first:
             ratios = [f"{row[time] / first[time]:.3g}" for time in TIMES]
@@ -161,7 +173,7 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
             lines.append(f"  Ours did not reach that in {times(ours[-1])}.")
     if ours:
         best = min(ours, key=lambda row: row[name])
-        lines.append(f"Our best {name} is {best[name]:.4g} after {times(best)}.")
+        lines.append(f"Our best {name} is {best[name]:.4g} after {times(best)}{_told_apart(best)}.")
     else:
         lines.append("Ours has not been measured.")
     floor = f"{name}_floor"
@@ -170,6 +182,14 @@ def summary(rows: list[dict[str, Any]], name: str, done: int, published: int) ->
     if len({row["machine"] for row in rows}) > 1:
         lines.append("The measurements are of several machines (see the CSV), so the times can't be compared.")
     return "\n".join(lines)
+
+
+def _told_apart(row: dict[str, Any]) -> str:
+    """A part of a sentence for a row that has this score."""
+    if "told_apart" not in row:
+        return ""
+    real = f", real images {row['told_apart_floor']:.2f}" if "told_apart_floor" in row else ""
+    return f"; told apart from real images with an AUC of {row['told_apart']:.2f}{real}"
 
 
 def times(row: dict[str, Any]) -> str:

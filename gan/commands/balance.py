@@ -34,7 +34,10 @@ class BalanceConfig(Config):
     source: str = option(
         "traffic-signs-data", "data to fill up: folder with train.p, one such file, class folders, or `drawn`"
     )
-    output: str = option("traffic-signs-balanced", "new folder for the balanced data; `data` understands it")
+    output: str = option(
+        "",
+        "new folder for the balanced data; if empty, traffic-signs-balanced, or of your own images SOURCE-balanced",
+    )
     seed: int = seed_option("of the latents, 0 or more; the same seed gives the same bytes")
     quality: float = option(
         0.5,
@@ -64,6 +67,7 @@ def parse_classes(text: str, classes: Classes) -> list[int]:
 
 def main(config: BalanceConfig) -> None:
     """What is lacking -> generate and filter -> write -> archive."""
+    config = dataclasses.replace(config, output=config.output or default_output(config.source))
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
     from gan.dcgan import balance_files, balance_report
@@ -118,6 +122,16 @@ def main(config: BalanceConfig) -> None:
     print(f"{next_step}\nbrowse: {archive.browse_hint(archived.id)}")
 
 
+def default_output(source: str) -> str:
+    """The folder beside a source that its balanced data go to."""
+    from gan.data.sets import is_own
+
+    path = Path(source).resolve()
+    if not is_own(path):
+        return "traffic-signs-balanced"
+    return f"{path.stem if path.is_file() else path.name}-balanced"
+
+
 def generate(config: BalanceConfig, goodrun, source, lacking):
     """The generated images, their counts, and the classifier that filtered them, if one did."""
     from gan.dcgan import balance
@@ -164,13 +178,8 @@ def repeated(config: BalanceConfig, goodrun) -> str:
 
 def after(config: BalanceConfig, data: str) -> str:
     """What to do with the balanced data, which lie at `data`."""
-    from gan.data.sets import is_drawn
-
-    lines = [f"Next: train with `--data {shlex.quote(data)}`"]
-    if is_drawn(config.source) or (Path(config.source) / "train.p").is_file():  # what study opens
-        lines[0] += ", or measure whether generated images help:"
-        lines.append(f"  {start('gan.commands.study')} --data {shlex.quote(config.source)}")
-    return "\n".join(lines)
+    study = f"{start('gan.commands.study')} --data {shlex.quote(config.source)}"
+    return f"Next: train with `--data {shlex.quote(data)}`, or measure whether generated images help:\n  {study}"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stops
 from gan.data.class_folders import Reading
+from gan.data.sets import is_own
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import command
@@ -49,7 +50,9 @@ class StudyConfig(Config):
     turned: bool = reading_option("turned")
     skip_damaged: bool = reading_option("skip_damaged")
     regimes: str = option(
-        "", "signs: full, and numbers of tracks that the rare classes are cut to, full,5,3,2,1 if empty; scenes: full"
+        "",
+        "signs: full, and numbers of tracks that the rare classes are cut to; if empty full,5,3,2,1, of your own "
+        "images full; scenes: full",
     )
     arms: str = option(
         "",
@@ -120,8 +123,10 @@ def generators(config: StudyConfig) -> int:
 
 def settled(config: StudyConfig) -> StudyConfig:
     """The same with what is left open as the task means it."""
-    meant = LEFT_OPEN[config.task].items()
-    return dataclasses.replace(config, **{name: value for name, value in meant if not getattr(config, name)})
+    meant = LEFT_OPEN[config.task]
+    if config.task == "signs" and is_own(Path(config.data or meant["data"])):
+        meant = meant | {"regimes": signs_arms.FULL}
+    return dataclasses.replace(config, **{name: value for name, value in meant.items() if not getattr(config, name)})
 
 
 def study(config: StudyConfig, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The data sets that a `data` parameter can name, and the part of one that a run trains on."""
 
 import dataclasses
+import functools
 import re
 import shlex
 import sys
@@ -54,6 +55,11 @@ class DataSet:
         """What the labels stand for."""
         return self.train.classes
 
+    @functools.cached_property
+    def parts(self) -> tuple[LabelledImages, LabelledImages]:
+        """The training images that are learned, and those that are held out; see `gan.data.split.cut`."""
+        return cut(self.train)
+
 
 def classes_of(data: str, reading: Reading = DEFAULT_READING) -> Classes:
     """The classes of a data set, in a moment: no image is decoded.
@@ -67,7 +73,7 @@ def classes_of(data: str, reading: Reading = DEFAULT_READING) -> Classes:
     """
     if is_drawn(data) or _holds_pickles(Path(data)):
         return GTSRB
-    if not _is_own(Path(data)):
+    if not is_own(Path(data)):
         raise _nothing(data)
     return own_classes(data, reading)
 
@@ -109,7 +115,7 @@ def open_images(
         parts = [folder / f"{name}.p" for name in ("train", "valid", "test")]
         train, valid, test = (read_signs(part, notes) if part.is_file() else None for part in parts)
         found = DataSet(data, train if valid is None else join(train, valid), test)
-    elif _is_own(folder):
+    elif is_own(folder):
         own = read_class_folders(folder, reading, classes or own_classes(data, reading))
         notes += own.notes
         found = DataSet(data, own.train, own.test, own.files, own.table)
@@ -124,7 +130,7 @@ def _holds_pickles(folder: Path) -> bool:
     return is_folder(folder) and (folder / "train.p").is_file()
 
 
-def _is_own(path: Path) -> bool:
+def is_own(path: Path) -> bool:
     """Whether a path holds images of somebody's own, or should."""
     if is_folder(path):
         return holds_pictures(path)
@@ -163,7 +169,7 @@ def select(data: DataSet, class_id: int | None, use_test: bool, use_held_out: bo
     Raises:
         UserError: the test part is wanted and missing, or there are too few images.
     """
-    parts = [data.train if use_held_out else cut(data.train)[0]]
+    parts = [data.train if use_held_out else data.parts[0]]
     if use_test:
         if data.test is None:
             raise UserError(f"use_test=true needs a test part, as {Path(data.name) / 'test.p'}, and there is none.")

@@ -9,7 +9,6 @@ from PIL import Image
 from gan.archive import GoodRun
 from gan.data.labelled import ALL, LabelledImages, with_mirrored
 from gan.data.signs import stored_classes
-from gan.data.split import cut
 from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
 from gan.dcgan.gan import Network
 from gan.dcgan.generator import Generator
@@ -89,7 +88,7 @@ class SignEvaluation:
         generated = LabelledImages.of(
             np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]), self._known
         )
-        training, held_out = cut(self.real.train) if self.real else (None, None)
+        training, held_out = self.real.parts if self.real else (None, None)
         training = training and with_mirrored(training)  # copies of mirrored photos are copies
         evaluation = page(self._goodrun, generated, training, several)
         if training is not None and config.scores != "none":

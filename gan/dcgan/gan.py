@@ -1,6 +1,7 @@
 """One iteration of the traffic-sign GAN: what is drawn, what is compared, what is updated."""
 
 import dataclasses
+import math
 
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
@@ -43,7 +44,9 @@ WIDEST = 256  # channels of a network's first level: a file of a stranger may na
 SAMPLE_BATCH = 128  # images at a time when samples are made
 SAMPLED_CLASSES = 64  # that a grid of samples shows
 
-AUGMENTED = 0.5  # share of the images that the discriminator sees in another light, and turned and zoomed
+# Share of the images that the discriminator sees in another light, turned, zoomed and shifted: of FEW and of MANY.
+MOST_AUGMENTED, LEAST_AUGMENTED = 0.8, 0.1
+FEW, MANY = 500, 50_000
 
 METRICS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
 CLASS_METRICS = ("class_loss_real", "class_loss_generated")
@@ -99,6 +102,16 @@ class Network:
         return build_generator(*sizes, PRECISIONS[precision], self.domains, self.layout, portable, self.size)
 
 
+def augmented_share(images: int) -> float:
+    """The share of the images that are augmented, by how many there are to learn.
+
+    A discriminator soon knows few images by heart (Karras et al. 2020, arXiv 2006.06676). Of many it learns more of
+    what a photo is like where it sees them as they are.
+    """
+    place = math.log(max(FEW, min(MANY, images)) / FEW) / math.log(MANY / FEW)
+    return MOST_AUGMENTED + (LEAST_AUGMENTED - MOST_AUGMENTED) * place
+
+
 class StepSize(keras.optimizers.schedules.LearningRateSchedule):
     """A step size that stays until so many images were seen, and falls with the inverse root of their number then.
 
@@ -142,6 +155,7 @@ class SignGan(AveragedGan):
         super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
         self.batch_size = batch_size
         self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
+        self._augmented = augmented_share(len(photos))
         self._drawn = sampling.Sampler(images, labels, network.classes * network.domains)
         self._domain_shares = _cumulated(
             np.bincount(labels, minlength=network.classes * network.domains), network.domains
@@ -205,14 +219,14 @@ class SignGan(AveragedGan):
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
         photos = self._drawn.of(labels, key("images"))
-        real = augment(photos, key("augment real"), AUGMENTED)
+        real = augment(photos, key("augment real"), self._augmented)
         latents = sampling.latents(self.batch_size, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))
 
         # One pass through both networks serves both losses: the simultaneous update of Mescheder et al. 2018.
         with tf.GradientTape(persistent=True) as tape:
             generated = self.generator(self._inputs(latents, labels), training=True)
-            shown = tf.concat([real, augment(generated, key("augment generated"), AUGMENTED)], axis=0)
+            shown = tf.concat([real, augment(generated, key("augment generated"), self._augmented)], axis=0)
             twice = tf.concat([labels, labels], axis=0)
             logits = self.discriminator(shown, training=True)
             on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)

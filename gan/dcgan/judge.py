@@ -8,7 +8,6 @@ from gan.archive import judges
 from gan.archive.judges import JudgeConfig
 from gan.data.labelled import Classes, LabelledImages, with_mirrored
 from gan.data.sets import DataSet
-from gan.data.split import cut
 from gan.dcgan import classifier
 from gan.dcgan.classifier import SignJudgeTrainer, build_judge
 from gan.report import Report, judge_report
@@ -70,7 +69,7 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
         None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
     """
     classes = signs.classes
-    fit_part, held = cut(signs.train)
+    fit_part, held = signs.parts
     missing = np.flatnonzero(fit_part.counts() == 0)
     if missing.size:
         say(f"no scores by a classifier: {signs.name} has no images of class {classes.phrase(missing[0])} to learn.")

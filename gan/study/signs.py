@@ -1,6 +1,6 @@
-"""The study of signs: does a classifier that has seen generated images recognise rare signs better?
+"""The study of signs: does a classifier that has seen generated images recognise rare classes better?
 
-Test parts: the held-out tracks, and the official test set. Neither classifiers nor generators see anything of them.
+Test parts: the held-out tracks or images, and the test part. Neither classifiers nor generators see anything of them.
 """
 
 import dataclasses
@@ -16,7 +16,6 @@ from gan.data.class_folders import Reading
 from gan.data.labelled import LabelledImages, with_mirrored
 from gan.data.sets import DataSet
 from gan.data.signs import GTSRB
-from gan.data.split import cut
 from gan.dcgan.balance_files import open_source
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
@@ -31,7 +30,7 @@ from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_po
 from gan.study.smote import NEIGHBOURS, require_imblearn, smote
 from gan.training.sampling import Sampler, Shares
 
-PARTS = {"test": "official test set", "held_out": "held-out tracks"}
+PARTS = {"test": "test part", "held_out": "held-out part"}
 KINDS = {
     "rare": "mean recall of the {rare} smallest classes",
     "macro": "mean recall of all classes",
@@ -56,7 +55,7 @@ class SignStudy(Experiment):
         signs = open_source(config.data, parameter="data", reading=Reading.of(dataclasses.asdict(config)))
         super().__init__(config, arms_of(config, signs))
         self.sources, self.drawn, self.signs = sources, drawn, signs
-        self.fit, held_out = cut(self.signs.train)
+        self.fit, held_out = self.signs.parts
         self.rare = signs_arms.rare_classes(self.signs.train)
         parts = {"test": self.signs.test, "held_out": held_out}
         self.parts = {part: signs for part, signs in parts.items() if signs is not None and len(signs)}
@@ -80,7 +79,7 @@ class SignStudy(Experiment):
         tracks = {regime: f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}"
                   for regime in signs_arms.parse_regimes(self.config.regimes)}  # fmt: skip
         return self.arranged(
-            title=f"Do generated images help to recognise rare signs? {self.signs.name}",
+            title=f"Do generated images help to recognise rare classes? {self.signs.name}",
             regimes={regime: "Full data" if regime == FULL else words for regime, words in tracks.items()},
             axis="tracks kept of each rare class",
             measures=measures,

@@ -65,8 +65,7 @@ def _describe_generators(study, report: Report) -> None:
     if study.config.goodrun_ref:
         report.text(
             f"That of the regime {FULL} was given. A run id names the checkpoint that came nearest to the held-out "
-            "tracks, so there its arms were chosen by what they are tested on; on the official test set they were "
-            "not."
+            "tracks, so there its arms were chosen by what they are tested on; on the test part they were not."
         )
     head = ["regime", "draw", "run", "iteration", "minutes", *COUNTS, "thrown away of rare classes"]
     report.table(head, [[*key, *_source_row(source, study.rare)] for key, source in study.sources.items()])

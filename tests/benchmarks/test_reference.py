@@ -56,7 +56,7 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
         os.kill(os.getpid(), signal.SIGTERM)
         return iterate(recipe)
 
-    given = "--data drawn:500 --ours_minutes 0.001 --samples 2 --reference_batch 2 --precision float32"
+    given = "--data drawn:500 --ours_minutes 0.001 --samples 8 --reference_batch 2 --precision float32"
     config = parse(ReferenceConfig, [*given.split(), "--iterations", "2", "--judge_iterations", "2"])
     with monkeypatch.context() as patch:
         patch.setattr(ReferenceRecipe, "iterate", interrupted)
@@ -77,9 +77,9 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
     ]
     for each in rows:
         assert float(each["seconds"]) > 0 and float(each["cpu_seconds"]) > 0
-        for name in ("nearest_real", "nearest_real_floor", "diversity", "diversity_floor"):
+        for name in ("fid", "gan_test", "nearest_real", "nearest_real_floor", "diversity", "diversity_floor"):
             assert math.isfinite(float(each[name]))
-        assert each["command"].endswith("--iterations 2 --ours_minutes 0.001 --samples 2 --precision float32 "
+        assert each["command"].endswith("--iterations 2 --ours_minutes 0.001 --samples 8 --precision float32 "
                                         "--reference_batch 2 --judge_iterations 2")  # fmt: skip
         assert "CPU" in each["machine"] or "GPU" in each["machine"]
         assert each["code"]
@@ -128,10 +128,11 @@ def test_measurements_are_kept_by_recipe_and_iteration(tmp_path):
 
 
 def test_table_holds_scores_and_leaves_missing_ones_empty(tmp_path):
-    scores = iter([{"fid": 1 / 3, "fid_floor": 0.1}, {"fid": 2.0}])
-    rows = report.table([measurement(iteration=1), measurement(iteration=2)], lambda images: next(scores))
+    scores = iter([{"fid": 1 / 3, "fid_floor": 0.1}, {"fid": 2.0}, {"fid": 1.0}])
+    measured = [measurement(iteration=k) for k in (1, 2, 3)]
+    rows = report.table(measured, lambda images: next(scores), lambda images: {"told_apart": 0.75})
     write_csv(tmp_path / "table.csv", rows)
-    first, second = read_csv(tmp_path / "table.csv")
+    first, second, last = read_csv(tmp_path / "table.csv")
     assert list(first) == [
         *(
             "recipe",
@@ -139,20 +140,24 @@ def test_table_holds_scores_and_leaves_missing_ones_empty(tmp_path):
             "images_seen",
             "seconds",
             "cpu_seconds",
-            "fid",
-            "fid_floor",
             "command",
             "machine",
             "code",
+            "fid",
+            "fid_floor",
+            "told_apart",
         )
     ]
     assert first["fid"] == "0.333333" and first["command"] == "a, b" and second["fid_floor"] == ""
+    # The best and the last one.
+    assert [each["told_apart"] for each in (first, second, last)] == ["0.75", "", "0.75"]
 
 
 def test_summary_compares_times_to_the_same_score():
     rows = [row("reference", 100, 9), row("reference", 600, 4, 700)]
     rows += [row("reference", 7200, 5, 14_100) | {"seconds": 1800.0}]
     rows += [row("ours", 10, 20), row("ours", 20, 4.5), row("ours", 60, 3)]
+    rows[-1] |= {"told_apart": 0.712, "told_apart_floor": 0.5}
     words = report.summary(rows, "fid", 14_100, 14_100)
     assert "best fid is 4, at iteration 700 after 10 min 0 s of processor time (5 min 0 s by the clock)." in words
     line = "Ours had 3 after 1 min 0 s of processor time (30.0 s by the clock): 10 times as fast (10 by the clock)."
@@ -161,6 +166,7 @@ def test_summary_compares_times_to_the_same_score():
     line = "Ours had 4.5 after 20.0 s of processor time (10.0 s by the clock): 360 times as fast (180 by the clock)."
     assert line in words
     assert "NOT finished" not in words and "Our best fid is 3 after 1 min 0 s of processor time" in words
+    assert words.endswith("(30.0 s by the clock); told apart from real images with an AUC of 0.71, real images 0.50.")
 
 
 def test_summary_says_plainly_what_is_missing():

@@ -198,7 +198,7 @@ def test_results_are_in_the_folder_and_in_the_archive(workplace, signs_folder, c
     assert [(each.step, each.value) for each in history] == [(0, pytest.approx(0.6)), (1, pytest.approx(0.61))]
     assert archived.data.params["arms"] == "real,weights"
     page = Path("out/report.html").read_text()
-    assert "Rare classes cut to 2 tracks" in page and "official test set" in page and "8 experiments" in page
+    assert "Rare classes cut to 2 tracks" in page and "test part" in page and "8 experiments" in page
 
 
 def test_a_generator_that_is_stopped_stops_the_study(workplace, signs_folder, counted, capsys, monkeypatch) -> None:

@@ -170,7 +170,7 @@ def test_labels_of_any_kind_with_class_ids(restoring, goodrun):
 
 def test_a_good_run_that_learned_other_things_of_the_same_numbers_is_refused():
     """Digits called 0 to 2 must not become 20, 30 and 50 km/h."""
-    with pytest.raises(UserError, match="did not learn the classes of the images given: [0-9]% of its images"):
+    with pytest.raises(UserError, match="did not learn the classes of the images given: .*% of the other classes"):
         GANOverSampler(random_state=0, goodrun_ref="pretrained", quality=0).fit_resample(*labelled())
 
 

@@ -104,7 +104,7 @@ def checked(field: dataclasses.Field, config_class: type, value: Any) -> Any:
             words = {"int": "a whole number", "bool": "true or false", "float": "a number"}
             wanted = words.get(kind_of(config_class, field.name).__name__, "a text")
             raise UserError(f"{field.name} is {wanted}, not {value!r}.") from None
-        raise UserError(f"{field.name} is {_range_words(field) or 'a number'}, not {value}.") from None
+        raise UserError(f"{field.name} is {range_words(field) or 'a number'}, not {value}.") from None
     if field.metadata["choices"] and value not in field.metadata["choices"]:
         raise UserError(f"{field.name} is {any_of(field.metadata['choices'])}, not {value!r}.")
     if field.metadata["pattern"] and not re.fullmatch(field.metadata["pattern"], value):
@@ -123,7 +123,7 @@ def _adapter(config_class: type, name: str) -> pydantic.TypeAdapter:
     return pydantic.TypeAdapter(kind if typing.get_type_hints(config_class)[name] is inner else kind | None)
 
 
-def _range_words(field: dataclasses.Field) -> str:
+def range_words(field: dataclasses.Field) -> str:
     """The range of a number in words, "" where it has none."""
     limits = field.metadata["limits"]
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))

@@ -79,7 +79,7 @@ def _parameter(config: type[Config], field: dataclasses.Field) -> str:
     if field.metadata["choices"]:
         value = ", ".join(f"`{choice}`" for choice in field.metadata["choices"])
     elif range_words(field):
-        value = f"{value} {range_words(field)}"
+        value = f"{value}, {range_words(field)}"
     default = (
         "depends" if field.default is None else f"`{as_text(field.default)}`" if field.default != "" else "empty"
     )

@@ -122,7 +122,9 @@ def train(config: TrainConfig) -> tuple[str, int]:
     info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), known, goodrun)
     judge = judge_of(data, config.judge_iterations, say) if config.judge_iterations else None
     score = checkpoint_scores(judge, *data.parts, learned, class_id, lambda wanted: gan.images(wanted, "scores"))
-    run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY)
+    parts = {"held-out": data.parts[1], "test": data.test}
+    others = {name: (part.digest(), len(part)) for name, part in parts.items() if part is not None and len(part)}
+    run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY, others)
     name = f"dcgan class {config.class_val} {data.name}"
     run_id, status = run.train(name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}")
     if status == 0:

@@ -117,7 +117,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
         generated = gan.pictures(scorer.loaded, "scores")
         return scorer.real | (scorer.photos if network.to_photos else scorer.label_maps)(generated)
 
-    run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY if segmenter else "l1")
+    others = {"validation": (scenes.validation.digest(), len(scenes.validation))}
+    run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY if segmenter else "l1", others)
     name = f"pix2pix {config.preset} {config.direction} {config.width}x{config.height} {scenes.name}"
     kept = "in memory" if feed.in_memory else "read ahead from their files"
     return run.train(name, f"{len(scenes.training)} scenes {kept}", "pix2pix-{}")

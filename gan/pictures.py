@@ -63,6 +63,15 @@ def grid(images: np.ndarray, columns: int = 8, scale: int | None = None) -> np.n
     return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
+def beside(left: np.ndarray, right: np.ndarray, width: int = 720) -> np.ndarray:
+    """Two sheets, uint8 (height, width, 3), beside each other, at most so wide together."""
+    sheet = _Sheet(left.shape[1] + right.shape[1] + STRIP, max(len(left), len(right)))
+    sheet.image.paste(Image.fromarray(left), (0, 0))
+    sheet.image.paste(Image.fromarray(right), (left.shape[1] + STRIP, 0))
+    sheet.image.thumbnail((width, sheet.image.height))
+    return np.asarray(sheet.image)
+
+
 def enlarged(side: int, cell: int = CELL) -> int:
     """How many pixels a pixel becomes, so that an image so wide has about so many."""
     return max(1, cell // side)

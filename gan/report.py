@@ -120,6 +120,15 @@ class Evaluation:
         """The scores as lines for the console."""
         return "\n".join(map(str, results(self._definitions, self.scores.overall)))
 
+    def markdown(self) -> str:
+        """The scores as a table in Markdown, what is out of range in bold."""
+        lines = ["| score | generated | real | |", "| --- | --- | --- | --- |"]
+        for found in results(self._definitions, self.scores.overall):
+            value, mark = f"{found.value:.3f}", "**" * found.flagged
+            real = "" if found.reference is None else f"{found.reference:.3f}"
+            lines.append(f"| {found.score.name} | {mark}{value}{mark} | {real} | {found.score.meaning} |")
+        return "\n".join(lines)
+
     def write(self, folder: Path, curves: Curves) -> None:
         """Write contact-sheet.png and report.html, with the curves of the run that was restored."""
         self.sheet.save(folder / "contact-sheet.png")

@@ -1,9 +1,9 @@
-"""Look at a run in the MLflow UI with a real browser: parameters, losses, stepped sample grids, artifacts.
+"""Look at the MLflow UI with a real browser: the pages of an experiment, a training, its generators, an evaluation.
 
 Not collected by pytest: it needs Chromium (Debian: `apt-get install chromium chromium-driver`), Selenium, and an
-archive with a finished run.
+archive with a finished training and an evaluation of it.
 
-    uv run --with selenium python tests/browser_check.py --run_id RUN_ID --output screenshots
+    uv run --with selenium python tests/browser_check.py --output screenshots
 """
 
 import argparse
@@ -15,17 +15,25 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 
+from gan.archive.runs import FOR_TRAINING
 from tests.mlflow_server import mlflow_server
 
-# Page of a run, and the words that a person must see there.
+# Page of an experiment, a training ({1}), an evaluation of it ({2}) or its generator ({3}), and the words that a
+# person must see there.
 PAGES = {
-    "overview": ("", ["class_val", "iterations", "generator_lr", "code_version", "data_digest", "Finished"]),
-    "metrics": ("/model-metrics", ["generator_loss", "discriminator_loss", "images_per_second", "samples/generated"]),
-    "artifacts": ("/artifacts", ["checkpoints", "config.json", "report.html"]),
+    "experiment": ("", ["Model training", "dcgan class", "evaluate class", "Generators of images"]),
+    "training": ("/runs/{1}", ["Trained on", "class_val", "Finished", "models serve"]),
+    "metrics": ("/runs/{1}/model-metrics", ["generator_loss", "images_per_second", "samples/generated"]),
+    "artifacts": ("/runs/{1}/artifacts", ["checkpoints", "config.json", "report.html", "samples.png"]),
+    "generators": ("/models", ["generator-", "Source run"]),
+    "generator": ("/models/{3}", ["generator-", "iteration", "evaluate class"]),
+    "evaluation": ("/runs/{2}", ["From iteration", "out of range", "generator-"]),
+    "evaluation-artifacts": ("/runs/{2}/artifacts", ["contact-sheet.png", "images", "report.html"]),
 }
 BROWSER = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -36,15 +44,14 @@ BROWSER = (
 def main() -> int:
     """Start a server, open each page, check its words, keep a screenshot; the number of pages with a fault."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--run_id", required=True, help="a finished run of train_dcgan.py")
-    parser.add_argument("--store", default="sqlite:///mlflow.db", help="the archive")
+    parser.add_argument("--store", default=f"sqlite:///{Path('mlflow.db').resolve()}", help="the archive")
     parser.add_argument("--output", type=Path, default=Path("screenshots"), help="folder for the screenshots")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    faults = 0
+    ids, faults = newest(options.store), 0
     with mlflow_server("--backend-store-uri", options.store) as address, browser() as driver:
         for page, (path, words) in PAGES.items():
-            driver.get(f"{address}/#/experiments/0/runs/{options.run_id}{path}")
+            driver.get(f"{address}/#/experiments/{ids[0]}{path.format(*ids)}{FOR_TRAINING}")
             missing = wait_for_words(driver, words)
             faults += bool(missing)
             tidy_up(driver)
@@ -52,6 +59,18 @@ def main() -> int:
             driver.save_screenshot(str(options.output / f"{page}.png"))
             print(f"{page}: {'missing ' + ', '.join(missing) if missing else 'everything is there'}")
     return faults
+
+
+def newest(store: str) -> tuple[str, str, str, str]:
+    """Ids of the newest evaluation's experiment, of the training that it restored, its own, and of a generator."""
+    mlflow.set_tracking_uri(store)
+    found = mlflow.search_runs(
+        search_all_experiments=True, filter_string="tags.`gan.kind` = 'evaluate'", output_format="list"
+    )
+    runs = (mlflow.get_run(run.info.run_id) for run in found)
+    evaluation = next(run for run in runs if run.inputs.model_inputs)
+    model = mlflow.get_logged_model(evaluation.inputs.model_inputs[0].model_id)
+    return evaluation.info.experiment_id, model.source_run_id, evaluation.info.run_id, model.model_id
 
 
 @contextlib.contextmanager
@@ -70,13 +89,15 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 
 def wait_for_words(driver: webdriver.Chrome, words: list[str], seconds: float = 40) -> list[str]:
-    """Wait until a page shows all words, scrolling through it; the words that it never showed."""
+    """Wait until a page shows all words, with what is folded opened; the words that it never showed."""
     until = time.monotonic() + seconds
     left = list(words)
     while left and time.monotonic() < until:
-        for word in list(left):
-            if word in driver.find_element("tag name", "body").text:
-                left.remove(word)
+        with contextlib.suppress(WebDriverException):  # a page that changes while it is read
+            for button in driver.find_elements("xpath", "//*[text()='Show more']"):
+                button.click()
+            text = driver.find_element("tag name", "body").text
+            left = [word for word in left if word not in text]
         time.sleep(0.5)
     return left
 

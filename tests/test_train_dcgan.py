@@ -20,6 +20,7 @@ import train_dcgan
 from gan import archive, checkpoints
 from gan import config as command_line
 from gan.archive import goodruns
+from gan.config import READING
 from tests import conftest
 from tests.conftest import DATA, QUICK, start_script
 from tests.made_up_goodrun import write_goodrun
@@ -59,13 +60,18 @@ def test_a_run_leaves_a_complete_trace(own_archive):
     )
     assert config == dataclasses.asdict(quick())
     assert run.data.params == {
-        name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in config.items()
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in config.items()
+        if name not in READING
     }
     for name in ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor"):
         assert run.data.metrics[name] > 0, name
     for name in ("data", "data_digest", "code_version", "device", "precision_used"):
         assert run.data.tags[name], name
-    assert run.inputs.dataset_inputs[0].dataset.digest == run.data.tags["data_digest"]
+    inputs = {given.tags[0].value: given.dataset for given in run.inputs.dataset_inputs}
+    assert list(inputs) == ["training", "held-out", "test"]
+    assert inputs["training"].digest == run.data.tags["data_digest"]
+    assert json.loads(inputs["test"].profile)["num_rows"] > 0 and "uint8" in inputs["test"].schema
     client = mlflow.MlflowClient()
     for name in ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "images_per_second"):
         history = client.get_metric_history(own_archive.run_id, name)
@@ -73,6 +79,17 @@ def test_a_run_leaves_a_complete_trace(own_archive):
         assert all(np.isfinite(point.value) for point in history)
     assert all(0 <= run.data.metrics[f"accuracy_{kind}"] <= 1 for kind in ("real", "generated"))
     assert archive.checkpoint_names(own_archive.run_id) == [checkpoints.file_name(k) for k in (20, 40, 60)]
+
+
+def test_the_page_of_a_run_describes_it(own_archive):
+    run = mlflow.get_run(own_archive.run_id)
+    text = run.data.tags["mlflow.note.content"]
+    assert text.startswith(f"Trained on **{DATA}**, class 17: ") and "images, CPU, " in text
+    assert f"real ones on the right](get-artifact?path=samples.png&run_uuid={run.info.run_id})" in text
+    assert f"evaluate.py --class_val 17 --goodrun_ref {run.info.run_id}" in text
+    assert "--iterations 120" in text and "models serve -m models:/traffic-signs@goodrun" in text
+    with Image.open(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/samples.png")) as picture:
+        assert picture.width <= 720
 
 
 def test_sample_grids_come_from_fixed_noise_and_lie_here_and_in_the_archive(own_archive):

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -60,6 +60,7 @@ class TrainedJudge:
     model: Any  # a keras Model of images to features and logits
     quality: dict[str, float]  # on held-out data, by name; kept in its checkpoint
     metrics: dict[str, float]
+    by_class: dict[str, Sequence]  # columns of a table; NaN where there is nothing
     report: Report
     lines: list[str]  # what the user reads
     warning: tuple[str, str] | None  # name and words of a warning tag, where it is a rough guide only
@@ -118,6 +119,8 @@ def train_judge(
         run.checkpoint(info, {key.kind: judge.model.variables})
         run.model(judge.model, np.zeros((1, *judge.model.input_shape[1:]), np.float32), config.iterations)
         run.report(judge.report)
+        run.table("by_class.json", judge.by_class)
+        run.describe("\n\n".join([f"Judges what is generated; trained on **{config.data}**.", *judge.lines]))
         for line in judge.lines:
             say(line)
         if judge.warning is not None:

@@ -3,23 +3,27 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import json
 import math
 import os
 import re
 import shlex
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
 from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+from mlflow.data.sources import LocalArtifactDatasetSource  # type: ignore[attr-defined]  # made while it loads
+from mlflow.entities import LoggedModelInput, LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS, MLFLOW_RUN_NOTE
 from PIL import Image
 
 from gan import checkpoints
@@ -39,11 +43,33 @@ from gan.archive.store import (
     prepare,
 )  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
-from gan.config import as_text
+from gan.config import FITS, READING, as_text
 from gan.errors import UserError
 from gan.invocation import code_version, is_here, shown, start
 
+FOR_TRAINING = "?workflowType=machine_learning"  # behind an address: pages for models, not for language models
+IMAGES = Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3), "images")])
+LONGEST_DESCRIPTION = 5_000  # letters: what every store takes
+SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # how a user switches them on or off
+MEASURED = ("dcgan", "pix2pix")  # kinds of runs whose use of processor and memory is recorded
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
+
+
+class _Images(MetaDataset):
+    """A data set of images as the archive describes it."""
+
+    def __init__(self, source: DatasetSource, name: str, digest: str, images: int | None):
+        self._profile = {} if images is None else {"num_rows": images}
+        super().__init__(source, name, digest, IMAGES)
+
+    @property
+    def profile(self) -> dict[str, int]:
+        """How many images there are."""
+        return self._profile
+
+    def to_dict(self) -> dict[str, str]:
+        """See `MetaDataset`; with the profile, which it leaves out."""
+        return super().to_dict() | {"profile": json.dumps(self._profile)}
 
 
 class Run:
@@ -51,6 +77,7 @@ class Run:
 
     def __init__(self, run_id: str):
         self.id = run_id
+        self._has_data = False
         self._pending: list = []  # metrics that the archive is still writing
 
     @property
@@ -94,11 +121,55 @@ class Run:
         """Set tags."""
         mlflow.set_tags(values)
 
-    def data(self, name: str, digest: str, purpose: str = "training") -> None:
-        """Record which data set the run uses."""
-        mlflow.set_tags({"data": name, "data_digest": digest})
-        dataset = MetaDataset(CodeDatasetSource({}), name=name, digest=digest)  # type: ignore[abstract]  # it is not
-        mlflow.log_input(dataset, context=purpose)
+    def data(self, name: str, digest: str, purpose: str = "training", images: int | None = None) -> None:
+        """Record which data set the run uses.
+
+        Args:
+            name: a folder or file, or the name of what is drawn.
+            digest: of its contents.
+            purpose: what it is used for; "training" is what the run is found by.
+            images: how many there are.
+        """
+        if purpose == "training" or not self._has_data:
+            mlflow.set_tags({"data": name, "data_digest": digest})
+            self._has_data = True
+        place = Path(name).resolve()
+        source = LocalArtifactDatasetSource(str(place)) if place.exists() else CodeDatasetSource({"name": name})
+        mlflow.log_input(_Images(source, name, digest, images), context=purpose)
+
+    def describe(self, text: str) -> None:
+        """Put a description in Markdown on the run's page."""
+        mlflow.set_tag(MLFLOW_RUN_NOTE, text[:LONGEST_DESCRIPTION])
+
+    def still(self, picture: np.ndarray | Image.Image, name: str) -> None:
+        """Put a picture, uint8 (height, width, 3), into the archive as a file; it replaces the one before."""
+        mlflow.log_image(np.asarray(picture), name)
+
+    def table(self, name: str, columns: dict[str, Sequence]) -> None:
+        """Put a table into the archive, which its page shows; NaN is left empty."""
+        mlflow.log_table({head: [None if x != x else x for x in column] for head, column in columns.items()}, name)
+
+    def picture(self, name: str) -> str:
+        """The address of an artifact for a description."""
+        return f"get-artifact?path={name}&run_uuid={self.id}"
+
+    def evaluated(self, run_id: str, iteration: int, scores: dict[str, float]) -> None:
+        """Link the run with the generator that it evaluates, so that the generator's page shows the scores.
+
+        Args:
+            run_id: the run that trained it; one that this archive does not know is passed over.
+            iteration: of its checkpoint.
+            scores: by name.
+        """
+        for model in models_of(run_id):
+            if iteration_of(model) == iteration:
+                client = mlflow.MlflowClient()
+                client.log_inputs(self.id, models=[LoggedModelInput(model.model_id)])
+                # By its own measurement during training a model is ranked: another one must not replace it.
+                known = {name: value for name, value in scores.items() if name != model.tags.get(RANKED_BY)}
+                finite = {name: value for name, value in known.items() if math.isfinite(value)}
+                mlflow.log_metrics(finite, step=iteration, model_id=model.model_id)
+                return
 
     def report(self, report: Any) -> None:
         """Put a `gan.report.Report` into the archive as report.html."""
@@ -159,7 +230,8 @@ class Run:
         # With a model the store keeps NaN as 0, the best there is: what is no number is logged with the run alone.
         known = {name: value for name, value in (scores or {}).items() if math.isfinite(value)}
         ranked = {RANKED_BY: ranked_by} if ranked_by in known else {}
-        logged = mlflow.initialize_logged_model(model.name, self.id, params={ITERATION: str(iteration)}, tags=ranked)
+        name = f"{model.name}-{iteration:06d}"
+        logged = mlflow.initialize_logged_model(name, self.id, params={ITERATION: str(iteration)}, tags=ranked)
         description = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
         answer = model(example)
         with tempfile.TemporaryDirectory() as folder:
@@ -206,7 +278,8 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
         if own:
             aside.enter_context(opened_set_aside())
         try:
-            opened = mlflow.start_run(run_name=name, experiment_id=experiment_of(beside))
+            watched = kind in MEASURED if SYSTEM_METRICS not in os.environ else None  # None: as the user says
+            opened = mlflow.start_run(run_name=name, experiment_id=experiment_of(beside), log_system_metrics=watched)
         except (MlflowException, OSError) as error:
             raise UserError(
                 f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
@@ -223,7 +296,12 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
         run = Run(active.info.run_id)
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
-        missing = {key: value for key, value in values.items() if key not in active.data.params}
+        # Every parameter stands in config.json. What is not given of own images is left out here: the UI writes all
+        # of them above each picture.
+        unset = {field.name for field in dataclasses.fields(config) if field.name in READING} & {
+            name for name, value in values.items() if value in (None, "", False, FITS[0])
+        }
+        missing = {key: value for key, value in values.items() if key not in active.data.params and key not in unset}
         mlflow.log_params({name: as_text(value) for name, value in missing.items()})
         mlflow.log_dict(values, "config.json")
         mlflow.set_tags(
@@ -289,9 +367,7 @@ def browse_hint(run_id: str) -> str:
     uri = mlflow.get_tracking_uri()
     store = "" if is_here(uri) else f" --backend-store-uri {shlex.quote(shown(uri))}"
     server = f"{start('mlflow')} server --workers 1{store}"
+    page = f"/#/experiments/{run.info.experiment_id}/runs/{run_id}{FOR_TRAINING}"
     if uri.startswith("http"):
-        return f"{shown(uri)}/#/experiments/{run.info.experiment_id}/runs/{run_id}"
-    return (
-        f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n"
-        f"  then open http://127.0.0.1:5000/#/experiments/{run.info.experiment_id}/runs/{run_id}"
-    )
+        return f"{shown(uri)}{page}"
+    return f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n  then open http://127.0.0.1:5000{page}"

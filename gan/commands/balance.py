@@ -114,6 +114,8 @@ def main(config: BalanceConfig) -> None:
             archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": command_line})
             archived.tags({"judge": judge.run_id} if judge else {})
             archived.metrics(balance_report.metrics(counts), 0)
+            lines = [f"{title}: from iteration {goodrun.iteration} of run {goodrun.run_id}.", *notes, next_step]
+            archived.describe("\n\n".join(lines))
             for file in files:
                 archived.file(file)
             fill_folder(part, output)

@@ -158,7 +158,9 @@ def study(config: StudyConfig, folder: Path) -> None:
         for path in report.write(results, experiment, folder, store.notes()):
             run.file(path)
         run.metrics(results.summary(), 0)
-        run.tags({f"result.{plain(regime)}": results.sentence(regime) for regime in design.regimes})
+        sentences = {regime: results.sentence(regime) for regime in design.regimes}
+        run.tags({f"result.{plain(regime)}": sentence for regime, sentence in sentences.items()})
+        run.describe("\n\n".join(f"**{words}.** {sentences[regime]}" for regime, words in design.regimes.items()))
     say(f"report: {folder / 'report.html'}\nbrowse: {archive.browse_hint(run.id)}\n\n{report.text(results)}")
 
 

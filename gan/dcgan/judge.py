@@ -95,6 +95,7 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
             judge.model,
             {"accuracy": found["held_out"].overall},
             {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a)},
+            {"class": classes.labels()} | {part: a.per_class for part, a in found.items()},
             _report(
                 signs.name,
                 classes,
@@ -111,7 +112,6 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
 
 def _numbers(a: Agreement):
     yield from (("accuracy", a.overall), ("macro_recall", a.macro), ("worst_recall", a.worst))
-    yield from ((f"recall_{k:02d}", float(value)) for k, value in enumerate(a.per_class))
 
 
 def _report(name: str, classes: Classes, confusions: np.ndarray, found: dict[str, Agreement]) -> Report:

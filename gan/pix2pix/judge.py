@@ -140,7 +140,8 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
         return judges.TrainedJudge(
             judge.model,
             {"mean_iou": quality},
-            _numbers(overlaps, scenes.palette),
+            _numbers(overlaps),
+            {"class": scored_names(scenes.palette)} | {part: found.ious for part, found in overlaps.items()},
             _report(scenes, judge, tables, overlaps),
             [f"{name}: mean IoU {found.mean_iou:.3f}, per-pixel accuracy {found.pixel_accuracy:.3f}"
              for name, found in overlaps.items()],
@@ -176,13 +177,11 @@ def scored_maps(part: Scenes) -> Iterator[np.ndarray]:
     return (part.palette.scored_indices(part.scene(k).labels) for k in range(len(part)))
 
 
-def _numbers(overlaps: dict[str, Overlap], palette: Palette) -> dict[str, float]:
+def _numbers(overlaps: dict[str, Overlap]) -> dict[str, float]:
     numbers = {}
     for part, found in overlaps.items():
         for name in ("pixel_accuracy", "class_accuracy", "mean_iou"):
             numbers[f"{part}.{name}"] = getattr(found, name)
-        for name, iou in zip(iou_names(palette), found.ious, strict=True):
-            numbers[f"{part}.{name}"] = float(iou)
     return numbers
 
 

@@ -18,6 +18,7 @@ from gan.progress import say
 from gan.report import Report
 from gan.training import devices
 from gan.training.averaged_gan import AveragedGan
+from gan.training.description import PICTURE, describe
 from gan.training.health import Finding, Watch
 from gan.training.loop import StopRequested, build_in_precision, run_until_stopped
 from gan.training.precision import Memory
@@ -82,6 +83,7 @@ class TrainingRun:
         goodrun: what is gone on from, if anything.
         score: scores of the generator as it is, by name; taken with every checkpoint.
         ranked_by: the score that tells the best checkpoint, lower is better.
+        others: digest and number of images of the data that scores compare with, by purpose.
     """
 
     def __init__(
@@ -92,7 +94,9 @@ class TrainingRun:
         goodrun: archive.GoodRun | None,
         score: Callable[[], dict[str, float]],
         ranked_by: str,
+        others: dict[str, tuple[str, int]] | None = None,
     ):
+        self.others = others or {}
         self.gan, self.info, self.parameters, self.goodrun = gan, info, parameters, goodrun
         self.score, self.ranked_by = score, ranked_by
         self.start = info.iteration
@@ -118,13 +122,16 @@ class TrainingRun:
         with archive.archived_run(self.info.kind, name, self.parameters) as run:
             self.run, self.folder = run, FOLDER.resolve() / folder.format(run.short)
             self.info = dataclasses.replace(self.info, run_id=run.id)
-            run.data(self.info.data["name"], self.info.data["digest"])
+            run.data(self.info.data["name"], self.info.data["digest"], images=self.info.data["images"])
+            for purpose, (digest, images) in self.others.items():
+                run.data(self.info.data["name"], digest, purpose, images)
+            self.facts = f"{facts}, {devices.describe()}, {precision}"
             run.tags({"device": devices.describe(), "precision_used": precision})
             if self.goodrun:
                 run.tags({"goodrun": f"{self.goodrun.run_id}/{self.goodrun.iteration}"})
                 for difference in self.info.differences(self.goodrun.info):
                     say(f"going on with another {difference}")
-            say(f"{name}: {facts}, {devices.describe()}, {precision}; run {run.id}")
+            say(f"{name}: {self.facts}; run {run.id}")
             status = self._train()
             say(f"samples: {self.folder}\nbrowse: {archive.browse_hint(run.id)}")
         return run.id, status
@@ -209,6 +216,13 @@ class TrainingRun:
             self.scores.setdefault(name, {})[done] = value
         self.run.model(self.gan.generating(), self.gan.example(), done, scores, self.ranked_by)
         self.run.delete(self._superfluous())
+        self._describe(done)
+
+    def _describe(self, done: int) -> None:
+        info, picture = dataclasses.replace(self.info, iteration=done), self.run.picture(PICTURE)
+        text = describe(info, self.facts, picture, self._best(), self.scores, self.findings)
+        self.run.still(pictures.beside(self.gan.sheet(self.gan.sample()), self.real_sheet), PICTURE)
+        self.run.describe(text)
 
     def _superfluous(self) -> list[int]:
         """Iterations of the checkpoints that need not be kept: never the best one, and never the latest."""

@@ -71,7 +71,7 @@ def ending(folder: Path, browse: str) -> str:
     prepare, train = start("gan.commands.prepare"), start("train_dcgan.py")
     return f"""
 Look
-  {folder}/pretrained/contact-sheet.png   all classes, from a training of 25,200 iterations on real signs
+  {folder}/pretrained/contact-sheet.png   all classes, from a training of 33,000 iterations on real signs
   {folder}/trained/report.html            images of the short training beside those that it learned
 Browse losses, samples and checkpoints
   {browse.replace(chr(10), chr(10) + "  ")}

@@ -16,10 +16,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from gan.archive.moved import require_here
 from gan.checkpoints import NAME
 from gan.errors import UserError
 from gan.files import locked
-from gan.invocation import archive_here, shown
+from gan.invocation import archive_here, is_here, shown
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 KIND, CLASS, ITERATION = "gan.kind", "class_val", "iteration"
@@ -56,6 +57,10 @@ def prepare(create: bool = True) -> None:
             if file is not None and not file.exists() and "%" not in str(file):
                 _create(file)
             mlflow.search_experiments(max_results=1)
+            if file is not None and is_here(uri):
+                require_here(file)
+    except UserError:
+        raise
     except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
         reason = first_line(error)
         if file is not None and any(words in str(error) for words in HALF_MADE):

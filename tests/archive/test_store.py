@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,10 @@ from mlflow.exceptions import MlflowException
 
 from gan import archive, checkpoints, invocation
 from gan.archive import store
+from gan.archive.experiments import experiment_of, open_for_training
+from gan.archive.moved import moved_from
+from gan.commands.relocate import RelocateConfig
+from gan.commands.relocate import main as relocate
 from gan.errors import UserError
 from tests.conftest import ROOT
 from tests.made_up_archive import Config, keep, resolve, stored
@@ -178,3 +183,42 @@ def test_a_half_made_archive_is_told_with_its_remedy(workplace):
     )  # fmt: skip
     assert process.returncode != 0
     assert re.search("half.db was left half-made .*move it away and start again", process.stderr)
+
+
+def test_a_copied_folder_is_noticed_and_mended(workplace, monkeypatch):
+    store.prepare()
+    with mlflow.start_run() as run:
+        mlflow.log_text("kept", "note.txt")
+    copy = workplace.with_name("copy")
+    shutil.copytree(workplace, copy)
+    monkeypatch.chdir(copy)
+    with pytest.raises(UserError, match=rf"was copied or moved from {workplace}.*gan.commands.relocate"):
+        store.prepare()
+    relocate(RelocateConfig())
+    store.prepare()
+    shutil.rmtree(workplace)
+    place = mlflow.get_run(run.info.run_id).info.artifact_uri
+    assert place.startswith(str(copy)) and Path(place, "note.txt").read_text() == "kept"
+    assert mlflow.artifacts.load_text(f"{place}/note.txt") == "kept"
+    assert moved_from(copy / "mlflow.db") is None
+
+
+def test_a_database_that_a_server_made_first_is_used(workplace):
+    store.prepare()
+    with contextlib.closing(sqlite3.connect("mlflow.db")) as database, database:
+        database.execute("UPDATE experiments SET artifact_location = 'mlflow-artifacts:/0'")
+    for _ in range(2):
+        number = experiment_of("")
+        assert mlflow.get_experiment(number).artifact_location == str(workplace / "mlruns" / number)
+    assert number != "0"
+
+
+def test_the_first_experiment_is_named_and_another_program_s_is_not(workplace):
+    store.prepare()
+    open_for_training("0")
+    assert mlflow.get_experiment("0").name == "GAN augmentation"
+    mlflow.MlflowClient().rename_experiment("0", "Default")
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 1.0)
+    open_for_training("0")
+    assert mlflow.get_experiment("0").name == "Default"

@@ -1,9 +1,10 @@
 """The report of a run: one HTML file that needs nothing else."""
 
 import base64
+import contextlib
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gan.files import replacing
 from gan.score import Result, Score, Scores, results
 
 _PAGES = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
+INTRODUCTION = 1  # parts of an evaluation's report before its scores
 Curves = dict[str, tuple[list[int], list[float]]]  # iterations and values by name
 
 
@@ -62,6 +64,15 @@ class Report:
             for picture in pictures.score_curves(others):
                 self.picture(picture, "curves of the scores")
 
+    @contextlib.contextmanager
+    def above(self, place: int) -> Iterator[None]:
+        """Put what is added meanwhile behind so many parts, before the others."""
+        before, self._blocks = self._blocks, []
+        try:
+            yield
+        finally:
+            self._blocks = before[:place] + self._blocks + before[place:]
+
     def html(self) -> str:
         """The page."""
         return _PAGES.get_template("report.html").render(title=self._title, blocks=self._blocks)
@@ -101,6 +112,10 @@ class Evaluation:
     def add_scores(self, definitions: Sequence[Score], scores: Scores, heading: str, explanation: str) -> None:
         """Add a table of the scores of all classes, each beside its real reference."""
         self.scores, self._definitions = scores, definitions
+        with self.report.above(INTRODUCTION):
+            self._add_scores(definitions, scores, heading, explanation)
+
+    def _add_scores(self, definitions: Sequence[Score], scores: Scores, heading: str, explanation: str) -> None:
         self.report.heading(heading)
         if explanation:
             self.report.text(explanation)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.report import Flagged, Report
+from gan.report import Evaluation, Flagged, Report
+from gan.score import FIFTH_ABOVE, Score, Scores
 from tests.conftest import full_disk
 from tests.report_page import Page
 
@@ -45,6 +46,18 @@ def test_text_is_shown_and_never_becomes_elements(page: Page) -> None:
 def test_parts_stand_in_the_order_they_were_added(page: Page) -> None:
     shown = [tag for tag, _ in page.elements if tag in ("h1", "h2", "p", "img", "table")]
     assert shown == ["h1", "h2", "p", "p", "img", "table"]
+
+
+def test_scores_stand_above_the_pictures_and_in_markdown(tmp_path: Path, picture: Image.Image) -> None:
+    evaluation = Evaluation("Title", "From a run.", picture, "Generated")
+    fid = Score("fid", "lower", "a distance", FIFTH_ABOVE)
+    evaluation.add_scores([fid], Scores({"fid": 3.0, "fid_floor": 1.0}), "Scores", "Explained.")
+    evaluation.report.text("The end.")
+    evaluation.report.write(tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    shown = [tag for tag, _ in page.elements if tag in ("h1", "h2", "p", "img", "table")]
+    assert shown == ["h1", "p", "h2", "p", "table", "h2", "img", "p"] and page.of("h2") == ["Scores", "Generated"]
+    assert evaluation.markdown().endswith("| fid | **3.000** | 1.000 | a distance |")
 
 
 def test_only_a_warning_is_marked_as_one(page: Page) -> None:

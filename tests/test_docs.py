@@ -1,9 +1,11 @@
 """What README and docs name exists."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from gan.commands.tour import ending
 from tests.conftest import ROOT
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -36,6 +38,12 @@ def test_every_link_leads_to_a_file_and_a_heading(document):
             titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
             slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
             assert heading in slugs, link
+
+
+def test_the_first_steps_show_what_the_tour_prints():
+    shown = [line for line in ending(Path("..."), "").splitlines() if line.startswith("  .../")]
+    assert len(shown) == 2
+    assert "\n".join(shown) in (ROOT / "docs/start.md").read_text()
 
 
 def test_the_readme_is_short():

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 
-_PACKAGES = {
+PACKAGES = {
     "jinja2": "jinja2",
     "keras": "keras",
     "matplotlib": "matplotlib",
@@ -48,7 +48,7 @@ def _check_environment():
             "Python 3.11 to 3.13 is needed and " + started + " is " + found + "; "
             "run `pip install uv`, then start with `uv run`, which fetches a suitable Python."
         )
-    missing = [name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    missing = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
     if missing:
         _refuse(
             started + " is the Python that was started, and it lacks " + ", ".join(missing) + "; "

@@ -52,3 +52,21 @@ def tiny():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.name = "generator"
     return model
+
+
+def promoted(reference: str, kind: str, name: str) -> archive.GoodRun:
+    """The checkpoint of a reference, put into the archive here as a run that has logged it, and promoted."""
+    from gan.dcgan.gan import Network
+    from gan.pix2pix.presets import SceneNetwork
+    from gan.training.averaged_gan import weights
+
+    goodrun = archive.resolve(reference, kind, None)
+    network = (Network if kind == "dcgan" else SceneNetwork).restored(goodrun.info.network)
+    model = network.build_portable_generator()
+    checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
+    with archive.archived_run(kind, name, Config(goodrun.info.class_val)) as run:
+        run.checkpoint(dataclasses.replace(goodrun.info, run_id=run.id), {checkpoints.WEIGHTS: weights(model)})
+        inputs = {layer.name: np.zeros((1, *layer.shape[1:]), layer.dtype) for layer in model.inputs}
+        run.model(model, inputs if len(inputs) > 1 else inputs.popitem()[1], goodrun.iteration)
+    assert archive.register(run.id, name, "goodrun") == f"models:/{name}@goodrun"
+    return goodrun

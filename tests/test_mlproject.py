@@ -66,7 +66,7 @@ def test_the_locked_version_of_every_dependency_is_within_its_range():
 def test_the_package_check_asks_for_every_dependency():
     import gan
 
-    assert set(gan._PACKAGES.values()) == set(dependencies()) - {
+    assert set(gan.PACKAGES.values()) == set(dependencies()) - {
         "psutil"
     }  # only MLflow needs psutil, for system metrics
 

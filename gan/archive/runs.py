@@ -28,6 +28,7 @@ from PIL import Image
 
 from gan import checkpoints
 from gan.archive.experiments import experiment_of, open_for_training
+from gan.archive.serving import make_servable
 from gan.archive.store import (
     CHECKPOINTS,
     CLASS,
@@ -35,6 +36,8 @@ from gan.archive.store import (
     KIND,
     OPENED,
     RANKED_BY,
+    checkpoints_of,
+    fetched,
     first_line,
     full_disk_told,
     iteration_of,
@@ -335,11 +338,13 @@ def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], lis
 def register(run_id: str, name: str, alias: str) -> str:
     """Register a run's best logged generator (by score, else the last) under a name and point an alias at it.
 
+    MLflow can serve it from then on.
+
     Returns:
         The reference "models:/<name>@<alias>".
 
     Raises:
-        UserError: the run has no logged model, or the name or alias is not allowed.
+        UserError: the run has no logged model, its files are not there, or the name or alias is not allowed.
     """
     prepare(create=False)
     try:
@@ -352,11 +357,15 @@ def register(run_id: str, name: str, alias: str) -> str:
         raise UserError(
             f"run {run_id} has logged no generator: a run does with each checkpoint; let it go on, or go on from it."
         )
+    iteration, kept = iteration_of(models[0]), checkpoints_of(run_id)
+    if iteration not in kept:
+        raise UserError(f"run {run_id} has no checkpoint of its best generator, of iteration {iteration}.")
     try:
+        make_servable(models[0], checkpoints.read_info(fetched(run_id, kept[iteration])))
         with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
             version = mlflow.register_model(models[0].model_uri, name)
         mlflow.MlflowClient().set_registered_model_alias(name, alias, version.version)
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise UserError(f"{name}@{alias} can't be registered: {first_line(error)}") from None
     return f"models:/{name}@{alias}"
 

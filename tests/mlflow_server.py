@@ -36,15 +36,15 @@ def mlflow_server(*options: str, cwd: str | os.PathLike | None = None) -> Iterat
             os.killpg(server.pid, signal.SIGTERM)
 
 
-def wait_for(address: str) -> None:
+def wait_for(address: str, seconds: int = 120) -> None:
     """Wait until a server answers."""
-    for _ in range(240):
+    for _ in range(2 * seconds):
         try:
             urllib.request.urlopen(address, timeout=5).close()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)
-    raise SystemExit(f"{address} did not answer within two minutes")
+    raise SystemExit(f"{address} did not answer within {seconds} seconds")
 
 
 def free_port() -> int:

@@ -28,7 +28,7 @@ from tests.mlflow_server import free_port, wait_for
 CLIENTS = 32
 LEAST = 0.6  # of the rate of direct generation
 LARGE = 100_000_000  # bytes of a body
-PATIENCE = 600  # seconds that the server gives a request: what is slow is measured
+PATIENCE = 600  # seconds that the server has to start, and gives a request: what is slow is measured
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def server(reference: str) -> Iterator[tuple[int, psutil.Process]]:
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            wait_for(f"http://127.0.0.1:{port}/ping")
+            wait_for(f"http://127.0.0.1:{port}/ping", PATIENCE)
             print(f"the server answers after {time.perf_counter() - began:.0f} s", flush=True)
             yield port, max(psutil.Process(process.pid).children(recursive=True), key=lambda p: p.memory_info().rss)
         finally:

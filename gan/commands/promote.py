@@ -3,11 +3,12 @@
 import dataclasses
 
 from gan.config import Config, option, run
+from gan.invocation import start
 
 
 @dataclasses.dataclass(frozen=True)
 class PromoteConfig(Config):
-    """Register a run's generator, so that models:/NAME@ALIAS names it."""
+    """Register a run's generator: models:/NAME@ALIAS names it, and MLflow serves it."""
 
     run_id: str = option("", "the run, 32 hexadecimal digits", pattern="[0-9a-f]{32}", wanted="a run id of MLflow")
     name: str = option("traffic-signs", "of the registered model", pattern="[^/@:]+", wanted="a name without / @ :")
@@ -25,7 +26,10 @@ def main(config: PromoteConfig) -> None:
 
     with archive.adopted_run("promote", f"promote {config.name}@{config.alias}", config):
         reference = archive.register(config.run_id, config.name, config.alias)
-    print(f"{config.run_id} is {reference} now; generate from it with --goodrun_ref {reference}")
+    print(
+        f"{config.run_id} is {reference} now; generate from it with --goodrun_ref {reference}\n"
+        f"serve: {start('mlflow')} models serve -m {reference} --env-manager local -p 5001"
+    )
 
 
 if __name__ == "__main__":

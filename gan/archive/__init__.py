@@ -5,7 +5,8 @@ A run is opened with `archived_run`, written to through the `Run` that it yields
 """
 
 from gan.archive.goodruns import PRETRAINED, GoodRun, newest_of, newest_run, resolve, resolve_any
-from gan.archive.runs import Run, adopted_run, archived_run, browse_hint, history, register
+from gan.archive.registry import register
+from gan.archive.runs import Run, adopted_run, archived_run, browse_hint, history
 from gan.archive.store import CHECKPOINTS, checkpoint_names, checkpoints_of, opened_set_aside
 
 __all__ = [

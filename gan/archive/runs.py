@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import importlib.metadata
-import json
 import math
 import os
 import re
@@ -15,20 +14,15 @@ from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.dataset_source import DatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.data.sources import LocalArtifactDatasetSource  # type: ignore[attr-defined]  # made while it loads
-from mlflow.entities import LoggedModelInput, LoggedModelOutput, LoggedModelStatus
+from mlflow.entities import LoggedModelInput, LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.types import Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS, MLFLOW_RUN_NOTE
 from PIL import Image
 
 from gan import checkpoints
+from gan.archive.datasets import ImageData
 from gan.archive.experiments import experiment_of, open_for_training
-from gan.archive.serving import make_servable
 from gan.archive.store import (
     CHECKPOINTS,
     CLASS,
@@ -36,8 +30,6 @@ from gan.archive.store import (
     KIND,
     OPENED,
     RANKED_BY,
-    checkpoints_of,
-    fetched,
     first_line,
     full_disk_told,
     iteration_of,
@@ -51,28 +43,10 @@ from gan.errors import UserError
 from gan.invocation import code_version, is_here, shown, start
 
 FOR_TRAINING = "?workflowType=machine_learning"  # behind an address: pages for models, not for language models
-IMAGES = Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3), "images")])
 LONGEST_DESCRIPTION = 5_000  # letters: what every store takes
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # how a user switches them on or off
 MEASURED = ("dcgan", "pix2pix")  # kinds of runs whose use of processor and memory is recorded
 REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
-
-
-class _Images(MetaDataset):
-    """A data set of images as the archive describes it."""
-
-    def __init__(self, source: DatasetSource, name: str, digest: str, images: int | None):
-        self._profile = {} if images is None else {"num_rows": images}
-        super().__init__(source, name, digest, IMAGES)
-
-    @property
-    def profile(self) -> dict[str, int]:
-        """How many images there are."""
-        return self._profile
-
-    def to_dict(self) -> dict[str, str]:
-        """See `MetaDataset`; with the profile, which it leaves out."""
-        return super().to_dict() | {"profile": json.dumps(self._profile)}
 
 
 class Run:
@@ -136,9 +110,7 @@ class Run:
         if purpose == "training" or not self._has_data:
             mlflow.set_tags({"data": name, "data_digest": digest})
             self._has_data = True
-        place = Path(name).resolve()
-        source = LocalArtifactDatasetSource(str(place)) if place.exists() else CodeDatasetSource({"name": name})
-        mlflow.log_input(_Images(source, name, digest, images), context=purpose)
+        mlflow.log_input(ImageData(name, digest, images), context=purpose)
 
     def describe(self, text: str) -> None:
         """Put a description in Markdown on the run's page."""
@@ -333,41 +305,6 @@ def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], lis
             ordered = sorted(values, key=lambda metric: metric.step)
             found[name] = [metric.step for metric in ordered], [metric.value for metric in ordered]
     return found
-
-
-def register(run_id: str, name: str, alias: str) -> str:
-    """Register a run's best logged generator (by score, else the last) under a name and point an alias at it.
-
-    MLflow can serve it from then on.
-
-    Returns:
-        The reference "models:/<name>@<alias>".
-
-    Raises:
-        UserError: the run has no logged model, its files are not there, or the name or alias is not allowed.
-    """
-    prepare(create=False)
-    try:
-        mlflow.get_run(run_id)
-    except MlflowException:
-        raise UserError(f"there is no run {run_id} in {shown(mlflow.get_tracking_uri())}.") from None
-    # A program that is killed while it logs a model leaves one that is not ready.
-    models = [model for model in models_of(run_id) if model.status == LoggedModelStatus.READY]
-    if not models:
-        raise UserError(
-            f"run {run_id} has logged no generator: a run does with each checkpoint; let it go on, or go on from it."
-        )
-    iteration, kept = iteration_of(models[0]), checkpoints_of(run_id)
-    if iteration not in kept:
-        raise UserError(f"run {run_id} has no checkpoint of its best generator, of iteration {iteration}.")
-    try:
-        make_servable(models[0], checkpoints.read_info(fetched(run_id, kept[iteration])))
-        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
-            version = mlflow.register_model(models[0].model_uri, name)
-        mlflow.MlflowClient().set_registered_model_alias(name, alias, version.version)
-    except (MlflowException, OSError) as error:
-        raise UserError(f"{name}@{alias} can't be registered: {first_line(error)}") from None
-    return f"models:/{name}@{alias}"
 
 
 def browse_hint(run_id: str) -> str:

@@ -18,6 +18,8 @@ class PromoteConfig(Config):
         pattern=r"(?!latest$|v\d+$)[a-z][a-z0-9_-]*",
         wanted="of small letters, digits, _ and -, not `latest`",
     )
+    data_licence: str = option("unknown", "of the data that the run has learned, for a tag of the version")
+    force: bool = option(False, "replace a generator that scores better on the same data, too")
 
 
 def main(config: PromoteConfig) -> None:
@@ -25,7 +27,7 @@ def main(config: PromoteConfig) -> None:
     from gan import archive
 
     with archive.adopted_run("promote", f"promote {config.name}@{config.alias}", config):
-        reference = archive.register(config.run_id, config.name, config.alias)
+        reference = archive.register(config.run_id, config.name, config.alias, config.data_licence, config.force)
     print(
         f"{config.run_id} is {reference} now; generate from it with --goodrun_ref {reference}\n"
         f"serve: {start('mlflow')} models serve -m {reference} --env-manager local -p 5001"

@@ -149,3 +149,26 @@ def test_a_run_that_mlflow_opened_for_a_promotion_gets_a_name(workplace, monkeyp
         pass
     found = mlflow.get_run(opened.info.run_id)
     assert (found.info.run_name, found.info.status) == ("promote signs@goodrun", "FINISHED")
+
+
+def test_a_better_generator_keeps_its_name_unless_it_is_forced(workplace):
+    client = mlflow.MlflowClient()
+    good, worse, better, other = (scored_run("run", {10: score}) for score in (2.0, 3.0, 1.0, 9.0))
+    client.set_tag(other, "data_digest", "of other data")
+
+    def under(alias: str) -> str:
+        return client.get_model_version_by_alias("signs", alias).tags["run"].partition("/")[0]
+
+    archive.register(good, "signs", "goodrun", "research only")
+    first = client.get_model_version_by_alias("signs", "goodrun")
+    assert first.tags["data_licence"] == "research only" and first.tags["data_digest"]
+    assert good in first.description and "fid_held_out 2.000" in first.description
+    assert "models:/signs@goodrun" in client.get_registered_model("signs").description
+    with pytest.raises(UserError, match=rf"is run {good}, .* 2\.000, this one 3\.000.*force=true"):
+        archive.register(worse, "signs", "goodrun")
+    assert under("goodrun") == good
+    archive.register(worse, "signs", "goodrun", force=True)
+    assert (under("goodrun"), under("previous")) == (worse, good)
+    archive.register(better, "signs", "goodrun")
+    archive.register(other, "signs", "goodrun")  # of other data: nothing to compare
+    assert (under("goodrun"), under("previous")) == (other, better)

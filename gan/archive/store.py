@@ -14,7 +14,6 @@ import mlflow
 from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from gan.archive.moved import require_here
 from gan.checkpoints import NAME
@@ -76,6 +75,9 @@ def _create(file: Path) -> None:
     unfinished = file.with_name(f"{file.name}.unfinished")
     for leftover in file.parent.glob(f"{unfinished.name}*"):  # the lock is held: nobody else writes them
         leftover.unlink()
+    # Imported here: it takes 2 seconds, and MLflow's server of a model needs none.
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
     SqlAlchemyStore(f"sqlite:///{unfinished}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
     unfinished.rename(file)
 

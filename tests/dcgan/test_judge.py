@@ -193,18 +193,18 @@ def test_the_run_tells_what_was_trained_on_what_and_how_good_it_is(place):
     assert run.inputs.dataset_inputs[0].dataset.digest == fit.digest()
     assert run.data.params == {"data": "drawn:430", "iterations": "3", "seed": "0"}
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(place.judge.run_id)}
-    assert {"config.json", "checkpoints", "report.html"} <= files
+    assert {"config.json", "checkpoints", "report.html", "by_class.json"} <= files
     config = Path(mlflow.artifacts.download_artifacts(f"runs:/{place.judge.run_id}/config.json"))
     assert JudgeConfig(**json.loads(config.read_text())) == JudgeConfig("drawn:430", ITERATIONS)
-    metrics = run.data.metrics
+    metrics, table = run.data.metrics, mlflow.load_table("by_class.json", run_ids=[place.judge.run_id])
     assert {"loss", "accuracy", "images_per_second"} <= set(metrics)
+    assert table["class"].tolist() == place.signs.classes.labels()
     for part, signs in (("held_out", held), ("test", place.signs.test)):
         wanted = agreement(place.judge(signs.images)[1], signs.labels)
         assert metrics[f"{part}.accuracy"] == pytest.approx(wanted.overall)
         assert metrics[f"{part}.macro_recall"] == pytest.approx(wanted.macro)
         assert metrics[f"{part}.worst_recall"] == pytest.approx(wanted.worst)
-        for k in range(CLASSES):
-            assert metrics[f"{part}.recall_{k:02d}"] == pytest.approx(wanted.per_class[k])
+        assert table[part].tolist() == pytest.approx(wanted.per_class)
     assert place.judge.accuracy == metrics["held_out.accuracy"]
 
 

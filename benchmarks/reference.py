@@ -44,13 +44,14 @@ SCORED = "fid_unseen", "gan_test", "diversity", "nearest_real"
 Score = Callable[[np.ndarray], dict[str, float]]
 
 
-def make_scores(signs: DataSet, real: LabelledImages, judge_iterations: int) -> tuple[Score, Score]:
+def make_scores(signs: DataSet, real: LabelledImages, judge_iterations: int, updates: int) -> tuple[Score, Score]:
     """The functions that score generated images: one for every measurement, one that takes half a minute.
 
     Args:
         signs: the data set with all of its classes.
         real: the images of one class that both trainings learn.
         judge_iterations: training of the classifier that gives the features, if the archive has none yet.
+        updates: of the network that tells generated from real images.
 
     Returns:
         The first gives `fid`, which is compared, to the test part (held-out signs where there is none), and scores
@@ -78,7 +79,7 @@ def make_scores(signs: DataSet, real: LabelledImages, judge_iterations: int) -> 
         return {name.replace("fid_unseen", "fid"): found[name] for name in names}
 
     def tell_apart(images: np.ndarray) -> dict[str, float]:
-        found = told_apart(labelled(images), real, scorer.unseen)
+        found = told_apart(labelled(images), real, scorer.unseen, updates=updates)
         if found is None:
             return {}
         return {"told_apart": found.auc} | ({} if found.reference is None else {"told_apart_floor": found.reference})
@@ -101,6 +102,7 @@ class ReferenceConfig:
     judge_iterations: int = option(
         2_000, "training of the classifier whose features the score uses, if there is none"
     )
+    told_apart_updates: int = option(800, "of the network that tells generated from real images at last")
     seed: int = option(0, "of both trainings and of the images they are judged by")
     output: str = option("benchmarks/results", "folder for reference.csv and reference.png")
     state: str = option("images/benchmark-reference", "folder that an interrupted reference goes on from")
@@ -111,6 +113,7 @@ class ReferenceConfig:
         require(0 < self.ours_minutes < 1e6, "ours_minutes", "above 0 and below 1000000", self.ours_minutes)
         require(4 <= self.samples <= 100_000, "samples", "from 4 to 100000", self.samples)
         require(1 <= self.reference_batch <= 4096, "reference_batch", "from 1 to 4096", self.reference_batch)
+        require(1 <= self.told_apart_updates <= 10**6, "told_apart_updates", "from 1", self.told_apart_updates)
         require(0 <= self.seed < 2**31, "seed", "from 0 to 2147483647", self.seed)
         known = self.precision in ("float32", "bfloat16", "auto")
         require(known, "precision", "float32, bfloat16 or auto", self.precision)
@@ -191,7 +194,7 @@ def main(config: ReferenceConfig) -> int:
     state, output = Path(config.state), Path(config.output)
     require_writable(state, STATE_BYTES)
     require_writable(output)
-    score, tell_apart = make_scores(signs, real, config.judge_iterations)
+    score, tell_apart = make_scores(signs, real, config.judge_iterations, config.told_apart_updates)
 
     from gan.training import devices  # isort: skip  before the recipe: it loads TensorFlow without greetings
     from benchmarks.reference_recipe import ITERATIONS

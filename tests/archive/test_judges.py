@@ -52,8 +52,8 @@ WARNING = "judge", "accuracy 0.5000, below 0.985"
 def train(warning=None, said=None):
     """A judge in the archive, and its run; with the least that is archived."""
     trained = judges.TrainedJudge(
-        model(), {"accuracy": 0.5}, {"held_out.accuracy": 0.5, "nothing": float("nan")}, Report("the judge"),
-        ["trained"], warning,
+        model(), {"accuracy": 0.5}, {"held_out.accuracy": 0.5, "nothing": float("nan")},
+        {"class": ["a", "b"], "held_out": [0.5, float("nan")]}, Report("the judge"), ["trained"], warning,
     )  # fmt: skip
     say = [].append if said is None else said.append
     judge, run_id = judges.train_judge(KEY, "a judge", 7, lambda run: trained, say)

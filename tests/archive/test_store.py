@@ -85,12 +85,13 @@ def test_an_archive_in_a_folder_with_spaces(workplace, monkeypatch):
     assert "--backend-store-uri" not in archive.browse_hint(run.id)
 
 
-def test_an_archive_whose_files_a_server_keeps(workplace):
+def test_an_archive_whose_files_a_server_keeps(workplace, monkeypatch):
     store.prepare()
     engine = sqlite3.connect("mlflow.db")
     with engine:
         engine.execute("update experiments set artifact_location = 'mlflow-artifacts:/0'")
     engine.close()
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")  # the user's choice: another one would keep its files here
     with (
         pytest.raises(UserError, match="start the server, and set MLFLOW_TRACKING_URI to its address"),
         archive.archived_run("dcgan", "here", Config("17")),

@@ -57,7 +57,9 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
         return iterate(recipe)
 
     given = "--data drawn:500 --ours_minutes 0.001 --samples 8 --reference_batch 2 --precision float32"
-    config = parse(ReferenceConfig, [*given.split(), "--iterations", "2", "--judge_iterations", "2"])
+    config = parse(
+        ReferenceConfig, [*given.split(), "--iterations", "2", "--judge_iterations", "2", "--told_apart_updates", "2"]
+    )
     with monkeypatch.context() as patch:
         patch.setattr(ReferenceRecipe, "iterate", interrupted)
         assert main(config) == 128 + signal.SIGTERM
@@ -79,8 +81,10 @@ def test_benchmark_is_interrupted_goes_on_and_writes_its_table(workplace, small_
         assert float(each["seconds"]) > 0 and float(each["cpu_seconds"]) > 0
         for name in ("fid", "gan_test", "nearest_real", "nearest_real_floor", "diversity", "diversity_floor"):
             assert math.isfinite(float(each[name]))
-        assert each["command"].endswith("--iterations 2 --ours_minutes 0.001 --samples 8 --precision float32 "
-                                        "--reference_batch 2 --judge_iterations 2")  # fmt: skip
+        assert each["command"].endswith(
+            "--iterations 2 --ours_minutes 0.001 --samples 8 --precision float32 --reference_batch 2 "
+            "--judge_iterations 2 --told_apart_updates 2"
+        )
         assert "CPU" in each["machine"] or "GPU" in each["machine"]
         assert each["code"]
     with Image.open(workplace / "benchmarks/results/reference.png") as chart:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageDraw, ImageFont
 
 from gan.data.labelled import LabelledImages
@@ -266,6 +267,26 @@ def confusion_map(table: np.ndarray, names: Sequence[str] | None = None) -> Imag
         axes.set_yticklabels(short, parse_math=False)
     bar = figure.colorbar(picture, ax=axes, shrink=0.7, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
     bar.ax.set_yticklabels(["0", "1 %", "10 %", "50 %", "100 %"])
+    return drawn(figure)
+
+
+def network(model) -> Image.Image:
+    """The feature maps of a Keras model as boxes, from its input to its output.
+
+    A box is as high as a map and the wider the more channels there are; below stand height x width, and channels.
+    Convolutions of single pixels are left out.
+    """
+    shapes = [layer.output.shape[1:] for layer in model.layers if getattr(layer, "kernel_size", (3,))[0] > 1
+              and len(layer.output.shape) == 4 and hasattr(layer, "kernel")]  # fmt: skip
+    largest, left = max(height for height, _, _ in shapes), 0.0
+    figure, axes = _axes((9, 2.4), title=f"{model.name}: {model.count_params():,} weights", xticks=[], yticks=[])
+    for height, width, channels in shapes:
+        wide, high = 0.06 * math.sqrt(channels), height / largest
+        axes.add_patch(Rectangle((left, -high / 2), wide, high, facecolor=REAL, edgecolor="white"))
+        axes.text(left + wide / 2, -0.56, f"{height}x{width}\n{channels}", ha="center", va="top", fontsize=7)
+        left += max(wide, 0.35) + 0.25
+    axes.set(xlim=(-0.2, left), ylim=(-0.85, 0.52))
+    axes.spines[:].set_visible(False)
     return drawn(figure)
 
 

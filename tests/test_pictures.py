@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -373,3 +375,21 @@ def test_charts_are_pictures_in_colour_on_white() -> None:
     for picture in (curves({"a": ([0, 1], [0, 1])}, "x", "y"), class_histogram({"training": np.ones(CLASSES)})):
         pixels = np.asarray(picture)
         assert picture.mode == "RGB" and (pixels == 255).mean() > 0.3
+
+
+def test_a_network_has_a_box_for_each_convolution() -> None:
+    """As many columns of boxes as maps, the first one lower than the last."""
+    layers = [made_up_layer((None, size, size, 16)) for size in (4, 8, 16)]
+    layers += [made_up_layer((None, 16, 16, 16), 1), made_up_layer((None, 100))]  # single pixels, no map
+    model = SimpleNamespace(layers=layers, name="some", count_params=lambda: 1234)
+    blue = (np.asarray(pictures.network(model)) == (76, 110, 245)).all(axis=2)
+    columns = blue.any(axis=0)
+    starts = np.flatnonzero(columns[1:] & ~columns[:-1]) + 2
+    heights = [int(blue[:, column].sum()) for column in starts]
+    assert len(heights) == 3 and 1.8 < heights[1] / heights[0] < 2.2 and 1.8 < heights[2] / heights[1] < 2.2
+
+
+def made_up_layer(shape: tuple, kernel: int = 3) -> SimpleNamespace:
+    return SimpleNamespace(
+        output=np.empty([1 if size is None else size for size in shape]), kernel=0, kernel_size=(kernel,)
+    )

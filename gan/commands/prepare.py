@@ -51,7 +51,9 @@ class PrepareConfig(Config):
         "and label maps)",
     )
     source: str = option(
-        "", "folder with the official zips, one zip, the extracted folder; signs: ready pickles, or `drawn` too"
+        "",
+        "folder with the official zips, one zip, the extracted folder; signs: ready pickles too; "
+        "signs and pairs: `drawn`",
     )
     download: bool = option(False, "signs: fetch the official archives (366 MB) into <output>/archives first")
     output: str = option(

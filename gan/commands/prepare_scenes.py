@@ -1,6 +1,7 @@
 """Street scenes as a prepared folder: what `prepare` does for `--dataset cityscapes` and `--dataset pairs`."""
 
 import contextlib
+import functools
 import shlex
 import signal
 import sys
@@ -15,9 +16,10 @@ from gan import pictures
 from gan.config import require, stops
 from gan.data.cityscapes import HOW, find_cityscapes
 from gan.data.folder import PARTS, Record, open_folder
-from gan.data.folder_writer import Found, Written, write_folder
+from gan.data.folder_writer import Found, Item, Written, write_folder
 from gan.data.pairs import find_pairs
 from gan.data.scene import SceneSet
+from gan.data.scenes import is_drawn, open_scenes
 from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.files import exists, locked, require_writable
@@ -44,7 +46,8 @@ def prepare_scenes(config: "PrepareConfig") -> None:
     output, size = Path(config.output), check(config)
     with contextlib.ExitStack() as stack:
         if config.dataset == "pairs":
-            found = find_pairs(config.source, config.palette, stack)
+            drawn = is_drawn(config.source)
+            found = drawn_pairs(config.source) if drawn else find_pairs(config.source, config.palette, stack)
         else:
             found = find_cityscapes(config.source, config.coarse, stack)
         there = sum(path.stat().st_size for path in output.glob("*/*/*.png"))
@@ -80,7 +83,7 @@ def check(config: "PrepareConfig") -> tuple[int, int] | None:
         require(value is None or 16 <= value <= LARGEST, name, f"from 16 to {LARGEST}", value)
     if (config.width is None) != (config.height is None):
         raise UserError("width and height belong together: give both, or neither to keep the size that scenes have.")
-    if not exists(Path(config.source)):
+    if not exists(Path(config.source)) and not (config.dataset == "pairs" and is_drawn(config.source)):
         raise UserError(f"source {config.source[:200]} does not exist or may not be looked at; check the path.")
     source, output = Path(config.source).resolve(), Path(config.output).resolve()
     if source == output:
@@ -88,6 +91,17 @@ def check(config: "PrepareConfig") -> tuple[int, int] | None:
     if config.dataset == "pairs" and output.is_relative_to(source):  # it would be taken for pairs the next time
         raise UserError(f"output {config.output} is inside of source {config.source}; choose another --output.")
     return (config.width, config.height) if config.width else None
+
+
+def drawn_pairs(source: str) -> Found:
+    """The scenes of `drawn` or `drawn:60`, to be written."""
+    scenes = open_scenes(source)
+    items = tuple(
+        Item.of(part, name, functools.partial(members.scene, k))
+        for part, members in zip(PARTS, scenes.parts.values(), strict=True)
+        for k, name in enumerate(members.names)
+    )
+    return Found(items, scenes.palette, ("The scenes are drawn by the program; they are no photos.",))
 
 
 def room(found: Found, size: tuple[int, int] | None) -> int:

@@ -136,6 +136,16 @@ def test_another_source_is_refused(folder: Path, capsys: pytest.CaptureFixture) 
     assert tree_of(folder / "dataset") == before
 
 
+def test_drawn_scenes_become_a_folder(no_archive: None, capsys: pytest.CaptureFixture) -> None:
+    main(PrepareConfig(dataset="pairs", source="drawn:6", width=64, height=32))
+    assert "drawn by the program" in capsys.readouterr().out
+    drawn, written = open_scenes("drawn:6"), open_scenes("dataset")
+    assert {part: members.names for part, members in written.parts.items()} == {
+        part: members.names for part, members in drawn.parts.items()
+    }
+    assert written.training.has_instances and written.palette.same_classes(drawn.palette)
+
+
 def test_what_does_not_go_together(folder: Path, capsys: pytest.CaptureFixture) -> None:
     cityscapes, pairs = ("--dataset", "cityscapes"), ("--dataset", "pairs", "--source", "pairs.zip")
     for message, arguments in (

@@ -240,6 +240,11 @@ def test_generators_and_classifiers_from_end_to_end(
     rows = json.loads(next(Path("out/cells/2/mixed").glob("seed-00-*.json")).read_text())
     assert set(rows["values"]) == set(study.design.measures) and rows["identity"]["generated"]["quality"] == 0.01
     assert generator.info.run_id in Path("out/report.html").read_text()
+    # A worker measures what this process does, whatever two updates are worth.
+    cell = Cell(0, "2", "classical")
+    kept = json.loads(next(Path("out/cells/2/classical").glob("seed-00-*.json")).read_text())
+    assert kept["identity"] == json.loads(json.dumps(study.identity(cell)))
+    assert kept["values"] == pytest.approx(study.run_cell(cell, lambda steps: None))
 
     # What is there is not made again; what is missing comes out as it was.
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
@@ -251,14 +256,3 @@ def test_generators_and_classifiers_from_end_to_end(
     assert json.loads(lost.read_text())["values"] == before["values"]
     parameters = dataclasses.asdict(StudyConfig(**chosen)).keys() - READING.keys()  # none of them was given
     assert parameters == mlflow.get_run(opened).data.params.keys()
-
-
-@pytest.mark.slow
-def test_workers_train_real_classifiers(workplace, signs_folder) -> None:
-    chosen = QUICK | {"data": signs_folder, "arms": "real", "regimes": "full", "seeds": 1, "steps": 2}
-    assert run(**chosen, workers=2) == 0
-    study = signs_study.SignStudy(StudyConfig(**chosen), {})
-    kept = json.loads(next(Path("out/cells/full/real").glob("*.json")).read_text())
-    assert kept["identity"] == json.loads(json.dumps(study.identity(Cell(0, "full", "real"))))
-    # A worker measures what this process does, whatever two updates are worth.
-    assert kept["values"] == pytest.approx(study.run_cell(Cell(0, "full", "real"), lambda steps: None))

@@ -59,7 +59,7 @@ class GANOverSampler(BaseOverSampler):
     32, 64, 128 or 256 pixels: images of other sizes are resized for them, and generated ones back. Labels are of any
     kind that imbalanced-learn takes. `gan.data.class_folders.read_class_folders` makes such arrays of files.
 
-    A fit trains anew: with the defaults about 3 minutes on two cores for images of 32x32, three times as long
+    A fit trains anew: with the defaults about 5 minutes on two cores for images of 32x32, three times as long
     for 64x64, whatever their number. Five folds of a cross-validation train five times: `save` one generator and give
     it as `goodrun_ref` where the folds may share it (it has seen the images of all of them then). A few dozen images
     of a class give rough images; 6,000 iterations and more are better.

@@ -64,7 +64,6 @@ def main(config: EvaluateConfig) -> None:
     require_writable(room(output), subject.bytes)
     curves = archive.history(goodrun.run_id, CURVES)
 
-    from gan.report import source_of
     from gan.training.devices import make_deterministic
 
     make_deterministic()
@@ -83,7 +82,7 @@ def main(config: EvaluateConfig) -> None:
             run.evaluated(goodrun.run_id, goodrun.iteration, scores.overall)
             run.image("samples/contact-sheet", evaluation.sheet, goodrun.iteration)
             shown = f"![contact sheet]({run.picture('contact-sheet.png')})"
-            run.describe(f"{source_of(goodrun, 'images')}.\n\n{shown}\n\n{evaluation.markdown()}")
+            run.describe(f"{evaluation.introduction}\n\n{shown}\n\n{evaluation.markdown()}")
             run.evaluation(part)
             fill_folder(part, output)
     if scores.overall:

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -41,10 +40,10 @@ STATE_BYTES = 600_000_000  # the reference's networks and optimizers twice, and 
 
 SCORED = "fid_unseen", "gan_test", "diversity", "nearest_real"
 
-Score = Callable[[np.ndarray], dict[str, float]]
 
-
-def make_scores(signs: DataSet, real: LabelledImages, judge_iterations: int, updates: int) -> tuple[Score, Score]:
+def make_scores(
+    signs: DataSet, real: LabelledImages, judge_iterations: int, updates: int
+) -> tuple[report.Score, report.Score]:
     """The functions that score generated images: one for every measurement, one that takes half a minute.
 
     Args:

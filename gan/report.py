@@ -101,7 +101,7 @@ class Evaluation:
     """
 
     def __init__(self, title: str, introduction: str, sheet: Image.Image, heading: str, legend=None):
-        self.sheet, self.scores, self.report = sheet, Scores(), Report(title)
+        self.introduction, self.sheet, self.scores, self.report = introduction, sheet, Scores(), Report(title)
         self._definitions: Sequence[Score] = ()
         self.report.text(introduction)
         self.report.heading(heading)

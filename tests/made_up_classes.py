@@ -1,11 +1,12 @@
 """Made-up images of somebody's own classes, and what reading them says."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gan.data.class_folders import Reading, read_class_folders
+from gan.data.class_folders import Reading, class_names, read_class_folders
 from gan.errors import UserError
 from tests.made_up_gtsrb import encoded
 
@@ -47,3 +48,12 @@ def noted(found, *words):
     notes = [note for note in found.notes if all(word in note for word in words)]
     assert len(notes) == 1 and "\n" not in notes[0] and notes[0].endswith("."), found.notes
     return notes[0]
+
+
+def holds_class_folders(path: str | Path) -> bool:
+    """Whether a folder, zip or CSV holds images of classes, as far as names tell."""
+    try:
+        class_names(path)
+    except UserError:
+        return False
+    return True

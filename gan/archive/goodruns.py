@@ -15,6 +15,7 @@ from gan.archive.store import (
     checkpoints_of,
     fetched,
     iteration_of,
+    logged_as,
     models_of,
     prepare,
     runs_of,
@@ -212,7 +213,7 @@ def _from_registry(reference: str) -> Path:
     client, (name, alias, number) = mlflow.MlflowClient(), match.groups()
     try:
         version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
-        model = client.get_logged_model((version.source or "").rpartition("/")[2])
+        model = logged_as(version)
     except MlflowException:
         raise UserError(f"goodrun_ref: no registered model is found under {reference}.") from None
     if iteration_of(model) < 0:

@@ -1,7 +1,6 @@
 """The model registry: good runs with a name, what it says of them, and the one that was there before."""
 
 import contextlib
-import math
 import os
 from pathlib import Path
 
@@ -12,9 +11,19 @@ from mlflow.exceptions import MlflowException
 
 from gan import checkpoints
 from gan.archive.serving import make_servable
-from gan.archive.store import RANKED_BY, checkpoints_of, fetched, first_line, iteration_of, models_of, prepare
+from gan.archive.store import (
+    RANKED_BY,
+    checkpoints_of,
+    fetched,
+    first_line,
+    iteration_of,
+    logged_as,
+    models_of,
+    prepare,
+    score_of,
+)  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
-from gan.data.signs import stored_classes
+from gan.data.signs import SIZE, stored_classes
 from gan.errors import UserError
 from gan.invocation import shown
 
@@ -88,11 +97,11 @@ def _under(name: str, alias: str) -> ModelVersion | None:
 def _require_no_better(reference: str, model: LoggedModel, version: ModelVersion) -> None:
     """Refuse to replace a generator that scores better on the same data."""
     with contextlib.suppress(MlflowException):  # what it was logged as is gone: nothing to compare with
-        other = mlflow.get_logged_model((version.source or "").rpartition("/")[2])
+        other = logged_as(version)
         digests = {mlflow.get_run(each.source_run_id or "").data.tags.get("data_digest") for each in (model, other)}
         ranked_by = model.tags.get(RANKED_BY)
         if len(digests) == 1 and ranked_by and other.tags.get(RANKED_BY) == ranked_by:
-            ours, theirs = _score(model, ranked_by), _score(other, ranked_by)
+            ours, theirs = score_of(model), score_of(other)
             if theirs < ours:
                 raise UserError(
                     f"{reference} is run {other.source_run_id}, which scores better on the same data ({ranked_by} "
@@ -100,12 +109,8 @@ def _require_no_better(reference: str, model: LoggedModel, version: ModelVersion
                 )
 
 
-def _score(model: LoggedModel, name: str) -> float:
-    return next((metric.value for metric in model.metrics or [] if metric.key == name), math.inf)
-
-
 def _tags(info: CheckpointInfo, data_licence: str) -> dict[str, str]:
-    side = info.network.get("size", 32)
+    side = info.network.get("size", SIZE)
     size = f"{info.network['width']}x{info.network['height']}" if "height" in info.network else f"{side}x{side}"
     classes = {"classes": str(len(stored_classes(info.data)))} if info.kind == "dcgan" else {}
     return classes | {
@@ -117,7 +122,7 @@ def _tags(info: CheckpointInfo, data_licence: str) -> dict[str, str]:
 def _words(info: CheckpointInfo, model: LoggedModel) -> str:
     """The description of a version."""
     ranked_by = model.tags.get(RANKED_BY)
-    score = f" {ranked_by} {_score(model, ranked_by):.3f}." if ranked_by else ""
+    score = f" {ranked_by} {score_of(model):.3f}." if ranked_by else ""
     return (
         f"Iteration {info.iteration} of run {info.run_id}, trained on {info.data['name']} ({info.data['images']} "
         f"images{f', class {info.class_val}' * bool(info.class_val)}).{score}"

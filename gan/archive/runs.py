@@ -38,7 +38,7 @@ from gan.archive.store import (
     prepare,
 )  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
-from gan.config import FITS, READING, as_text
+from gan.config import READING, as_text
 from gan.errors import UserError
 from gan.invocation import code_version, is_here, shown, start
 
@@ -54,7 +54,6 @@ class Run:
 
     def __init__(self, run_id: str):
         self.id = run_id
-        self._has_data = False
         self._pending: list = []  # metrics that the archive is still writing
 
     @property
@@ -99,17 +98,19 @@ class Run:
         mlflow.set_tags(values)
 
     def data(self, name: str, digest: str, purpose: str = "training", images: int | None = None) -> None:
-        """Record which data set the run uses.
+        """Record which data set the run uses: what it is found by.
 
         Args:
             name: a folder or file, or the name of what is drawn.
             digest: of its contents.
-            purpose: what it is used for; "training" is what the run is found by.
+            purpose: what it is used for.
             images: how many there are.
         """
-        if purpose == "training" or not self._has_data:
-            mlflow.set_tags({"data": name, "data_digest": digest})
-            self._has_data = True
+        mlflow.set_tags({"data": name, "data_digest": digest})
+        self.other_data(name, digest, purpose, images)
+
+    def other_data(self, name: str, digest: str, purpose: str, images: int | None) -> None:
+        """Record a data set that the run uses besides; see `data`."""
         mlflow.log_input(ImageData(name, digest, images), context=purpose)
 
     def describe(self, text: str) -> None:
@@ -273,11 +274,8 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
         # Every parameter stands in config.json. What is not given of own images is left out here: the UI writes all
         # of them above each picture.
-        unset = {field.name for field in dataclasses.fields(config) if field.name in READING} & {
-            name for name, value in values.items() if value in (None, "", False, FITS[0])
-        }
-        missing = {key: value for key, value in values.items() if key not in active.data.params and key not in unset}
-        mlflow.log_params({name: as_text(value) for name, value in missing.items()})
+        left_out = active.data.params.keys() | {name for name in READING if values.get(name) == READING[name][0]}
+        mlflow.log_params({name: as_text(value) for name, value in values.items() if name not in left_out})
         mlflow.log_dict(values, "config.json")
         mlflow.set_tags(
             {"mlflow.runName": name, KIND: kind, "code_version": code_version()} | {CLASS: values.get(CLASS, "")}

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.entities import LoggedModel
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 
@@ -112,11 +113,22 @@ def models_of(run_id: str) -> list:
         output_format="list",
     )
 
-    def rank(model: LoggedModel) -> float:
-        scores: dict[str | None, float] = {metric.key: metric.value for metric in model.metrics or []}
-        return scores.get(model.tags.get(RANKED_BY), math.inf)
+    return sorted(found, key=score_of)
 
-    return sorted(found, key=rank)
+
+def score_of(model: LoggedModel) -> float:
+    """The score that ranks a logged model, lower is better; infinite where it has none."""
+    scores: dict[str | None, float] = {metric.key: metric.value for metric in model.metrics or []}
+    return scores.get(model.tags.get(RANKED_BY), math.inf)
+
+
+def logged_as(version: ModelVersion) -> LoggedModel:
+    """The logged model that a version of the registry is.
+
+    Raises:
+        MlflowException: there is none any more.
+    """
+    return mlflow.get_logged_model((version.source or "").rpartition("/")[2])
 
 
 def iteration_of(model: LoggedModel) -> int:

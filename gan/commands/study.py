@@ -106,9 +106,10 @@ def main(config: StudyConfig) -> int:
     os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
     folder = Path(config.output or f"images/study/{config.task}").resolve()
     require_own(folder)
-    require_writable(folder, STATE_BYTES + generators(settled(config)) * GENERATOR_BYTES)
+    meant = settled(config)
+    require_writable(folder, STATE_BYTES + generators(meant) * GENERATOR_BYTES)
     try:
-        study(settled(config), folder)
+        study(meant, folder)
     except (KeyboardInterrupt, Stopped) as stop:
         say(f"finished experiments are kept in {folder}; go on with\n  {command('gan.commands.study', config)}")
         return stop.args[0] if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)

@@ -32,7 +32,6 @@ __all__ = [
     "Found",
     "Reading",
     "class_names",
-    "holds_class_folders",
     "is_table",
     "read_class_folders",
 ]
@@ -125,15 +124,6 @@ def class_names(path: str | Path) -> tuple[str, ...]:
     """
     with open_layout(path) as layout:
         return layout.names
-
-
-def holds_class_folders(path: str | Path) -> bool:
-    """Whether a folder, zip or CSV holds images of classes, as far as names tell."""
-    try:
-        class_names(path)
-    except UserError:
-        return False
-    return True
 
 
 def read_class_folders(path: str | Path, reading: Reading = DEFAULT_READING, classes: Classes | None = None) -> Found:

@@ -94,7 +94,7 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
         return judges.TrainedJudge(
             judge.model,
             {"accuracy": found["held_out"].overall},
-            {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a)},
+            {f"{part}.{name}": value for part, a in found.items() for name, value in _numbers(a).items()},
             {"class": classes.labels()} | {part: a.per_class for part, a in found.items()},
             _report(
                 signs.name,
@@ -110,8 +110,8 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
     return Judge(trained.model, trained.quality["accuracy"], run_id)
 
 
-def _numbers(a: Agreement):
-    yield from (("accuracy", a.overall), ("macro_recall", a.macro), ("worst_recall", a.worst))
+def _numbers(a: Agreement) -> dict[str, float]:
+    return {"accuracy": a.overall, "macro_recall": a.macro, "worst_recall": a.worst}
 
 
 def _report(name: str, classes: Classes, confusions: np.ndarray, found: dict[str, Agreement]) -> Report:

@@ -102,6 +102,7 @@ class TrainingRun:
         self.start = info.iteration
         self.real_sheet = gan.real_sheet()
         self.saved: int | None = None  # iteration of the last checkpoint
+        self._sampled: tuple[int, tuple[np.ndarray, np.ndarray]] = (-1, (self.real_sheet, self.real_sheet))
         self.health = Watch()
         self.findings: list[tuple[int, Finding]] = []
         self.losses: dict[str, list[float]] = {"iteration": []}
@@ -124,7 +125,7 @@ class TrainingRun:
             self.info = dataclasses.replace(self.info, run_id=run.id)
             run.data(self.info.data["name"], self.info.data["digest"], images=self.info.data["images"])
             for purpose, (digest, images) in self.others.items():
-                run.data(self.info.data["name"], digest, purpose, images)
+                run.other_data(self.info.data["name"], digest, purpose, images)
             self.facts = f"{facts}, {devices.describe()}, {precision}"
             run.tags({"device": devices.describe(), "precision_used": precision})
             if self.goodrun:
@@ -193,9 +194,15 @@ class TrainingRun:
             self.findings.append((done, finding))
             self.run.tags({f"warning.{finding.name}": f"iteration {done}: {finding.words}"})
 
+    def _samples(self, done: int) -> tuple[np.ndarray, np.ndarray]:
+        """The samples of the present iteration and their sheet, made once."""
+        if self._sampled[0] != done:
+            samples = self.gan.sample()
+            self._sampled = done, (samples, self.gan.sheet(samples))
+        return self._sampled[1]
+
     def _record_samples(self, done: int) -> None:
-        samples = self.gan.sample()
-        sheet = self.gan.sheet(samples)
+        samples, sheet = self._samples(done)
         Image.fromarray(sheet).save(self.folder / f"generated-{done:06d}.png")
         self.run.image("samples/generated", sheet, done)
         self._warn(done, self.health.samples(done, samples, self.gan.real))
@@ -221,7 +228,7 @@ class TrainingRun:
     def _describe(self, done: int) -> None:
         info, picture = dataclasses.replace(self.info, iteration=done), self.run.picture(PICTURE)
         text = describe(info, self.facts, picture, self._best(), self.scores, self.findings)
-        self.run.still(pictures.beside(self.gan.sheet(self.gan.sample()), self.real_sheet), PICTURE)
+        self.run.still(pictures.beside(self._samples(done)[1], self.real_sheet), PICTURE)
         self.run.describe(text)
 
     def _superfluous(self) -> list[int]:
@@ -243,7 +250,7 @@ class TrainingRun:
         for iteration, finding in self.findings:
             report.text(f"Iteration {iteration}: {finding.words}", warn=True)
         report.heading("Generated, from fixed noise")
-        report.picture(Image.fromarray(self.gan.sheet(self.gan.sample())), "generated images")
+        report.picture(Image.fromarray(self._samples(done)[1]), "generated images")
         report.heading("Real")
         report.picture(Image.fromarray(self.real_sheet), "real images")
         self._report_losses(report)

@@ -7,11 +7,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.class_folders import Reading, class_names, holds_class_folders, read_class_folders
+from gan.data.class_folders import Reading, class_names, read_class_folders
 from gan.data.labelled import Classes
 from gan.data.signs import GTSRB
 from gan.errors import UserError
-from tests.made_up_classes import BLUE, GREY, ONE, OTHER, PAIR, RED, SMALL, TWO, near, noted, plain, refusal, saved
+from tests.made_up_classes import (
+    BLUE,
+    GREY,
+    ONE,
+    OTHER,
+    PAIR,
+    RED,
+    SMALL,
+    TWO,
+    holds_class_folders,
+    near,
+    noted,
+    plain,
+    refusal,
+    saved,
+)  # fmt: skip
 from tests.made_up_gtsrb import encoded, write_tree
 from tests.made_up_scenes import header_of_png
 

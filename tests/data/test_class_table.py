@@ -2,8 +2,8 @@
 
 import pytest
 
-from gan.data.class_folders import Reading, class_names, holds_class_folders, read_class_folders
-from tests.made_up_classes import ONE, PAIR, SMALL, noted, refusal
+from gan.data.class_folders import Reading, class_names, read_class_folders
+from tests.made_up_classes import ONE, PAIR, SMALL, holds_class_folders, noted, refusal
 from tests.made_up_gtsrb import write_tree, write_zip
 
 TABLE = """\ufefffile,label,group,part

@@ -267,10 +267,12 @@ class SignGan(AveragedGan):
                 total = tf.reduce_sum(pick_logits(logits, labels, self.network.domains))
             # The mean over both halves is half of R1 + R2.
             penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
-            loss = PENALTY / 2 * PENALTY_EVERY * penalty
-        extra = outer.gradient(loss, self.discriminator.trainable_variables)
+        extra = outer.gradient(penalty, self.discriminator.trainable_variables)
+        # The factor stands between the sum of `b` and this one: a sum of three in a branch that is not taken stops
+        # large images in float32 with "AlreadyExists" (TensorFlow's issue 23780).
+        factor = PENALTY / 2 * PENALTY_EVERY
         # The last bias shifts all logits alike: the penalty has no gradient there.
-        return penalty, [a if b is None else a + b for a, b in zip(gradients, extra, strict=True)]
+        return penalty, [a if b is None else a + factor * b for a, b in zip(gradients, extra, strict=True)]
 
     def _inputs(self, first, labels):
         return [first, labels] if self.network.classes > 1 else first

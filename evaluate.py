@@ -82,7 +82,7 @@ def main(config: EvaluateConfig) -> None:
             run.evaluated(goodrun.run_id, goodrun.iteration, scores.overall)
             run.image("samples/contact-sheet", evaluation.sheet, goodrun.iteration)
             shown = f"![contact sheet]({run.picture('contact-sheet.png')})"
-            run.describe(f"{evaluation.introduction}\n\n{shown}\n\n{evaluation.markdown()}")
+            run.describe(f"{evaluation.introduction}\n\n{evaluation.markdown()}\n\n{shown}")
             run.evaluation(part)
             fill_folder(part, output)
     if scores.overall:

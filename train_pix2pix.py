@@ -54,6 +54,7 @@ class TrainConfig(Config):
     keep_checkpoints: int = option(
         2, "checkpoints kept besides the latest and the best, spread over the run", ge=0, le=1000
     )
+    log_model: bool = option(False, "MLflow serves the generator of every checkpoint, not of a promoted one only")
     segmenter_iterations: int = option(
         2_000, "training of the segmenter that gives scores; 0: without its scores", ge=0, le=1_000_000
     )

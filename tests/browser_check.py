@@ -3,7 +3,7 @@
 Not collected by pytest: it needs Chromium (Debian: `apt-get install chromium chromium-driver`), Selenium, and an
 archive with a finished training and an evaluation of it.
 
-    uv run --with selenium python tests/browser_check.py --output screenshots
+    uv run --with selenium python -m tests.browser_check --output screenshots
 """
 
 import argparse
@@ -25,14 +25,16 @@ from tests.mlflow_server import mlflow_server
 
 # Page of an experiment, a training ({1}), an evaluation of it ({2}) or its generator ({3}), and the words that a
 # person must see there.
+BOTH = "?compareRunsMode=CHART&searchFilter=tags.%60gan.kind%60%20%3D%20%27dcgan%27"
 PAGES = {
     "experiment": ("", ["Model training", "dcgan class", "evaluate class", "Generators of images"]),
     "training": ("/runs/{1}", ["Trained on", "class_val", "Finished", "models serve"]),
-    "metrics": ("/runs/{1}/model-metrics", ["generator_loss", "images_per_second", "samples/generated"]),
+    "metrics": ("/runs/{1}/model-metrics", ["generator_loss", "discriminator_loss", "samples/generated"]),
     "artifacts": ("/runs/{1}/artifacts", ["checkpoints", "config.json", "report.html", "samples.png"]),
+    "side-by-side": (f"/runs{BOTH}", ["samples/generated", "samples/real"]),
     "generators": ("/models", ["generator-", "Source run"]),
     "generator": ("/models/{3}", ["generator-", "iteration", "evaluate class"]),
-    "evaluation": ("/runs/{2}", ["From iteration", "out of range", "generator-"]),
+    "evaluation": ("/runs/{2}", ["From iteration", "generated", "real", "generator-"]),
     "evaluation-artifacts": ("/runs/{2}/artifacts", ["contact-sheet.png", "images", "report.html"]),
 }
 BROWSER = (
@@ -51,7 +53,8 @@ def main() -> int:
     ids, faults = newest(options.store), 0
     with mlflow_server("--backend-store-uri", options.store) as address, browser() as driver:
         for page, (path, words) in PAGES.items():
-            driver.get(f"{address}/#/experiments/{ids[0]}{path.format(*ids)}{FOR_TRAINING}")
+            query = FOR_TRAINING.replace("?", "&") if "?" in path else FOR_TRAINING
+            driver.get(f"{address}/#/experiments/{ids[0]}{path.format(*ids)}{query}")
             missing = wait_for_words(driver, words)
             faults += bool(missing)
             tidy_up(driver)

@@ -13,14 +13,15 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def mlflow_server(*options: str, cwd: str | os.PathLike | None = None) -> Iterator[str]:
+def mlflow_server(*options: str, cwd: str | os.PathLike | None = None, port: int | None = None) -> Iterator[str]:
     """The address of a server that answers, until the block ends.
 
     Args:
         options: of `mlflow server`.
         cwd: the folder that it is started in; the present one by default.
+        port: of the server; one that is free by default.
     """
-    port = free_port()
+    port = port or free_port()
     with subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port), *options],
         cwd=cwd,
@@ -36,7 +37,7 @@ def mlflow_server(*options: str, cwd: str | os.PathLike | None = None) -> Iterat
             os.killpg(server.pid, signal.SIGTERM)
 
 
-def wait_for(address: str, seconds: int = 120) -> None:
+def wait_for(address: str, seconds: int = 600) -> None:
     """Wait until a server answers."""
     for _ in range(2 * seconds):
         try:

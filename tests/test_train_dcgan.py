@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -62,7 +63,7 @@ def test_a_run_leaves_a_complete_trace(own_archive):
     assert run.data.params == {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in config.items()
-        if name not in READING
+        if name not in READING and value not in ("", None) and value is not False
     }
     for name in ("diversity", "diversity_floor", "nearest_real", "nearest_real_floor"):
         assert run.data.metrics[name] > 0, name
@@ -250,9 +251,11 @@ def test_the_best_is_promoted(best):
 
 
 def test_training_goes_on_from_the_best_by_the_run_id(best, small_networks):
-    run_id, status = train_dcgan.train(quick(iterations=22, goodrun_ref=best.run_id))
+    run_id, status = train_dcgan.train(quick(iterations=22, goodrun_ref=best.run_id, log_model=True))
     assert status == 0 and mlflow.get_run(run_id).data.tags["goodrun"] == f"{best.run_id}/20"
     assert archive.resolve(run_id, "dcgan", "17").iteration == 22
+    served = mlflow.pyfunc.load_model(logged(run_id)[22].model_uri)
+    assert served.predict(pd.DataFrame({"class": ["17"]}))["image"][0].startswith(b"\x89PNG")
 
 
 def test_where_the_best_is_the_latest_it_is_kept_once(workplace, small_networks, monkeypatch):
@@ -401,6 +404,25 @@ def test_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(workplace
     assert "not a number" in run.data.tags["warning.nan"] and "generator_lr" in run.data.tags["warning.nan"]
     assert archive.resolve(run_id, "dcgan", "17").iteration == 4
     assert f"--goodrun_ref {run_id}/4" in capsys.readouterr().out
+
+
+def test_an_archive_that_goes_away_leaves_the_state_here(workplace, small_networks, monkeypatch, capsys):
+    keep = archive.Run.checkpoint
+
+    def away(run, info, *given):
+        if info.iteration == 4:
+            raise archive.ArchiveError("the archive does not answer")
+        keep(run, info, *given)
+
+    monkeypatch.setattr(archive.Run, "checkpoint", away)
+    with pytest.raises(SystemExit) as stopped:
+        conftest.run_script(TrainConfig, train_dcgan.main, **QUICK | {"iterations": 8, "checkpoint_interval": 2})
+    said = capsys.readouterr()
+    assert stopped.value.code == 2 and said.err.count("error: the archive does not answer") == 1
+    (folder,) = workplace.glob("images/train/*")
+    assert f"the archive lacks what came after iteration 2; iteration 4 is kept in {folder}; go on" in said.out
+    run_id, _ = train_dcgan.train(quick(iterations=5, goodrun_ref=str(folder)))
+    assert archive.resolve(run_id, "dcgan", "17").iteration == 5
 
 
 def test_a_disk_that_fills_up_keeps_the_checkpoints_before(workplace, small_networks, monkeypatch, capsys):

@@ -2,19 +2,19 @@
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import math
 import os
 import re
 import shlex
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.entities import LoggedModelInput, LoggedModelOutput
+from mlflow.entities import LoggedModelInput, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS, MLFLOW_RUN_NOTE
@@ -23,10 +23,11 @@ from PIL import Image
 from gan import checkpoints
 from gan.archive.datasets import ImageData
 from gan.archive.experiments import experiment_of, open_for_training
+from gan.archive.logged import log_generator
+from gan.archive.patience import ArchiveError, Patience, patient, watch_on
 from gan.archive.store import (
     CHECKPOINTS,
     CLASS,
-    ITERATION,
     KIND,
     OPENED,
     RANKED_BY,
@@ -46,7 +47,7 @@ FOR_TRAINING = "?workflowType=machine_learning"  # behind an address: pages for 
 LONGEST_DESCRIPTION = 5_000  # letters: what every store takes
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # how a user switches them on or off
 MEASURED = ("dcgan", "pix2pix")  # kinds of runs whose use of processor and memory is recorded
-REQUIREMENTS = ("keras", "tensorflow", "numpy")  # what a saved generator needs in another project
+MOST_METRICS = 1000  # in one call: what MLflow takes
 
 
 class Run:
@@ -54,7 +55,9 @@ class Run:
 
     def __init__(self, run_id: str):
         self.id = run_id
-        self._pending: list = []  # metrics that the archive is still writing
+        self.patience = Patience()
+        self._finished = False
+        self._pending: list[tuple[Any, list[Metric]]] = []  # metrics that the archive is still writing
 
     @property
     def short(self) -> str:
@@ -63,28 +66,40 @@ class Run:
 
     def metrics(self, values: dict[str, float], step: int) -> None:
         """Log numbers at an iteration; returns at once, the archive writes behind (see `unwritten`)."""
-        self._pending.append(mlflow.log_metrics(values, step=step, synchronous=False))
+        now = int(time.time() * 1000)
+        operation = mlflow.log_metrics(values, step=step, timestamp=now, synchronous=False)
+        self._pending.append((operation, [Metric(name, value, now, step) for name, value in values.items()]))
 
     def unwritten(self) -> str:
         """Wait until the archive has written all metrics; why it has not written some of them, "" where it has."""
         pending, self._pending = self._pending, []
-        reason = ""
-        for operation in pending:
+        lost: list[Metric] = []
+        for operation, metrics in pending:
             try:
                 if operation is not None:
                     operation.wait()
-            except Exception as error:  # MLflow passes on whatever its store raises
-                reason = first_line(error)
-        return reason
+            except Exception:  # MLflow passes on whatever its store raises
+                lost += metrics
+        client = mlflow.MlflowClient()
+        try:  # the archive keeps a metric that it has written already once
+            for first in range(0, len(lost), MOST_METRICS):
+                self.patience.call(client.log_batch, self.id, metrics=lost[first : first + MOST_METRICS])
+        except MlflowException as error:
+            return first_line(error)
+        watch_on(self.id)
+        return ""
 
+    @patient
     def image(self, key: str, picture: np.ndarray | Image.Image, step: int) -> None:
         """Log an image, or pixels uint8 (height, width, 3), at an iteration, for the step slider of the UI."""
         mlflow.log_image(np.asarray(picture), key=key, step=step, synchronous=True)
 
+    @patient
     def file(self, path: Path, folder: str | None = None) -> None:
         """Put a file into the archive."""
         mlflow.log_artifact(str(path), folder)
 
+    @patient
     def evaluation(self, path: Path) -> None:
         """Put what an evaluation wrote into the archive, its images in a folder, so that the report stands first."""
         for file in sorted(path.iterdir()):
@@ -93,6 +108,7 @@ class Run:
             else:
                 mlflow.log_artifact(str(file), "images" if re.fullmatch(r"\d+\.png", file.name) else None)
 
+    @patient
     def tags(self, values: dict[str, str]) -> None:
         """Set tags."""
         mlflow.set_tags(values)
@@ -106,21 +122,25 @@ class Run:
             purpose: what it is used for.
             images: how many there are.
         """
-        mlflow.set_tags({"data": name, "data_digest": digest})
+        self.tags({"data": name, "data_digest": digest})
         self.other_data(name, digest, purpose, images)
 
+    @patient
     def other_data(self, name: str, digest: str, purpose: str, images: int | None) -> None:
         """Record a data set that the run uses besides; see `data`."""
         mlflow.log_input(ImageData(name, digest, images), context=purpose)
 
+    @patient
     def describe(self, text: str) -> None:
         """Put a description in Markdown on the run's page."""
         mlflow.set_tag(MLFLOW_RUN_NOTE, text[:LONGEST_DESCRIPTION])
 
+    @patient
     def still(self, picture: np.ndarray | Image.Image, name: str) -> None:
         """Put a picture, uint8 (height, width, 3), into the archive as a file; it replaces the one before."""
         mlflow.log_image(np.asarray(picture), name)
 
+    @patient
     def table(self, name: str, columns: dict[str, Sequence]) -> None:
         """Put a table into the archive, which its page shows; NaN is left empty."""
         mlflow.log_table({head: [None if x != x else x for x in column] for head, column in columns.items()}, name)
@@ -129,6 +149,7 @@ class Run:
         """The address of an artifact for a description."""
         return f"get-artifact?path={name}&run_uuid={self.id}"
 
+    @patient
     def evaluated(self, run_id: str, iteration: int, scores: dict[str, float]) -> None:
         """Link the run with the generator that it evaluates, so that the generator's page shows the scores.
 
@@ -154,6 +175,7 @@ class Run:
             report.write(path)
             self.file(path)
 
+    @patient
     def checkpoint(self, info: CheckpointInfo, parts: dict[str, list], folder: Path | None = None) -> None:
         """Put a checkpoint into the archive.
 
@@ -167,6 +189,7 @@ class Run:
             checkpoints.save(path, info, parts)
             mlflow.log_artifact(str(path), CHECKPOINTS)
 
+    @patient
     def delete(self, iterations: Iterable[int]) -> None:
         """Delete old checkpoints and the generators logged with them; keep registered ones."""
         gone = set(iterations)
@@ -189,11 +212,9 @@ class Run:
         iteration: int,
         scores: dict[str, float] | None = None,
         ranked_by: str = "",
+        served: CheckpointInfo | None = None,
     ) -> None:
         """Log a Keras model so that `mlflow.keras.load_model` finds it in any other project.
-
-        `mlflow.keras.log_model` of MLflow 3.17 fails with an input example (it writes it to a folder that is not
-        there yet), so its steps are taken one by one, into a folder that is.
 
         Args:
             model: the model.
@@ -201,38 +222,33 @@ class Run:
             iteration: updates made.
             scores: of this model; logged with the run at this iteration too.
             ranked_by: the score by which the run's models are compared, lower is better.
+            served: what its checkpoint says of itself, where MLflow shall serve the model.
         """
-        pinned = [f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS]
         # With a model the store keeps NaN as 0, the best there is: what is no number is logged with the run alone.
         known = {name: value for name, value in (scores or {}).items() if math.isfinite(value)}
-        ranked = {RANKED_BY: ranked_by} if ranked_by in known else {}
-        name = f"{model.name}-{iteration:06d}"
-        logged = mlflow.initialize_logged_model(name, self.id, params={ITERATION: str(iteration)}, tags=ranked)
-        description = mlflow.models.Model(run_id=self.id, model_id=logged.model_id)
-        answer = model(example)
-        with tempfile.TemporaryDirectory() as folder:
-            mlflow.keras.save_model(
-                model,
-                folder,
-                mlflow_model=description,
-                # Of several outputs the last is described: the schema of MLflow knows names or one array.
-                signature=mlflow.models.infer_signature(
-                    example, np.asarray(answer[-1] if isinstance(answer, list | tuple) else answer)
-                ),
-                input_example=example,
-                pip_requirements=pinned,
-            )
-            client = mlflow.MlflowClient()
-            client.log_model_artifacts(logged.model_id, folder)
-        mlflow.finalize_logged_model(logged.model_id, "READY")
-        client.log_outputs(self.id, [LoggedModelOutput(logged.model_id, step=iteration)])
-        if known:
-            mlflow.log_metrics(known, step=iteration, model_id=logged.model_id)
+        ranked = ranked_by if ranked_by in known else ""
+        log_generator(self.id, self.patience, model, example, iteration, known, ranked, served)
         self.metrics({name: value for name, value in (scores or {}).items() if name not in known}, iteration)
 
     def finish(self, status: str) -> None:
-        """End the run now: "FINISHED", "FAILED" or "KILLED"."""
-        mlflow.end_run(status)
+        """End the run now: "FINISHED", "FAILED" or "KILLED"; only the first call counts."""
+        if not self._finished:
+            self.unwritten()
+            # `mlflow.end_run` forgets the run before it tells the server.
+            self.patience.call(mlflow.MlflowClient().set_terminated, self.id, status)
+            self._finished = True
+            mlflow.end_run(status)
+
+    def close(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """End the run of a block that ends; after an error, an archive that is away is not waited for."""
+        if error is None:
+            self.finish("FINISHED")
+            return
+        self.patience.ended = lambda: True
+        with contextlib.suppress(MlflowException, ArchiveError):
+            self.finish("FAILED")
+        with contextlib.suppress(MlflowException, ArchiveError):
+            mlflow.end_run("FAILED")
 
 
 @contextlib.contextmanager
@@ -270,11 +286,13 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
             )
         open_for_training(active.info.experiment_id)
         run = Run(active.info.run_id)
+        aside.push(run.close)
         values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
-        # Every parameter stands in config.json. What is not given of own images is left out here: the UI writes all
-        # of them above each picture.
-        left_out = active.data.params.keys() | {name for name in READING if values.get(name) == READING[name][0]}
+        # Every parameter stands in config.json. What is off or not given is left out here: the UI writes all of them
+        # above each picture, and leaves no room for it.
+        unset = {name for name, value in values.items() if value is None or value is False or value == ""}
+        left_out = active.data.params.keys() | unset | {n for n in READING if values.get(n) == READING[n][0]}
         mlflow.log_params({name: as_text(value) for name, value in values.items() if name not in left_out})
         mlflow.log_dict(values, "config.json")
         mlflow.set_tags(
@@ -288,21 +306,6 @@ def adopted_run(kind: str, name: str, config: Any) -> Iterator[None]:
     """Give the run that `mlflow run` has opened a name and its parameters; without one, none is opened."""
     with archived_run(kind, name, config) if OPENED in os.environ else contextlib.nullcontext():
         yield
-
-
-def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], list[float]]]:
-    """Iterations and values of a run's metrics, by name; those that the archive does not have are left out."""
-    prepare()
-    found = {}
-    for name in names:
-        try:
-            values = mlflow.MlflowClient().get_metric_history(run_id, name)
-        except MlflowException:  # the run is not in this archive
-            continue
-        if values:
-            ordered = sorted(values, key=lambda metric: metric.step)
-            found[name] = [metric.step for metric in ordered], [metric.value for metric in ordered]
-    return found
 
 
 def browse_hint(run_id: str) -> str:

@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -135,6 +135,21 @@ def iteration_of(model: LoggedModel) -> int:
     """The iteration of a logged model; -1 where it was not logged by this project."""
     text = (model.params or {}).get(ITERATION, "")
     return int(text) if text.isdecimal() else -1
+
+
+def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], list[float]]]:
+    """Iterations and values of a run's metrics, by name; those that the archive does not have are left out."""
+    prepare()
+    found = {}
+    for name in names:
+        try:
+            values = mlflow.MlflowClient().get_metric_history(run_id, name)
+        except MlflowException:  # the run is not in this archive
+            continue
+        if values:
+            ordered = sorted(values, key=lambda metric: metric.step)
+            found[name] = [metric.step for metric in ordered], [metric.value for metric in ordered]
+    return found
 
 
 def checkpoint_names(run_id: str) -> list[str]:

@@ -113,7 +113,11 @@ def main(config: BalanceConfig) -> None:
             archived.data(source.name, real.digest(), "balancing")
             archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}", "command": command_line})
             archived.tags({"judge": judge.run_id} if judge else {})
-            archived.metrics(balance_report.metrics(counts), 0)
+            table = balance_report.table(counts)
+            archived.metrics(table.sum().astype(float).to_dict(), 0)
+            archived.table("classes.json", {"class": list(table.index)} | table.to_dict("list"))
+            for label, row in table.astype(float).iterrows():
+                archive.log_child(archived, f"class {label}", {"class": label}, {k: [v] for k, v in row.items()})
             lines = [f"{title}: from iteration {goodrun.iteration} of run {goodrun.run_id}.", *notes, next_step]
             archived.describe("\n\n".join(lines))
             for file in files:

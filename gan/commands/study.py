@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -146,19 +147,17 @@ def study(config: StudyConfig, folder: Path) -> None:
         f"{config.steps} steps each"
     )
     with archive.archived_run("study", name, config) as run:
-
-        def log(cell, values):
-            where = f"{plain(cell.regime)}/{plain(cell.arm)}"
-            run.metrics({f"{measure}/{where}": value for measure, value in values.items()}, cell.seed)
-
         try:
-            results = Results(design, conduct(experiment, build, store, config.workers, log))
+            results = Results(design, conduct(experiment, build, store, config.workers))
         except KeyboardInterrupt:
             run.finish("KILLED")
             raise
         for path in report.write(results, experiment, folder, store.notes()):
             run.file(path)
         run.metrics(results.summary(), 0)
+        run.table("results.json", results.rows.to_dict("list"))
+        for regime, arm in itertools.product(design.regimes, design.arms):
+            archive.log_child(run, f"{arm}, {regime}", {"regime": regime, "arm": arm}, results.values(regime, arm))
         sentences = {regime: results.sentence(regime) for regime in design.regimes}
         run.tags({f"result.{plain(regime)}": sentence for regime, sentence in sentences.items()})
         run.describe("\n\n".join(f"**{words}.** {sentences[regime]}" for regime, words in design.regimes.items()))

@@ -66,12 +66,6 @@ def table_text(counts: list[ClassCounts]) -> str:
     return table(counts).rename(columns=lambda name: name.replace("_", " ")).to_string()
 
 
-def metrics(counts: list[ClassCounts]) -> dict[str, float]:
-    """What the archive keeps as numbers: of all classes together, and of each what was generated and kept."""
-    together = {name: float(value) for name, value in table(counts).sum().items()}
-    return together | {f"generated_{count.class_id:02d}": float(count.kept) for count in counts}
-
-
 def notes(counts: list[ClassCounts], goodrun: GoodRun, source: DataSet) -> list[str]:
     """What to know about the balanced data, in sentences."""
     info, real = goodrun.info, source.train

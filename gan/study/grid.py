@@ -145,7 +145,6 @@ def conduct(
     build: Callable[[], Study],
     store: Store,
     workers: int = 1,
-    report: Callable[[Cell, Values], None] = lambda cell, values: None,
 ) -> dict[Cell, Values]:
     """Run all cells that are not finished; each is kept as soon as it is.
 
@@ -154,7 +153,6 @@ def conduct(
         build: makes the same study in a worker; can be pickled.
         store: where cells are kept.
         workers: processes side by side; one works in this process where cells are few.
-        report: called with every cell, those that were finished before first.
 
     Returns:
         The numbers of all cells, in the order of the design.
@@ -164,8 +162,6 @@ def conduct(
     """
     cells, done = study.design.cells(), store.finished()
     missing = [cell for cell in cells if cell not in done]
-    for cell, values in done.items():
-        report(cell, values)
     with progress(len(cells) * study.steps, f"{len(cells)} experiments", "step", len(done) * study.steps) as bar:
         bar.set_postfix_str(f"{len(done)} done")
         here = workers == 1 and (not study.lifetime or len(missing) <= study.lifetime)
@@ -177,7 +173,6 @@ def conduct(
             for cell, values, seconds in answers:
                 done[cell] = store.write(cell, values, seconds)
                 bar.set_postfix_str(f"{len(done)} done")
-                report(cell, done[cell])
     return {cell: done[cell] for cell in cells}
 
 

@@ -55,6 +55,12 @@ class Results:
         """The rows of a regime and measure, by arm."""
         return self.rows.query("regime == @regime and measure == @measure").set_index("arm", drop=False)
 
+    def values(self, regime: str, arm: str) -> dict[str, list[float]]:
+        """The mean of each measure in one arm, and behind "by seed/" its values in the order of the seeds."""
+        cells = self.cells.query("regime == @regime and arm == @arm")[[*self.design.measures]]
+        means = {measure: [float(mean)] for measure, mean in cells.mean().items()}
+        return means | {f"by seed/{measure}": cells[measure].tolist() for measure in cells}
+
     def best_gain(self, regime: str, measure: str | None = None) -> pd.Series | None:
         """The row with the largest gain, in the headline measure where none is named; None where there is none."""
         rows = self.arms(regime, measure or self.design.headline).query("best_other != ''")

@@ -145,6 +145,7 @@ class TrainingRun:
         self.run.image("samples/real", self.real_sheet, self.start)
         done = self.start
         with StopRequested(config.stops[0] if config.stops else None) as stop:
+            self.run.patience.ended = lambda: stop.signal is not None
             try:
                 self._record_samples(done)  # the slider of the UI begins here
                 for done, metrics in run_until_stopped(gan, self.start, end, intervals, stop):
@@ -158,6 +159,9 @@ class TrainingRun:
                 if self.saved != done and not self.broken:
                     self._record_checkpoint(done, stop)
                 self._write_report(done)
+            except archive.ArchiveError:
+                self._keep_here(done)
+                raise
             except Exception:  # a full disk, most likely
                 self._say_what_is_kept()
                 raise
@@ -180,6 +184,17 @@ class TrainingRun:
             last = f"{self.run.id}/{self.saved}"  # the run id alone would mean its best checkpoint
             again = command(f"train_{self.info.kind}.py", self.parameters, goodrun_ref=last)
             say(f"the run is kept up to iteration {self.saved}; go on with\n  {again}")
+
+    def _keep_here(self, done: int) -> None:
+        """Keep the state on this machine: the archive does not take it."""
+        if done in (self.start, self.saved) or self.broken:
+            self._say_what_is_kept()
+            return
+        info = dataclasses.replace(self.info, iteration=done)
+        checkpoints.save(self.folder / checkpoints.file_name(done), info, self.gan.parts())
+        again = command(f"train_{self.info.kind}.py", self.parameters, goodrun_ref=str(self.folder))
+        say(f"the archive lacks what came after iteration {self.saved or self.start}; iteration {done} is kept in "
+            f"{self.folder}; go on with\n  {again}")  # fmt: skip
 
     def _record_losses(self, done: int, metrics: dict[str, float]) -> None:
         self.run.metrics(metrics, done)
@@ -221,7 +236,8 @@ class TrainingRun:
         scores = {} if stop.hurried else self.score()
         for name, value in scores.items():
             self.scores.setdefault(name, {})[done] = value
-        self.run.model(self.gan.generating(), self.gan.example(), done, scores, self.ranked_by)
+        served = dataclasses.replace(self.info, iteration=done) if self.parameters.log_model else None
+        self.run.model(self.gan.generating(), self.gan.example(), done, scores, self.ranked_by, served)
         self.run.delete(self._superfluous())
         self._describe(done)
 

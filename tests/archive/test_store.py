@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from gan.commands.relocate import main as relocate
 from gan.errors import UserError
 from tests.conftest import ROOT
 from tests.made_up_archive import Config, keep, resolve, stored
-from tests.mlflow_server import mlflow_server
 
 
 def test_of_a_store_on_this_machine_no_copy_is_made(own_archive):
@@ -97,36 +95,6 @@ def test_an_archive_whose_files_a_server_keeps(workplace, monkeypatch):
         archive.archived_run("dcgan", "here", Config("17")),
     ):
         pass
-
-
-@pytest.mark.slow
-def test_of_a_server_the_copy_goes_when_the_program_ends(workplace):
-    (workplace / "temporary").mkdir()
-    program = """
-        import pathlib, tempfile
-        from gan import checkpoints
-        from gan import archive
-        from tests.made_up_archive import Config, keep, resolve
-        with archive.archived_run("dcgan", "served", Config("17")) as run:
-            keep(run, 20)
-        found = resolve(run.id).checkpoint
-        assert pathlib.Path(tempfile.gettempdir()) in found.parents, found
-        assert checkpoints.whole(found)
-        print(run.id)
-    """
-    kept_in = "--backend-store-uri", "sqlite:///served.db", "--artifacts-destination", "served"
-    with mlflow_server(*kept_in, cwd=workplace) as address:
-        environment = os.environ | {"MLFLOW_TRACKING_URI": address, "TMPDIR": str(workplace / "temporary")}
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(program)],
-            env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
-            cwd=workplace,
-            capture_output=True,
-            text=True,
-        )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.split()[-1]) == 32
-    assert not list((workplace / "temporary").rglob("*.npz"))
 
 
 def test_an_archive_that_cannot_be_created(workplace, monkeypatch):

@@ -109,9 +109,14 @@ def test_the_archive_keeps_what_was_made_and_how(place):
     assert "--target 7" in found.data.tags["command"] and "--target 7" in report
     for name in ("generated", "drawn", "wrong_class", "copies", "short"):
         assert found.data.metrics[name] == sum(row[name] for row in rows(place / "kept").values())
-    assert found.data.metrics["generated_00"] == 3
+    children = mlflow.search_runs(
+        filter_string=f"tags.mlflow.parentRunId = '{found.info.run_id}'", output_format="list"
+    )
+    (child,) = (run for run in children if run.data.params["class"] == f"0 {NAMES[0]}")
+    assert child.data.metrics["generated"] == 3
+    assert len(mlflow.load_table("classes.json", [found.info.run_id])) == len(children)
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(found.info.run_id)}
-    assert files == FILES - {BALANCED, "train.p", "test.p"} | {"config.json"}
+    assert files == FILES - {BALANCED, "train.p", "test.p"} | {"config.json", "classes.json"}
     assert report.count("<img") == 3 and f"0 {NAMES[0]}" in report
 
 

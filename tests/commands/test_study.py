@@ -195,8 +195,17 @@ def test_results_are_in_the_folder_and_in_the_archive(workplace, signs_folder, c
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(archived.info.run_id)}
     assert {"report.html", "table.md", "results.csv", "cells.csv", "arms.png", "config.json"} <= files
     assert {"report.html", "table.md", "results.csv", "cells.csv"} <= {path.name for path in Path("out").iterdir()}
-    history = mlflow.MlflowClient().get_metric_history(archived.info.run_id, "test.rare/2/weights")
+    table = mlflow.load_table("results.json", [archived.info.run_id])
+    assert set(table["arm"]) == {"real", "weights"} and set(table["regime"]) == {"full", "2"}
+    children = {run.info.run_name: run for run in mlflow.search_runs(
+        filter_string=f"tags.mlflow.parentRunId = '{archived.info.run_id}'", output_format="list"
+    )}  # fmt: skip
+    assert children.keys() == {"real, full", "weights, full", "real, 2", "weights, 2"}
+    child = children["weights, 2"]
+    assert child.info.status == "FINISHED" and child.data.params == {"arm": "weights", "regime": "2"}
+    history = mlflow.MlflowClient().get_metric_history(child.info.run_id, "by seed/test.rare")
     assert [(each.step, each.value) for each in history] == [(0, pytest.approx(0.6)), (1, pytest.approx(0.61))]
+    assert child.data.metrics["test.rare"] == pytest.approx(0.605)
     assert archived.data.params["arms"] == "real,weights"
     page = Path("out/report.html").read_text()
     assert "Rare classes cut to 2 tracks" in page and "test part" in page and "8 experiments" in page
@@ -254,5 +263,5 @@ def test_generators_and_classifiers_from_end_to_end(
     monkeypatch.setattr(command, "train_generator", lambda *given: pytest.fail("trained once more"))
     assert run(**chosen) == 0
     assert json.loads(lost.read_text())["values"] == before["values"]
-    parameters = dataclasses.asdict(StudyConfig(**chosen)).keys() - READING.keys()  # none of them was given
-    assert parameters == mlflow.get_run(opened).data.params.keys()
+    given = {name for name, value in dataclasses.asdict(StudyConfig(**chosen)).items() if value not in ("", None)}
+    assert given - READING.keys() == mlflow.get_run(opened).data.params.keys()

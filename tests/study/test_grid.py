@@ -18,14 +18,14 @@ from tests import made_up_study
 from tests.made_up_study import MadeUp
 
 
-def run(folder: Path, workers: int = 1, report=lambda cell, values: None, **changed):
+def run(folder: Path, workers: int = 1, **changed):
     """Conduct the made-up study in a folder: the results, and the lines of the cells that were run."""
     trace = folder / "trace.txt"
     trace.unlink(missing_ok=True)
     build = functools.partial(MadeUp, trace=str(trace), **changed)
     study = build()
     try:
-        return conduct(study, build, Store(folder, study), workers, report), lines(trace)
+        return conduct(study, build, Store(folder, study), workers), lines(trace)
     except KeyboardInterrupt:
         return None, lines(trace)
 
@@ -106,14 +106,6 @@ def test_a_damaged_or_foreign_file_is_not_believed(tmp_path, damage) -> None:
     path.write_text(damage(json.loads(path.read_text())))
     again, ran = run(tmp_path)
     assert again == first and len(ran) == 1 and "1 / real / seed 0" in ran[0]
-
-
-def test_every_cell_is_told_the_finished_ones_first(tmp_path) -> None:
-    told = []
-    run(tmp_path, trouble="interrupt")
-    run(tmp_path, report=lambda cell, values: told.append((cell, values)))
-    assert [cell for cell, _ in told] == made_up_study.design().cells()
-    assert told[0][1] == values_of(told[0][0]) and told[-1][1] == values_of(told[-1][0])
 
 
 def test_progress_counts_the_steps_of_all_cells(tmp_path, capsys) -> None:

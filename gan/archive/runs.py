@@ -242,13 +242,13 @@ class Run:
     def close(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """End the run of a block that ends; after an error, an archive that is away is not waited for."""
         if error is None:
-            self.finish("FINISHED")
-            return
+            return self.finish("FINISHED")
         self.patience.ended = lambda: True
         with contextlib.suppress(MlflowException, ArchiveError):
             self.finish("FAILED")
-        with contextlib.suppress(MlflowException, ArchiveError):
-            mlflow.end_run("FAILED")
+        if not self._finished:
+            with contextlib.suppress(MlflowException):
+                mlflow.end_run("FAILED")
 
 
 @contextlib.contextmanager

@@ -59,6 +59,17 @@ class Pen:
         corners = [(neck[0] + side[0], neck[1] + side[1]), (neck[0] - side[0], neck[1] - side[1])]
         self.polygon([(x1, y1), *corners], colour)
 
+    def barbed(self, points: Sequence[Point], width: float, wing: float, colour: Colour) -> None:
+        """A line through the points to a tip with two barbs, which reach `wing` to both sides of it."""
+        (x0, y0), (x, y) = points[-2:]
+        length = math.hypot(x - x0, y - y0)
+        dx, dy = (x - x0) / length, (y - y0) / length
+        deep = 1.3 * width  # of a barb along the line
+        ends = [(x - wing * (dx + side * dy), y - wing * (dy - side * dx)) for side in (1, -1)]
+        inner = [(px - deep * dx, py - deep * dy) for px, py in (ends[1], (x, y), ends[0])]
+        self.polygon([ends[0], (x, y), ends[1], *inner], colour)
+        self.stroke([*points[:-1], (x - deep * dx / 2, y - deep * dy / 2)], width, colour, round_ends=False)
+
     def rounded(self, corners: Sequence[Point], radius: float, colour: Colour) -> None:
         """The polygon of these corners, grown by `radius` with round corners."""
         self.polygon(corners, colour)
@@ -89,3 +100,9 @@ def turn(points: Sequence[Point], degrees: float, centre: Point) -> list[Point]:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     cx, cy = centre
     return [(cx + cos * (x - cx) - sin * (y - cy), cy + sin * (x - cx) + cos * (y - cy)) for x, y in points]
+
+
+def arc(x: float, y: float, across: float, down: float, start: float, end: float) -> list[Point]:
+    """Points on the ellipse around (x, y) with these radii, between two angles: degrees, clockwise from the right."""
+    angles = [math.radians(start + (end - start) * k / 16) for k in range(17)]
+    return [(x + across * math.cos(a), y + down * math.sin(a)) for a in angles]

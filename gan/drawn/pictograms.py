@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from PIL import Image, ImageOps
 
 from gan.data.signs import CLASSES, GTSRB
+from gan.drawn.digits import BLACK, draw_number
 from gan.drawn.pen import Colour, Pen, Point, bend, turn
 
 SUPERSAMPLING = 4  # pixels drawn per pixel kept along each axis: Pillow's primitives have hard edges
 WHITE: Colour = (245, 245, 245)
-BLACK: Colour = (20, 20, 22)
+
 RED: Colour = (200, 34, 32)
 BLUE: Colour = (14, 74, 172)
 YELLOW: Colour = (250, 190, 20)
@@ -28,7 +29,7 @@ DARK_GREY: Colour = (78, 78, 80)
 def _red_ring(pen: Pen) -> None:
     pen.disc(50, 50, 49.5, WHITE)
     pen.disc(50, 50, 48.5, RED)
-    pen.disc(50, 50, 36.5, WHITE)
+    pen.disc(50, 50, 35.5, WHITE)
 
 
 def _blue_disc(pen: Pen) -> None:
@@ -68,16 +69,11 @@ def _end_bars(pen: Pen) -> None:
 # Symbols that several signs share.
 
 
-def _digits(pen: Pen, text: str, colour: Colour = BLACK) -> None:
-    wide = len(text) > 2
-    pen.text(text, (19, 33, 81, 67) if wide else (22, 30, 78, 70), 0.025 if wide else 0.018, colour)
-
-
 def _car_from_behind(pen: Pen, x: float, y: float, width: float, colour: Colour, degrees: float = 0.0) -> None:
     """A car around (x, y), seen from behind."""
 
     def part(points: Sequence[Point], fill: Colour) -> None:
-        pen.polygon(turn([(x + px * width, y + py * width) for px, py in points], degrees, (x, y)), fill)
+        pen.polygon(turn([(x + px * width, y + 0.8 * py * width) for px, py in points], degrees, (x, y)), fill)
 
     part([(-0.36, -0.02), (-0.25, -0.36), (0.25, -0.36), (0.36, -0.02)], colour)
     part([(-0.5, -0.08), (0.5, -0.08), (0.5, 0.26), (-0.5, 0.26)], colour)
@@ -87,15 +83,15 @@ def _car_from_behind(pen: Pen, x: float, y: float, width: float, colour: Colour,
 
 
 def _two_cars(pen: Pen, left: Colour, right: Colour) -> None:
-    _car_from_behind(pen, 33, 51, 29, left)
-    _car_from_behind(pen, 67, 51, 29, right)
+    _car_from_behind(pen, 35, 52, 26, left)
+    _car_from_behind(pen, 66, 52, 27, right)
 
 
 def _truck_and_car(pen: Pen, left: Colour, right: Colour) -> None:
     """A truck, seen from behind as a high box on two wheels, and a car."""
-    for box in ((21, 30, 49, 60), (25, 60, 45, 63), (22, 60, 29, 67), (41, 60, 48, 67)):
+    for box in ((22, 32, 48, 59), (26, 59, 44, 62), (23, 59, 29, 66), (41, 59, 47, 66)):
         pen.box(*box, left)
-    _car_from_behind(pen, 67, 56, 26, right)
+    _car_from_behind(pen, 66, 58, 25, right)
 
 
 def _walker(pen: Pen, x: float, y: float, scale: float) -> None:
@@ -113,18 +109,29 @@ def _walker(pen: Pen, x: float, y: float, scale: float) -> None:
     pen.stroke(at((1, -32), (8, -25), (11, -17)), 3.4 * scale, BLACK)
 
 
+def _child(pen: Pen, x: float, y: float, scale: float) -> None:
+    """A child that runs to the left; (x, y) is between the feet, the height is 44 units by `scale`."""
+
+    def at(*points: Point) -> list[Point]:
+        return [(x + px * scale, y + py * scale) for px, py in points]
+
+    ((head_x, head_y),) = at((-3, -39))
+    pen.disc(head_x, head_y, 5 * scale, BLACK)
+    pen.stroke(at((-1, -31), (2, -19)), 8.5 * scale, BLACK)
+    pen.stroke(at((0, -18), (-9, -10), (-8, 0)), 4.8 * scale, BLACK)
+    pen.stroke(at((3, -18), (7, -8), (18, -5)), 4.8 * scale, BLACK)
+    pen.stroke(at((-2, -30), (-10, -25), (-16, -29)), 3.6 * scale, BLACK)
+    pen.stroke(at((0, -31), (10, -27), (14, -19)), 3.6 * scale, BLACK)
+
+
 def _roundabout(pen: Pen) -> None:
-    for start in (100, 220, 340):
-        angles = [math.radians(start - 7 * k) for k in range(11)]
-        path = [(50 + 28 * math.cos(a), 50 + 28 * math.sin(a)) for a in angles]
-        # The head leaves the circle along the tangent, leaning a little inwards.
-        ahead = angles[-1] - math.radians(36)
-        path.append((50 + 30 * math.cos(ahead), 50 + 30 * math.sin(ahead)))
-        pen.arrow(path, 9, 25, WHITE)
+    for start in (118, 238, 358):
+        angles = [math.radians(start - 8 * k) for k in range(13)]
+        pen.barbed([(50 + 33 * math.cos(a), 50 + 33 * math.sin(a)) for a in angles], 8, 11, WHITE)
 
 
 def _skid(x: float) -> list[Point]:
-    return [*bend((x, 69), (x - 9, 73), (x - 1, 76)), *bend((x - 1, 76), (x + 6, 80), (x - 5, 85))]
+    return [*bend((x, 67), (x - 7, 70), (x + 1, 73)), *bend((x + 1, 73), (x + 8, 76), (x - 2, 79))]
 
 
 def _octagon(radius: float) -> list[Point]:
@@ -138,111 +145,137 @@ def _diamond(reach: float) -> list[Point]:
 
 # The signs themselves: what is drawn, one on the other. Of two classes that mirror each other only one is here.
 SIGNS: dict[int, list[tuple]] = {
-    **{k: [(_red_ring,), (_digits, limit)] for k, limit in enumerate(("20", "30", "50", "60", "70", "80"))},
-    6: [(_grey_ring,), (_digits, "80", DARK_GREY), (_end_bars,)],
-    7: [(_red_ring,), (_digits, "100")],
-    8: [(_red_ring,), (_digits, "120")],
+    **{k: [(_red_ring,), (draw_number, limit)] for k, limit in enumerate(("20", "30", "50", "60", "70", "80"))},
+    6: [(_grey_ring,), (draw_number, "80", DARK_GREY), (_end_bars,)],
+    7: [(_red_ring,), (draw_number, "100")],
+    8: [(_red_ring,), (draw_number, "120")],
     9: [(_red_ring,), (_two_cars, RED, BLACK)],
     10: [(_red_ring,), (_truck_and_car, RED, BLACK)],
     11: [
         (_triangle,),
-        (Pen.polygon, [(42, 85), (58, 85), (56, 50), (44, 50)], BLACK),
-        (Pen.polygon, [(50, 33), (62, 53), (38, 53)], BLACK),
-        (Pen.polygon, [(50, 57), (70, 61), (70, 66), (50, 71), (30, 66), (30, 61)], BLACK),
+        (Pen.polygon, [(43.5, 80), (43.5, 48), (56.5, 48), (56.5, 80), (50, 75)], BLACK),
+        (Pen.polygon, [(50, 34), (60, 51), (40, 51)], BLACK),
+        (Pen.box, 34, 56, 66, 63, BLACK),
     ],
-    12: [(Pen.rounded, _diamond(r), edge, c) for r, edge, c in ((46, 3, GREY), (45.5, 2.5, WHITE), (30, 1, YELLOW))],
+    12: [(Pen.rounded, _diamond(r), edge, c) for r, edge, c in ((46, 3, GREY), (45.5, 2.5, WHITE), (27, 1, YELLOW))],
     13: [(_triangle, True)],
     14: [
         (Pen.polygon, _octagon(52), WHITE),
         (Pen.polygon, _octagon(49), RED),
-        (Pen.text, "STOP", (11, 34, 89, 66), 0.03, WHITE),
+        (Pen.text, "STOP", (11, 32, 89, 68), 0.03, WHITE),
     ],
     15: [(_red_ring,)],
     16: [  # No vehicles over 3.5 tons
         (_red_ring,),
-        (Pen.box, 41, 36, 75, 58, BLACK),
-        (Pen.polygon, [(25, 58), (25, 51), (29, 42), (39, 42), (39, 58)], BLACK),
-        (Pen.polygon, [(28, 50), (31, 45), (36, 45), (36, 50)], WHITE),
-        (Pen.box, 25, 57, 75, 60, BLACK),
-        *((Pen.disc, x, 61, 5, BLACK) for x in (33, 56, 68)),
+        (Pen.box, 38, 34, 80, 55, BLACK),
+        (Pen.polygon, [(20, 58), (20, 51), (26, 49), (29, 41), (36, 41), (36, 58)], BLACK),
+        (Pen.polygon, [(27, 49), (30, 44), (34, 44), (34, 49)], WHITE),
+        (Pen.box, 20, 56, 80, 58, BLACK),
+        *((Pen.disc, x, 60, 5, BLACK) for x in (28, 63, 74)),
     ],
-    17: [(Pen.disc, 50, 50, 49.5, WHITE), (Pen.disc, 50, 50, 48.5, RED), (Pen.box, 14, 41.5, 86, 58.5, WHITE)],
+    17: [(Pen.disc, 50, 50, 49.5, WHITE), (Pen.disc, 50, 50, 48.5, RED), (Pen.box, 10, 42, 90, 58, WHITE)],
     18: [
         (_triangle,),
-        (Pen.rounded, [(45.5, 39), (54.5, 39), (51.5, 62), (48.5, 62)], 2, BLACK),
-        (Pen.disc, 50, 77.5, 5.6, BLACK),
+        (Pen.rounded, [(46.5, 33), (53.5, 33), (51.5, 63), (48.5, 63)], 2, BLACK),
+        (Pen.disc, 50, 74.5, 5, BLACK),
     ],
-    19: [(_triangle,), (Pen.arrow, [(61, 84), *bend((61, 72), (61, 61), (50, 61)), (30, 61)], 9, 22, BLACK)],
-    21: [(_triangle,), (Pen.arrow, [(59, 84), (59, 70), (43, 61), (43, 38)], 10, 19, BLACK)],
+    19: [(_triangle,), (Pen.arrow, [(60, 76), *bend((61, 64), (59, 55), (49, 54)), (35, 52)], 10, 17, BLACK)],
+    21: [(_triangle,), (Pen.arrow, [(60, 79), (60, 61), (46, 60), (46, 38)], 8.5, 15, BLACK)],
     22: [
         (_triangle,),
-        (Pen.box, 25, 77, 75, 82, BLACK),
-        *((Pen.polygon, bend((x - 12, 78), (x, 54), (x + 12, 78)), BLACK) for x in (37, 63)),
+        (Pen.box, 26, 76, 74, 80, BLACK),
+        *((Pen.polygon, bend((x - 11, 77), (x, 60), (x + 11, 77)), BLACK) for x in (38.5, 61.5)),
     ],
     23: [  # Slippery road
         (_triangle,),
-        (_car_from_behind, 49, 57, 31, BLACK, -13),
-        *((Pen.stroke, _skid(x), 3.4, BLACK) for x in (41, 59)),
+        (_car_from_behind, 50, 57, 28, BLACK, 9),
+        *((Pen.stroke, _skid(x), 3, BLACK) for x in (39, 55)),
     ],
     24: [
         (_triangle,),
-        (Pen.stroke, [(40, 84), (40, 46)], 6, BLACK, False),
-        (Pen.stroke, [(66, 84), (66, 74), (55, 58), (55, 40)], 6, BLACK, False),
+        (Pen.stroke, [(42, 78), (42, 41)], 6, BLACK, False),
+        (Pen.stroke, [(60, 78), (60, 66), (53, 56), (53, 41)], 6, BLACK, False),
     ],
     25: [  # Road work
         (_triangle,),
-        (Pen.disc, 47, 42, 5, BLACK),
-        (Pen.stroke, [(44, 51), (38, 63)], 8.5, BLACK),
-        (Pen.stroke, [(37, 64), (36, 72), (28, 83)], 5, BLACK),
-        (Pen.stroke, [(39, 64), (45, 72), (45, 83)], 5, BLACK),
-        (Pen.stroke, [(45, 50), (53, 58), (48, 64)], 4, BLACK),
-        (Pen.stroke, [(38, 58), (66, 78)], 3, BLACK),
-        (Pen.polygon, [(52, 84), *bend((58, 76), (66, 62), (70, 74)), (78, 84)], BLACK),
+        (Pen.disc, 46, 43, 4.4, BLACK),
+        (Pen.stroke, [(44, 51), (39, 61)], 8, BLACK),
+        (Pen.stroke, [(38, 62), (36, 70), (29, 79)], 4.6, BLACK),
+        (Pen.stroke, [(40, 62), (45, 70), (45, 79)], 4.6, BLACK),
+        (Pen.stroke, [(45, 50), (53, 57), (48, 62)], 3.8, BLACK),
+        (Pen.stroke, [(38, 57), (63, 74)], 2.8, BLACK),
+        (Pen.polygon, [(51, 80), *bend((56, 73), (64, 60), (69, 70)), (76, 80)], BLACK),
     ],
     26: [
         (_triangle,),
-        *((Pen.disc, 50, y, 7.6, BLACK) for y in (45, 61, 77)),
-        *((Pen.disc, 50, y, 6.4, lamp) for y, lamp in ((45, RED), (61, YELLOW), (77, GREEN))),
+        *((Pen.disc, 50, y, 6.6, BLACK) for y in (41, 57, 73)),
+        *((Pen.disc, 50, y, 6, lamp) for y, lamp in ((41, RED), (57, YELLOW), (73, GREEN))),
     ],
-    27: [(_triangle,), (_walker, 50, 82, 1.0)],
-    28: [(_triangle,), (_walker, 61, 82, 0.9), (_walker, 36, 83, 0.68)],
+    27: [(_triangle,), (_walker, 49, 80, 1.1)],
+    28: [(_triangle,), (_child, 58, 78, 0.9), (_child, 38, 77, 0.66)],
     29: [  # Bicycles crossing
         (_triangle,),
-        *((Pen.ring, x, 72, 10, 3.4, BLACK) for x in (35.5, 64.5)),
-        (Pen.stroke, [(35.5, 72), (44, 57), (48, 72), (58, 55), (44, 57)], 3, BLACK),
-        (Pen.stroke, [(35.5, 72), (48, 72)], 3, BLACK),
-        (Pen.stroke, [(58, 55), (64.5, 72)], 3, BLACK),
-        (Pen.stroke, [(40, 55), (48, 55)], 3.4, BLACK),
-        (Pen.stroke, [(58, 55), (57, 50), (63, 50)], 3, BLACK),
+        *((Pen.ring, x, 70, 8, 2.6, BLACK) for x in (37, 62)),
+        (Pen.stroke, [(37, 70), (43, 59), (48, 70), (57, 57), (43, 59)], 2.6, BLACK),
+        (Pen.stroke, [(37, 70), (48, 70)], 2.6, BLACK),
+        (Pen.stroke, [(57, 57), (62, 70)], 2.6, BLACK),
+        (Pen.stroke, [(39, 57), (46, 57)], 3, BLACK),
+        (Pen.stroke, [(57, 57), (56, 52), (61, 52)], 2.6, BLACK),
     ],
     30: [  # Ice or snow
         (_triangle,),
         *(
-            (Pen.stroke, turn(points, degrees, (50, 62)), width, BLACK, has_round_ends)
+            (Pen.stroke, turn(points, degrees, (50, 63)), width, BLACK, has_round_ends)
             for degrees in range(0, 360, 60)
             for points, width, has_round_ends in (
-                ([(50, 62), (50, 41)], 4, False),
-                ([(43.5, 45), (50, 51), (56.5, 45)], 3.2, True),
+                ([(50, 63), (50, 45)], 3.4, False),
+                ([(44.5, 47), (50, 53), (55.5, 47)], 2.6, True),
             )
         ),
     ],
     31: [  # A deer that leaps to the left: trunk, neck and head, antlers, legs
         (_triangle,),
-        (Pen.polygon, [(38, 56), (48, 60), (62, 64), (70, 68), (66, 75), (58, 72), (44, 69)], BLACK),
-        (Pen.polygon, [(38, 62), (37, 53), (30, 55), (29, 52), (36, 46), (42, 47), (48, 61), (44, 67)], BLACK),
-        *((Pen.stroke, antler, 2.6, BLACK) for antler in ([(40, 47), (41, 40), (46, 36)], [(41, 44), (48, 42)])),
-        *((Pen.stroke, leg, 3, BLACK) for leg in ([(43, 66), (32, 66), (29, 71)], [(46, 68), (37, 73), (35, 79)])),
-        *((Pen.stroke, leg, 3.2, BLACK) for leg in ([(68, 70), (70, 78), (78, 84)], [(64, 73), (63, 78), (70, 84)])),
+        (
+            Pen.polygon,
+            [(41.2, 56.8), (49.2, 60), (60.4, 63.2), (66.8, 66.4), (63.6, 72), (57.2, 69.6), (46, 67.2)],
+            BLACK,
+        ),
+        (
+            Pen.polygon,
+            [
+                (41.2, 61.6),
+                (40.4, 54.4),
+                (34.8, 56),
+                (34, 53.6),
+                (39.6, 48.8),
+                (44.4, 49.6),
+                (49.2, 60.8),
+                (46, 65.6),
+            ],
+            BLACK,
+        ),
+        *(
+            (Pen.stroke, antler, 2.6, BLACK)
+            for antler in ([(42.8, 49.6), (43.6, 44), (47.6, 40.8)], [(43.6, 47.2), (49.2, 45.6)])
+        ),
+        *(
+            (Pen.stroke, leg, 3, BLACK)
+            for leg in ([(45.2, 64.8), (36.4, 64.8), (34, 68.8)], [(47.6, 66.4), (40.4, 70.4), (38.8, 75.2)])
+        ),
+        *(
+            (Pen.stroke, leg, 3.2, BLACK)
+            for leg in ([(65.2, 68), (66.8, 74.4), (73.2, 79.2)], [(62, 70.4), (61.2, 74.4), (66.8, 79.2)])
+        ),
     ],
     32: [(_grey_ring,), (_end_bars,)],
-    33: [(_blue_disc,), (Pen.arrow, [(34, 80), *bend((34, 58), (34, 42), (50, 42)), (82, 42)], 12, 34, WHITE)],
-    35: [(_blue_disc,), (Pen.arrow, [(50, 86), (50, 13)], 13, 38, WHITE)],
+    33: [(_blue_disc,), (Pen.barbed, [(34, 82), *bend((34, 58), (34, 36), (54, 35)), (84, 34)], 11, 18, WHITE)],
+    35: [(_blue_disc,), (Pen.barbed, [(50, 90), (50, 10)], 12, 23, WHITE)],
     36: [
         (_blue_disc,),
-        (Pen.arrow, [(39, 86), (39, 14)], 11, 32, WHITE),
-        (Pen.arrow, [(39, 62), (83, 62)], 11, 30, WHITE),
+        (Pen.barbed, [(42, 89), (42, 10)], 11, 18, WHITE),
+        (Pen.barbed, [*bend((42, 74), (43, 60), (58, 60)), (89, 59)], 10, 16, WHITE),
     ],
-    38: [(_blue_disc,), (Pen.arrow, [(23, 29), (76, 74)], 13, 38, WHITE)],
+    38: [(_blue_disc,), (Pen.barbed, [(24, 25), (78, 75)], 12, 21, WHITE)],
     40: [(_blue_disc,), (_roundabout,)],
     41: [(_grey_ring,), (_two_cars, DARK_GREY, DARK_GREY), (_end_bars,)],
     42: [(_grey_ring,), (_truck_and_car, DARK_GREY, DARK_GREY), (_end_bars,)],

@@ -20,7 +20,7 @@ from gan.progress import progress
 
 TRACK_FRAMES = 30  # most frames of a track, as in GTSRB
 TRACKS_AT_LEAST = 7  # tracks of a class, as of the rarest in GTSRB; in a small set they are shorter
-MARGIN = 0.1  # free border around the sign on each side, in parts of the image's width
+BORDER, MARGIN = 5, 0.083  # GTSRB's free border around a sign: pixels of the original, or this share of its width
 
 # Parts, MORE and above of them; their random draws, and so their signs, are all different.
 TRAIN, TEST, MORE = 0, 1, 2
@@ -201,7 +201,7 @@ def _track(rng: np.random.Generator, picture: Image.Image) -> Track:
 
     street = backdrop(rng, kind, BACKDROP)
     warmth = rng.normal(0, 0.06) + (0.03 if light == "front" else -0.03)
-    far = rng.uniform(26, 42)
+    far = rng.uniform(25, 36)
     return Track(
         sprite=_sprite(rng, picture, on_sign / brightest),
         outline=outline,
@@ -210,7 +210,7 @@ def _track(rng: np.random.Generator, picture: Image.Image) -> Track:
         rotation=math.radians(rng.normal(0, 4)),
         squeeze=1 - abs(rng.normal(0, 0.07)),
         tilt=tuple(rng.normal(0, 0.06, 2)),
-        distances=(far, min(245, far * rng.uniform(1.3, 5))),
+        distances=(far, min(245, far * math.exp(rng.uniform(0.2, 1.4)))),
         blur=tuple(np.minimum(1, rng.uniform(0.3, 0.75) + rng.exponential(0.1, 2))),
         fringe=rng.uniform(0, 1.6),
         noise=rng.uniform(1, 4) + 0.012 * on_sign,
@@ -266,7 +266,7 @@ def _film(track: Track, generators: list[np.random.Generator]) -> tuple[np.ndarr
         width = far * (near / far) ** nearness * rng.uniform(0.98, 1.02)
         size = np.clip(np.rint([width, width * rng.uniform(0.98, 1.02)]), 15, 250)
         detail = min(1.0, SIZE / width)  # how large a pixel of the original is on the kept image, at most 1
-        matrix, box = _place(track, rng, MARGIN + 2 / width)
+        matrix, box = _place(track, rng, max(MARGIN, BORDER / width))
 
         window = BACKDROP - (BACKDROP - CANVAS) * (0.5 * nearness + rng.uniform(0, 0.1))
         x, y = (BACKDROP - window) * (0.5 + 0.3 * nearness * np.array(track.tilt) / 0.1).clip(0, 1)

@@ -1,0 +1,26 @@
+"""The digits of speed limits, drawn by lines."""
+
+from gan.drawn.pen import Colour, Pen, arc, bend
+
+BLACK: Colour = (20, 20, 22)
+
+# Digits as roads have them, of lines on a field of 60 by 100 (DIN 1451: straight sides, half circles).
+DIGITS = {
+    "0": [[*arc(30, 30, 22, 23, 180, 360), *arc(30, 70, 22, 23, 0, 180), (8, 30)]],
+    "1": [[(14, 28), (36, 8), (36, 93)]],
+    "2": [[*arc(30, 29, 22, 22, 190, 390), (9, 92), (54, 92)]],
+    "3": [[*arc(30, 28, 19, 21, 200, 420), (30, 48)], [(30, 48), *arc(30, 70, 22, 23, 290, 520)]],
+    "5": [[(50, 8), (14, 8), (11, 46), *arc(30, 66, 22, 27, 235, 520)]],
+    "6": [[*arc(30, 69, 22, 24, 0, 360)], [(42, 6), *bend((42, 6), (10, 42), (8, 69))]],
+    "7": [[(7, 8), (53, 8), *bend((53, 8), (26, 45), (24, 94))]],
+    "8": [[*arc(30, 28, 18, 21, 0, 360)], [*arc(30, 71, 22, 22, 0, 360)]],
+}
+
+
+def draw_number(pen: Pen, text: str, colour: Colour = BLACK) -> None:
+    """A speed limit; three digits are narrower."""
+    left, width, top, height = (20, 21, 30, 40) if len(text) > 2 else (23, 28.5, 28, 44)
+    for place, digit in enumerate(text):
+        for line in DIGITS[digit]:
+            points = [(left + (place + 0.03) * width + x / 64 * width, top + y / 100 * height) for x, y in line]
+            pen.stroke(points, 5.4 if len(text) > 2 else 6, colour)

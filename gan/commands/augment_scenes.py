@@ -10,7 +10,7 @@ from pathlib import Path
 from gan.config import Config, option, run, seed_option
 from gan.errors import UserError
 
-PIXEL_BYTES = 4  # of a generated pair on the disk, at most, for each of its pixels
+PIXEL_BYTES = 5  # of a generated pair on the disk, at most, for each of its pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +26,16 @@ class AugmentConfig(Config):
     seed: int = seed_option("of the label maps, 0 or more; the same run, data and seed give the same bytes")
     agreement: str = option(
         "auto",
-        "share of each class, 0-1, that the segmenter has to find; auto: by class, from real photos",
-        pattern=r"auto|0|1|1?\.0{1,6}|0?\.\d{1,6}",
-        wanted="auto or a number from 0 to 1",
+        "share of each class, 0-1, that the segmenter has to find; auto: by class, from real photos; none: all pairs",
+        pattern=r"auto|none|0|1|1?\.0{1,6}|0?\.\d{1,6}",
+        wanted="auto, none or a number from 0 to 1",
     )
     segmenter_iterations: int = option(
         2_000, "training of the segmenter, if the archive has none yet", ge=1, le=1_000_000
+    )
+    previews: bool = option(True, "the new label maps in their colours, too: ids are nearly black in a viewer")
+    original_size: bool = option(
+        False, "pairs enlarged to the size of the scenes that they are made from, with finer label maps"
     )
     with_real: bool = option(False, "the real training pairs too, beside the generated ones")
     zipped: bool = option(False, "a zip of each part besides")
@@ -51,9 +55,11 @@ def main(config: AugmentConfig) -> None:
     from gan.training.devices import make_deterministic
 
     good = restore(config.goodrun_ref, config.data)
-    scenes, goodrun, (width, height) = good.scenes, good.goodrun, good.size
+    scenes, goodrun = good.scenes, good.goodrun
     classes = parse_classes(config.classes, scenes.palette)
-    chosen = ("count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations")
+    chosen = (
+        "count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations", "previews", "original_size",
+    )  # fmt: skip
     origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in chosen}}
     name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
     output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
@@ -62,14 +68,17 @@ def main(config: AugmentConfig) -> None:
         return
     real = len(scenes.validation) + len(scenes.test) + config.with_real * len(scenes.training)
     scenes_on_disk = config.count + (1 + config.zipped) * (config.count + real)
+    size = None if config.original_size else good.size
+    width, height = size or scenes.training.scene(0).size
     require_writable(room(output), scenes_on_disk * width * height * PIXEL_BYTES)
 
     make_deterministic()
     with unfinished(output) as part:
-        writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits())
         generator = PairGenerator.restored(
             good, classes, config.seed, config.agreement, config.segmenter_iterations, say
         )
+        pool = generator.pool if config.original_size else None
+        writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), pool)
         gallery, counts = Gallery(generator.pool), Counts()
         for pair in generator.pairs(config.count, counts):
             gallery.add(pair)
@@ -82,7 +91,7 @@ def main(config: AugmentConfig) -> None:
                 f"was trained longer, or ask for less with --agreement (it is {config.agreement})."
             )
         text = f"Generated from iteration {goodrun.iteration} of run {goodrun.run_id}, seed {config.seed}"
-        writer.write(part, {"source": text}, (width, height), config.with_real, config.zipped)
+        writer.write(part, {"source": text}, size, config.with_real, config.zipped, config.previews)
         gallery.write(part, f"{text}; label maps made from the training part of {scenes.name}.", generator, counts)
         write_manifest(part / MANIFEST, origin, manifest(generator, counts, writer.entries))
         with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as archived:

@@ -5,7 +5,7 @@ import dataclasses
 from gan.config import MOST_ITERATIONS, Config, option, run
 
 SEGMENTER = 400  # iterations of the segmenter that gives scores: drawn scenes are easy
-AGREEMENT = "0"  # all pairs are kept: the filter lets few photos pass of a generator that learned for some minutes
+AGREEMENT = "0"  # what was put in has to be found, and nothing else: a generator of some minutes paints little well
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,14 +11,14 @@ import numpy as np
 from gan import archive, checkpoints
 from gan.archive import GoodRun
 from gan.data.parallel import in_threads
-from gan.data.scenes import SceneSet, boundaries, nearest, open_scenes
+from gan.data.scenes import Scenes, SceneSet, boundaries, nearest, open_scenes
 from gan.errors import UserError
 from gan.files import sha256
 from gan.pix2pix.cutouts import Pool, require_objects
 from gan.pix2pix.edits import Edited, edited
 from gan.pix2pix.gan import pictures
 from gan.pix2pix.judge import segmenter_of
-from gan.pix2pix.pair_filter import BATCH, LEAST, Answers, Check, Filter, filter_for, groups
+from gan.pix2pix.pair_filter import BATCH, LEAST, NONE, Answers, Check, Filter, filter_for, groups, split_training
 from gan.pix2pix.presets import PHOTOS, SceneNetwork
 from gan.progress import progress
 from gan.rejection import until_enough
@@ -77,14 +77,15 @@ class Restored:
 
         return photos
 
-    def answers(self, iterations: int, say) -> Answers:
-        """The segmenter, from the archive or trained now.
+    def answers(self, training: Scenes, iterations: int, say) -> Answers:
+        """The segmenter of these training scenes, from the archive or trained now.
 
         Raises:
             UserError: there is nothing that one could learn.
         """
         width, height = self.size
-        segmenter = segmenter_of(self.scenes, width, height, iterations, say)
+        scenes = dataclasses.replace(self.scenes, training=training)
+        segmenter = segmenter_of(scenes, width, height, iterations, say)
         if segmenter is None:
             raise UserError(
                 f"no segmenter can be trained on {self.scenes.name}, and without one nothing says whether a photo "
@@ -229,16 +230,23 @@ class PairGenerator:
             say: prints a line for the user.
 
         Raises:
-            UserError: there is nothing to put in, or no segmenter can be trained.
+            UserError: there is nothing to put in, no segmenter can be trained, or it finds too little of what is
+                put in.
         """
-        pool = Pool(good.scenes.training, classes, seed, FINER * good.size[1])
+        training = good.scenes.training
+        pool = Pool(training, classes, seed, FINER * good.size[1])
         for lacking in require_objects(pool):
             say(f"no {lacking} in the training scenes stands whole and in full view: none is put in.")
-        photos, answers = good.photos(seed), good.answers(segmenter_iterations, say)
-        keep = filter_for(agreement, good.scenes.validation, good.size, answers)
+        learned, held = split_training(training)
+        if agreement == NONE:
+            learned = training
+        else:
+            say(f"the segmenter that filters learns {len(learned)} training scenes, {len(held)} give thresholds")
+        answers = good.answers(learned, segmenter_iterations, say)
+        keep = filter_for(agreement, held, good.size, answers, classes)
         if keep.blind:
             say(keep.blind_text())
-        return cls(pool, seed, good.size, photos, answers, keep)
+        return cls(pool, seed, good.size, good.photos(seed), answers, keep)
 
     def pairs(self, count: int, counts: Counts) -> Iterator[Pair]:
         """All pairs, rejected ones too, until so many are kept, or for `MOST_TRIES` times as many tries.

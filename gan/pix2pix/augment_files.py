@@ -4,15 +4,19 @@ Its training part holds the generated pairs, and the real ones besides if they a
 those of the data set that they were made from, so that whatever is trained on the folder is scored on real photos.
 """
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from gan.data.folder import TEST, TRAINING, VALIDATION
-from gan.data.folder_writer import Item, Size, write_folder
-from gan.data.scene import Scene, SceneSet
+from gan.data.folder_writer import Item, Size, to_png, write_folder
+from gan.data.scene import Scene, SceneSet, nearest
 from gan.pix2pix.augment import Counts, Pair, PairGenerator
+from gan.pix2pix.cutouts import Pool
+from gan.pix2pix.edits import edited
 
 MANIFEST = "manifest.json"
 LONGEST = 180  # bytes of a source's name that the name of a pair begins with
@@ -26,10 +30,11 @@ class PairWriter:
         scenes: the data set that they are made from.
         seed: of the pairs.
         goodrun: what the manifest says of the good run with each of them.
+        pool: of the label maps, to write pairs at the size of the scenes that they are made from; None: at their own.
     """
 
-    def __init__(self, folder: Path, scenes: SceneSet, seed: int, goodrun: dict):
-        self._folder, self._scenes, self._seed, self._goodrun = folder, scenes, seed, goodrun
+    def __init__(self, folder: Path, scenes: SceneSet, seed: int, goodrun: dict, pool: Pool | None = None):
+        self._folder, self._scenes, self._seed, self._goodrun, self._pool = folder, scenes, seed, goodrun, pool
         self._taken = set(scenes.training.names)
         self.items: list[Item] = []
         self.entries: list[dict] = []
@@ -41,8 +46,11 @@ class PairWriter:
         source = self._scenes.training.names[new.source]
         name = self._name(source, pair.number)
         path = self._folder / f"{pair.number:08d}.npz"
-        arrays = {"photo": pair.photo, "labels": new.labels}
-        np.savez_compressed(path, **arrays, **({} if new.instances is None else {"instances": new.instances}))
+        scene = Scene(pair.photo, new.labels, new.instances)
+        if self._pool is not None:
+            scene = self._enlarged(pair)
+        arrays = {name: value for name, value in dataclasses.asdict(scene).items() if value is not None}
+        np.savez_compressed(path, **arrays)
         self.items.append(Item.of(TRAINING, name, partial(_read_scene, path)))
         self.entries.append(
             {"name": name, "source": source, "number": pair.number, "seed": self._seed}
@@ -58,15 +66,18 @@ class PairWriter:
         )
         return name
 
-    def write(self, output: Path, about: dict, size: Size, with_real: bool, zipped: bool) -> None:
+    def write(
+        self, output: Path, about: dict, size: Size | None, with_real: bool, zipped: bool, previews: bool
+    ) -> None:
         """Write the prepared folder: the pairs, and the real scenes beside them.
 
         Args:
             output: the folder, which is new.
             about: what prepared.json is to say.
-            size: width and height of all.
+            size: width and height of all; None: each has its own.
             with_real: real training scenes too.
             zipped: a zip of each part besides.
+            previews: the label maps of the pairs in their colours, too.
         """
         scenes = self._scenes
         parts = {VALIDATION: scenes.validation, TEST: scenes.test} | (
@@ -78,6 +89,19 @@ class PairWriter:
             for k, name in enumerate(members.names)
         ]
         write_folder(output, [*self.items, *originals], scenes.palette, about, size, zipped)
+        if previews:
+            folder = output / TRAINING / "previews"
+            folder.mkdir()
+            for item in self.items:
+                (folder / f"{item.name}.png").write_bytes(to_png(scenes.palette.colour(item.read()[1])))
+
+    def _enlarged(self, pair: Pair) -> Scene:
+        """A pair at the size of the scene that it is made from, its label map as fine as it was edited."""
+        fine = edited(self._pool, self._seed, pair.number)
+        size = self._scenes.training.scene(fine.source).size
+        photo = Image.fromarray(pair.photo).resize(size, Image.Resampling.LANCZOS)
+        instances = None if fine.instances is None else nearest(fine.instances, *size)
+        return Scene(np.asarray(photo), nearest(fine.labels, *size), instances)
 
     def _name(self, source: str, number: int) -> str:
         """A name that begins like the source's, so that both stay together where names decide about parts."""

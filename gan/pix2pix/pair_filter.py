@@ -16,17 +16,22 @@ from gan.data.palettes import NOT_SCORED, Palette
 from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, resized
 from gan.data.spread import spread_over
+from gan.errors import UserError
 
 BATCH = 8  # photos at a time
 LEAST = 8  # pixels of a class that something can be said about
 SHARE = 0.01  # of the pixels of a scene, from which on a class counts where nothing was put in
-AUTO = "auto"
+AUTO, NONE = "auto", "none"
 WORST = (10, 5, 2, 1, 0)  # percent of the real photos that fall below the threshold of a class: the first of these
 REAL_KEPT = 0.8  # with which so many real photos are kept, which have ten classes to fail in
 USUAL_SHARE = 0.5  # of what is found of a class in the median real photo, which is asked for of what was put in
 FLOOR = 0.1  # what is asked for at least, and from which on a class in the median real photo can be judged at all
 FEW = 5  # real photos with a class that tell its threshold
 MOST_REAL = 300  # real photos that thresholds are taken from
+BLOCKS, EVERY = (
+    25,
+    5,
+)  # the training scenes are cut into so many blocks, of which the filter's segmenter lacks every fifth
 
 # Photos uint8 (N, height, width, 3) to positions among the scored classes, uint8 (N, height, width).
 Answers = Callable[[np.ndarray], np.ndarray]
@@ -41,7 +46,7 @@ class Check:
         pixels: share of the scored pixels whose class it finds.
         classes: the same of each class that has some pixels, by id.
         large: ids of classes that have enough pixels to count where nothing was put in.
-        put_in: share found of the pixels that were put in, of each class that has some there.
+        put_in: of each class that was put in, the share found of the pixels of the object of which least was found.
         failed: ids of classes of which less was found than is asked for, in the scene.
         failed_put_in: the same of what was put in; `failed` may hold them too.
     """
@@ -65,7 +70,7 @@ def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, ans
     Args:
         palette: of the label map.
         labels: uint8 (height, width), ids.
-        added: (height, width), not 0 where something was put in; None if nothing was.
+        added: (height, width), the number of each object that was put in, else 0; None if nothing was.
         answer: uint8 (height, width), positions among the scored classes.
     """
     wanted = palette.scored_indices(labels)
@@ -78,7 +83,9 @@ def measured(palette: Palette, labels: np.ndarray, added: np.ndarray | None, ans
         there = np.flatnonzero(counts >= max(LEAST, least))
         return {palette.scored[k]: float(found[k] / counts[k]) for k in there}
 
-    put_in = {} if added is None else shares(added > 0)
+    put_in: dict[int, float] = {}
+    for number in [] if added is None else np.unique(added[added > 0]):
+        put_in |= {k: min(share, put_in.get(k, 1.0)) for k, share in shares(added == number).items()}
     return Check(float(right.sum() / total), shares(True), tuple(shares(True, SHARE * total)), put_in)
 
 
@@ -102,9 +109,9 @@ class Filter:
 
     @classmethod
     def even(cls, palette: Palette, share: float) -> "Filter":
-        """The same of all classes."""
-        shares = dict.fromkeys(palette.scored, share)
-        return cls(palette, shares, shares)
+        """One share of all classes in a scene; of what was put in, `FLOOR` at least."""
+        put_in = dict.fromkeys(palette.scored, max(share, FLOOR))
+        return cls(palette, dict.fromkeys(palette.scored, share), put_in)
 
     def judged(self, check: Check) -> Check:
         """A check with what it fails in."""
@@ -125,30 +132,55 @@ class Filter:
         )
 
 
-def filter_for(agreement: str, real: Scenes, size: tuple[int, int], answers: Answers) -> Filter:
+def split_training(training: Scenes) -> tuple[Scenes, Scenes]:
+    """The scenes that the filter's segmenter learns, and those that tell what it finds in photos it has not learned.
+
+    Both lie in blocks all over the training part, so that they show the same light as what is generated.
+    """
+    numbers = np.arange(len(training))
+    held = numbers // max(1, round(len(training) / BLOCKS)) % EVERY == min(EVERY // 2, len(training) - 1)
+    return training.take(numbers[~held].tolist()), training.take(numbers[held].tolist())
+
+
+def filter_for(
+    agreement: str, real: Scenes, size: tuple[int, int], answers: Answers, classes: tuple[int, ...] = ()
+) -> Filter:
     """The filter, by what the segmenter finds in real photos.
 
     Args:
-        agreement: what is asked for of all classes, 0-1, as text; or "auto": of each class in a scene, what the
-            segmenter finds in all but the worst real photos (see `WORST`), and of what was put in, half of what it
-            finds in the median one and `FLOOR` at least. A class of which it finds less than that in the median real
-            photo is not judged.
+        agreement: what is asked for of all classes, 0-1, as text, and of what was put in, `FLOOR` at least; or
+            "auto": of each class in a scene, what the segmenter finds in all but the worst real photos (see
+            `WORST`), and of what was put in, half of what it finds in the median one and `FLOOR` at least. A class of
+            which it finds less than that in the median real photo is not judged. "none" asks for nothing.
         real: scenes that the segmenter did not learn.
         size: working width and height.
         answers: the segmenter.
+        classes: ids of what is put in.
+
+    Raises:
+        UserError: the segmenter finds too little of what is put in to judge by.
     """
     palette, ids = real.palette, list(real.palette.scored)
+    if agreement == NONE:
+        nothing = dict.fromkeys(ids, 0.0)
+        return Filter(palette, nothing, nothing, real_kept=1.0)
     scenes = in_threads(lambda k: resized(real.scene(k), *size), spread_over(len(real), MOST_REAL).tolist())
     checks: list[Check] = []
     for group in groups(scenes, BATCH):
         found = answers(np.array([scene.photo for scene in group]))
         checks += [measured(palette, scene.labels, None, answer) for scene, answer in zip(group, found, strict=True)]
+    shares = pd.DataFrame([check.classes for check in checks], columns=ids, dtype=float)
+    usual = shares.median().where(shares.count() >= FEW)
+    blind = tuple(usual.index[usual < FLOOR])
+    if unseen := [palette.name_of(k) for k in classes if k in blind]:
+        raise UserError(
+            f"the segmenter finds too little of {', '.join(unseen)} in real photos to judge generated ones by; train "
+            "it longer with --segmenter_iterations, put in others with --classes, or keep pairs that nothing has "
+            "judged with --agreement none."
+        )
     if agreement != AUTO:
         keep = Filter.even(palette, float(agreement))
     else:
-        shares = pd.DataFrame([check.classes for check in checks], columns=ids, dtype=float)
-        usual = shares.median().where(shares.count() >= FEW)
-        blind = tuple(usual.index[usual < FLOOR])
         put_in = (USUAL_SHARE * usual.fillna(0)).clip(lower=FLOOR).where(~usual.index.isin(blind), 0.0).to_dict()
         large = pd.DataFrame(
             [{k: check.classes[k] for k in check.large} for check in checks], columns=ids, dtype=float

@@ -93,7 +93,7 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
     identity = {
         "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, pair_filter),
         "weights": origin["weights"], "training": origin["digests"]["training"],
-        "validation": origin["digests"]["validation"], "size": [width, height], "classes": list(classes),
+        "size": [width, height], "classes": list(classes),
         "count": count, "seed": SEED, "agreement": AGREEMENT, "segmenter_iterations": SEGMENTER_ITERATIONS,
     }  # fmt: skip
 

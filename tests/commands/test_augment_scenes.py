@@ -48,7 +48,7 @@ class GoodRun:
     def photos(self, seed):
         return self.shown
 
-    def answers(self, iterations, say):
+    def answers(self, training, iterations, say):
         return reader()
 
 
@@ -104,7 +104,9 @@ def test_the_folder_is_a_data_set_like_the_one_it_was_made_from(good):
     assert np.abs(scene.photo.astype(int) - CITYSCAPES.colour(scene.labels)).max() <= 2, "the photo of this label map"
     assert scenes.validation.names == good.scenes.validation.names
     kinds = {path.name for path in (output / "training_dataset").iterdir()}
-    assert kinds == {"photos", "labels", "instances"}
+    assert kinds == {"photos", "labels", "instances", "previews"}
+    preview = np.asarray(Image.open(output / f"training_dataset/previews/{scenes.training.names[0]}.png"))
+    assert np.array_equal(preview, CITYSCAPES.colour(scene.labels))
     with Image.open(next((output / "training_dataset/labels").iterdir())) as image:
         assert image.mode == "L"
     with Image.open(next((output / "training_dataset/instances").iterdir())) as image:
@@ -156,6 +158,27 @@ def test_when_no_photo_agrees_nothing_is_written(good, capsys, monkeypatch):
     error = refusal(capsys, output="nothing")
     assert "of 15 tries no pair agreed" in error and "--agreement (it is auto)" in error
     assert set(Path.cwd().iterdir()) == before
+
+
+def test_a_segmenter_that_finds_nothing_stops_it_unless_nothing_shall_judge(good, capsys):
+    good.answers = lambda *_: lambda photos: np.zeros(photos.shape[:3], np.uint8)
+    good.scenes = dataclasses.replace(good.scenes, training=some_streets(25))
+    before = set(Path.cwd().iterdir())
+    assert "finds too little of person in real photos" in refusal(capsys, output="blind")
+    assert set(Path.cwd().iterdir()) == before
+    output = augmented(agreement="none", output="blind", previews=False)
+    assert len(names(output)) == 5 and not (output / "training_dataset/previews").exists()
+
+
+def test_pairs_of_the_size_of_their_scenes(good):
+    output = augmented(output="large", original_size=True)
+    made, pairs = open_scenes("large").training, manifest(output)["pairs"]
+    for k, entry in enumerate(sorted(pairs, key=lambda entry: entry["name"])):
+        source = good.scenes.training.names.index(entry["source"])
+        scene = made.scene(k)
+        assert scene.size == good.scenes.training.scene(source).size != SIZE and not CITYSCAPES.unknown(scene.labels)
+        apart = np.abs(scene.photo.astype(int) - CITYSCAPES.colour(scene.labels)).max(axis=2)
+        assert (apart < 10).mean() > 0.8, "the photo of this label map, but for the outlines"
 
 
 def test_fewer_than_asked_for_are_told(good, capsys, monkeypatch):
@@ -220,8 +243,8 @@ def test_parameters_out_of_range(workplace, capsys):
     for changed, words in (
         ({"count": 0}, "count is from 1 to 100000"),
         ({"seed": -1}, "seed is from 0"),
-        ({"agreement": "much"}, "agreement is auto or a number from 0 to 1, not 'much'"),
-        ({"agreement": "1.5"}, "agreement is auto or a number"),
+        ({"agreement": "much"}, "agreement is auto, none or a number from 0 to 1, not 'much'"),
+        ({"agreement": "1.5"}, "agreement is auto, none or a number"),
         ({"segmenter_iterations": 0}, "segmenter_iterations is from 1"),
     ):
         assert words in refused(capsys, AugmentConfig, main, **changed)
@@ -261,4 +284,4 @@ def test_no_segmenter_is_an_error_of_one_sentence(monkeypatch):
     network = types.SimpleNamespace(width=64, height=32)
     monkeypatch.setattr(augment, "segmenter_of", lambda *_: None)
     with pytest.raises(UserError, match="no segmenter can be trained on streets"):
-        augment.Restored(None, network, streets).answers(10, print)
+        augment.Restored(None, network, streets).answers(streets.training, 10, print)

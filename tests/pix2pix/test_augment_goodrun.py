@@ -95,8 +95,8 @@ def test_the_command_with_a_real_generator_and_segmenter(workplace, capsys):
     chosen = {"goodrun_ref": reference, "count": 3, "segmenter_iterations": 4}
     error = refused_at_last(capsys, **chosen, agreement="1", output="none")
     assert "no pair agreed" in error and not Path("none").exists()
-    main(AugmentConfig(**chosen, agreement="0", output="first"))
-    main(AugmentConfig(**chosen, agreement="0", output="second"))
+    main(AugmentConfig(**chosen, agreement="none", output="first"))
+    main(AugmentConfig(**chosen, agreement="none", output="second"))
     assert digests(Path("first"), MANIFEST) == digests(Path("second"), MANIFEST)
     made = open_scenes("first").training
     assert len(made) == 3 and made.scene(0).size == (64, 32)

@@ -5,7 +5,8 @@ import pytest
 
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scene, Scenes
-from gan.pix2pix.pair_filter import FLOOR, LEAST, Filter, filter_for, groups, measured
+from gan.errors import UserError
+from gan.pix2pix.pair_filter import FLOOR, LEAST, Filter, filter_for, groups, measured, split_training
 from tests.made_up_streets import BUILDING, PERSON, ROAD
 
 PLACE = {k: CITYSCAPES.scored.index(k) for k in (ROAD, BUILDING, PERSON)}
@@ -65,6 +66,14 @@ def test_of_what_was_put_in_its_own_pixels_are_looked_at():
     check = keeper().check(labels, added, answer_of(labels, person=20))
     assert check.put_in == {PERSON: 0.0} and check.classes[PERSON] == pytest.approx(2 / 3)
     assert check.failed == () and check.failed_put_in == (PERSON,)
+
+
+def test_of_several_objects_the_one_that_is_found_least_counts():
+    labels = map_of(road=100, person=60)
+    added = np.zeros_like(labels)
+    added[0, 100:120], added[0, 120:150] = 1, 2
+    check = keeper().check(labels, added, answer_of(labels, person=20))
+    assert check.put_in == {PERSON: 0.0} and check.failed_put_in == (PERSON,), "30 of the 50 pixels are found"
 
 
 def test_a_speck_is_not_judged():
@@ -134,7 +143,7 @@ def test_of_what_is_put_in_half_of_what_is_usual_is_asked_for():
 
 def test_what_the_segmenter_does_not_see_in_real_photos_is_not_judged():
     real, answers = real_photos([40] * 9 + [0])
-    keep = filter_for("auto", real, (20, 10), answers)
+    keep = filter_for("auto", real, (20, 10), answers, (BUILDING,))
     assert keep.blind == (PERSON,) and keep.scene[PERSON] == keep.put_in[PERSON] == 0 and keep.real_kept == 1
     few, answers = real_photos([40] * 4)
     keep = filter_for("auto", few, (20, 10), answers)
@@ -145,7 +154,27 @@ def test_a_number_is_the_threshold_of_all_classes():
     real, answers = real_photos([0, 10, 30])
     keep = filter_for("0.6", real, (20, 10), answers)
     assert set(keep.scene.values()) == set(keep.put_in.values()) == {0.6} and keep.real_kept == pytest.approx(2 / 3)
-    assert keep.blind == (), "who names a number gets it"
+    low = filter_for("0", real, (20, 10), answers, (PERSON,))
+    assert low.scene[PERSON] == 0 and low.put_in[PERSON] == FLOOR, "what was put in has to be found"
+
+
+def test_a_segmenter_that_does_not_see_what_is_put_in_judges_nothing():
+    real, answers = real_photos([40] * 9 + [0])
+    for agreement in ("auto", "0"):
+        with pytest.raises(UserError, match="finds too little of person in real photos.*--agreement none"):
+            filter_for(agreement, real, (20, 10), answers, (PERSON,))
+    keep = filter_for("none", real, (20, 10), answers, (PERSON,))
+    assert set(keep.scene.values()) == set(keep.put_in.values()) == {0.0} and keep.real_kept == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 30, 250])
+def test_a_fifth_of_the_training_scenes_is_not_learned(count):
+    scene = Scene(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
+    learned, held = split_training(Scenes.of([scene] * count, CITYSCAPES))
+    assert sorted(learned.names + held.names) == [f"{k:06d}" for k in range(count)]
+    assert len(held) == {1: 1, 2: 1, 3: 1, 8: 2, 30: 6, 250: 50}[count]
+    if count == 250:  # ten neighbours in each of five blocks
+        assert np.array_equal([int(name) for name in held.names], np.arange(250).reshape(5, 50)[:, 20:30].ravel())
 
 
 def test_groups():

@@ -23,8 +23,9 @@ from gan import archive, checkpoints
 from gan.config import Config, option, run
 from gan.data.labelled import to_uint8
 from gan.dcgan.gan import Network
-from gan.dcgan.networks import LATENT, Enlarge
+from gan.dcgan.networks import LATENT
 from gan.training.averaged_gan import weights
+from gan.training.enlarge import Enlarge
 
 MATRIX = 2048  # rows and columns of the product that shows the peak
 

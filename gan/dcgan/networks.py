@@ -14,9 +14,9 @@ A generator can be built of layers that Keras ships alone, so that the saved one
 
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
-import numpy as np
 from keras import layers, ops
 
+from gan.training.enlarge import enlarged
 from gan.training.normalisation import Normalisation
 
 LATENT = 100  # dimensions of the latent
@@ -27,41 +27,7 @@ FEWEST = 16  # channels of the levels of large images
 DETAIL = 4  # maps that are projected from the latent, for texture as fine as a pixel
 LARGEST_DETAIL = 64  # width and height of these maps: a matrix for more would be most of the network
 FINE = 32  # channels of the discriminator's convolution of single pixels
-# A line of the 4x4 kernel from a line of the turned 3x3 one, and both lines together: as a product, since slices have
-# slow gradients.
-_LINE = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float32)
-SPREAD = np.kron(_LINE, _LINE)
 TRANSPOSED, ENLARGED = LAYOUTS = ("transposed", "enlarged")
-
-
-class Enlarge(layers.Layer):
-    """Enlarging to double size by repeating pixels, then a 3x3 convolution without bias.
-
-    In one step: a transposed convolution whose 4x4 kernel is the 3x3 kernel spread over the four pixels that an input
-    pixel becomes. It takes 4/9 of the multiplications. The four pixels get one kernel, so that it can't draw a
-    checkerboard as independent ones do (Odena et al. 2016, doi 10.23915/distill.00003).
-
-    Args:
-        channels: of the output.
-    """
-
-    def __init__(self, channels: int, **others):
-        super().__init__(**others)
-        self.channels = channels
-
-    def build(self, input_shape):
-        """Make the kernel, of the shape that `keras.layers.Conv2D` has."""
-        shape = (3, 3, input_shape[-1], self.channels)
-        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
-
-    def call(self, images):
-        """(N, height, width, C) to (N, 2 * height, 2 * width, channels)."""
-        kernel = ops.cast(self.kernel, images.dtype)
-        inputs = kernel.shape[2]
-        spread = ops.cast(SPREAD, images.dtype) @ ops.reshape(kernel, (9, inputs * self.channels))
-        # Transposed convolutions have channels the other way round.
-        kernel = ops.transpose(ops.reshape(spread, (4, 4, inputs, self.channels)), (0, 1, 3, 2))
-        return ops.conv_transpose(images, kernel, strides=2, padding="same")
 
 
 def build_generator(
@@ -225,10 +191,7 @@ def _doubled(x, channels: int, name: str, precision: str, layout: str, portable:
         return layers.Conv2DTranspose(
             channels, 4, strides=2, padding="same", use_bias=False, dtype=precision, name=name
         )(x)
-    if not portable:
-        return Enlarge(channels, dtype=precision, name=name)(x)
-    x = layers.UpSampling2D(2, dtype=precision, name=f"repeat_{name}")(x)
-    return layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=precision, name=name)(x)
+    return enlarged(x, channels, name, precision, portable)
 
 
 def _detail(latent, size: int, channels: int, precision: str):

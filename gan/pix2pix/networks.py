@@ -11,9 +11,16 @@ import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its gre
 import keras
 from keras import layers
 
+from gan.training.enlarge import enlarged
+
 SLOPE = 0.2  # of LeakyReLU for negative inputs
 DEEPEST = 8  # levels of the paper's U-Net for 256x256
-NOISY = 3  # layers of the decoder with dropout, from the innermost on
+NOISY = 3  # layers of the decoder with dropout at most, from the innermost on
+NOISY_SIZE = 8  # pixels: dropout reaches no larger map, as in the paper at 256x256
+PATCH = 0.375  # of a picture's shorter side: the largest patch that a logit looks at
+# "published": as at 256x256, whatever the size is. "scaled": dropout and patches follow the size of the pictures.
+# "enlarged": the same, with maps enlarged by `gan.training.enlarge` in place of transposed convolutions.
+PUBLISHED, SCALED, ENLARGED = LAYOUTS = ("published", "scaled", "enlarged")
 EPSILON = 1e-5  # under the square root of the normalisation
 
 
@@ -37,6 +44,8 @@ def build_unet(
     base: int = 64,
     dropout: float = 0.5,
     precision: str = "float32",
+    layout: str = PUBLISHED,
+    portable: bool = True,
 ) -> keras.Model:
     """The paper's generator.  Its dropout is at work when generating too: it is the only noise.
 
@@ -49,8 +58,10 @@ def build_unet(
         channels_out: of what it makes.
         activation: "tanh" for photos, "softmax" for label maps.
         base: channels of the outermost level; the inner ones have up to eight times as many.
-        dropout: share of values dropped in the first three layers of the decoder, 0-1.
+        dropout: share of values dropped in the first layers of the decoder, 0-1.
         precision: Keras dtype policy of the inner layers; what it makes is float32 always.
+        layout: one of `LAYOUTS`. "enlarged" ends with a convolution of single pixels that sees `condition` again.
+        portable: of layers that Keras ships alone; see `gan.training.enlarge.enlarged`.
 
     Returns:
         A model of input float32 (N, height, width, channels_in), output float32 (N, height, width, channels_out).
@@ -68,23 +79,38 @@ def build_unet(
         if normal:
             x = normalisation(f"normal_down_{level}", precision)(x)
         skips.append(x)
+
+    def doubled(x, channels: int, level: int):
+        if layout == ENLARGED:
+            return enlarged(x, channels, f"up_{level}", precision, portable, _initial())
+        return _convolution(layers.Conv2DTranspose, channels, f"up_{level}", precision, strides=2)(x)
+
     for level in reversed(range(1, depth)):
         x = layers.ReLU(dtype=precision, name=f"relu_{level}")(x)
-        x = _convolution(layers.Conv2DTranspose, sizes[level - 1], f"up_{level}", precision, strides=2)(x)
+        x = doubled(x, sizes[level - 1], level)
         x = normalisation(f"normal_up_{level}", precision)(x)
-        if dropout and level >= depth - NOISY:
+        if dropout and level >= depth - NOISY and (layout == PUBLISHED or _is_noisy(x, level, depth)):
             x = layers.Dropout(dropout, dtype=precision, name=f"dropout_{level}")(x, training=True)
         x = layers.Concatenate(dtype=precision, name=f"join_{level}")([x, skips[level - 1]])
     x = layers.ReLU(dtype=precision, name="relu_0")(x)
-    x = _convolution(layers.Conv2DTranspose, channels_out, "up_0", precision, strides=2, bias=True)(x)
+    if layout == ENLARGED:
+        x = layers.ReLU(dtype=precision, name="relu_last")(doubled(x, base // 2, 0))
+        x = layers.Concatenate(dtype=precision, name="join_0")([x, condition])
+        x = layers.Conv2D(
+            channels_out, 3, padding="same", kernel_initializer=_initial(), dtype=precision, name="last"
+        )(x)
+    else:
+        x = _convolution(layers.Conv2DTranspose, channels_out, "up_0", precision, strides=2, bias=True)(x)
     made = layers.Activation(activation, dtype="float32", name="made")(x)
     return keras.Model(condition, made, name="generator")
 
 
 def build_patch_discriminator(
-    width: int, height: int, channels_in: int, base: int = 64, precision: str = "float32"
+    width: int, height: int, channels_in: int, base: int = 64, precision: str = "float32", layout: str = PUBLISHED
 ) -> keras.Model:
     """The paper's discriminator: each of its logits looks at 70x70 pixels.
+
+    With fewer layers it looks at 34x34 or 16x16: unless the layout is "published", those that `PATCH` allows.
 
     Args:
         width: of the pictures, 32 at least.
@@ -93,13 +119,17 @@ def build_patch_discriminator(
         base: channels of the first layer; the others have up to eight times as many.
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
 
+        layout: one of `LAYOUTS`.
+
     Returns:
-        A model of input float32 (N, height, width, channels_in), output float32 (N, height / 8 - 2, width / 8 - 2,
-        1).
+        A model of input float32 (N, height, width, channels_in), output float32 (N, height / F - 2, width / F - 2,
+        1), F being 8 for patches of 70 pixels, 4 for 34 and 2 for 16.
     """
     pair = keras.Input((height, width, channels_in), name="pair")
-    x = pair
-    for level, (factor, strides) in enumerate(((1, 2), (2, 2), (4, 2), (8, 1))):
+    x, halved = pair, 3
+    while layout != PUBLISHED and halved > 1 and patch(halved) > PATCH * min(width, height):
+        halved -= 1
+    for level, (factor, strides) in enumerate([(2**n, 2) for n in range(halved)] + [(2**halved, 1)]):
         if strides == 1:
             x = layers.ZeroPadding2D(1, dtype=precision, name=f"margin_{level}")(x)
         x = _convolution(layers.Conv2D, base * factor, f"down_{level}", precision, strides, bias=level == 0)(x)
@@ -109,6 +139,14 @@ def build_patch_discriminator(
     x = layers.ZeroPadding2D(1, dtype=precision, name="margin_logits")(x)
     logits = _convolution(layers.Conv2D, 1, "logits", "float32", strides=1, bias=True)(x)
     return keras.Model(pair, logits, name="discriminator")
+
+
+def patch(halved: int) -> int:
+    """Width and height in pixels of what a logit looks at, behind so many layers that halve a picture."""
+    pixels = 7  # the last two convolutions, 4x4 each
+    for _ in range(halved):
+        pixels = 2 * pixels + 2
+    return pixels
 
 
 def normalisation(name: str, precision: str):
@@ -122,6 +160,15 @@ def normalisation(name: str, precision: str):
     )
 
 
+def _is_noisy(x, level: int, depth: int) -> bool:
+    """Whether dropout reaches a map; it reaches the innermost one in any case, to be the noise."""
+    return max(x.shape[1:3]) <= NOISY_SIZE or level == depth - 1
+
+
+def _initial():
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
 def _convolution(kind, channels: int, name: str, precision: str, strides: int, bias: bool = False):
     return kind(
         channels,
@@ -129,7 +176,7 @@ def _convolution(kind, channels: int, name: str, precision: str, strides: int, b
         strides=strides,
         padding="same" if strides == 2 else "valid",
         use_bias=bias,
-        kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02),
+        kernel_initializer=_initial(),
         dtype=precision,
         name=name,
     )

@@ -12,7 +12,7 @@ from gan.data import palettes
 from gan.data.palettes import Palette
 from gan.data.scene import SceneSet
 from gan.errors import UserError
-from gan.pix2pix.networks import build_patch_discriminator, build_unet
+from gan.pix2pix.networks import ENLARGED, LAYOUTS, PUBLISHED, SCALED, build_patch_discriminator, build_unet
 from gan.pix2pix.spatial_networks import build_pixel_discriminator, build_spatial_generator
 
 PHOTOS, LABELS = "labels_to_photo", "photo_to_labels"
@@ -45,6 +45,8 @@ class Preset:
         light: whether the discriminator sees photos in another light each time, generated ones like the real ones of
             their pairs, so that it can't learn a few real photos by heart (arXiv 2006.10738).
         half_life: images in which half of the averaged generator is renewed; 0: it is the generator itself.
+        layout: of a U-Net and of a discriminator of patches, see `gan.pix2pix.networks.LAYOUTS`. Checkpoints of
+            version 0.1 name none.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Preset:
     matching: float = 0.0
     light: bool = False
     half_life: int = 0
+    layout: str = PUBLISHED
 
     def __post_init__(self):
         counts = self.generator_base, self.discriminator_base, self.batch_size, self.latent + 1, self.half_life + 1
@@ -85,6 +88,7 @@ class Preset:
             )
             and self.dropout < 1
             and type(self.light) is bool
+            and self.layout in LAYOUTS
         )
         if not fits:
             raise ValueError(f"no network can be built of {self}")
@@ -98,8 +102,8 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset("paper"),
-        Preset("averaged", half_life=1_000),
+        Preset("paper", layout=SCALED),
+        Preset("averaged", half_life=1_000, layout=ENLARGED),
         Preset(
             "spatial", "spatial", generator_base=32, dropout=0.0, latent=64, discriminator="pixels",
             discriminator_base=32, batch_size=4, generator_lr=2e-4, discriminator_lr=4e-4, beta_1=0.0, l1_weight=10.0,
@@ -161,26 +165,28 @@ class SceneNetwork:
         """Whether the discriminator tells the class of every pixel, and not what pairs are real."""
         return self.to_photos and self.preset.discriminator == "pixels"
 
-    def build_generator(self, precision: str = "float32") -> keras.Model:
-        """The generator, with fresh weights."""
+    def build_generator(self, precision: str = "float32", portable: bool = False) -> keras.Model:
+        """The generator, with fresh weights; portable: of layers that Keras ships alone, with the same variables."""
         preset, sizes = self.preset, (self.width, self.height, self.channels_in, self.channels_out)
         activation = "tanh" if self.to_photos else "softmax"
         if preset.generator == "unet":
-            return build_unet(*sizes, activation, preset.generator_base, preset.dropout, PRECISIONS[precision])
+            inner = preset.generator_base, preset.dropout, PRECISIONS[precision]
+            return build_unet(*sizes, activation, *inner, preset.layout, portable)
         return build_spatial_generator(
             *sizes, activation, preset.generator_base, preset.latent, PRECISIONS[precision]
         )
 
     def build_portable_generator(self) -> keras.Model:
-        """The same: all its layers are Keras' own."""
-        return self.build_generator()
+        """The generator of layers that Keras ships alone."""
+        return self.build_generator(portable=True)
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
         base, policy = self.preset.discriminator_base, PRECISIONS[precision]
         if self.by_pixels:
             return build_pixel_discriminator(self.width, self.height, len(self.palette), base, policy)
-        return build_patch_discriminator(self.width, self.height, self.channels_in + self.channels_out, base, policy)
+        channels = self.channels_in + self.channels_out
+        return build_patch_discriminator(self.width, self.height, channels, base, policy, self.preset.layout)
 
     def describe(self) -> dict[str, Any]:
         """All of it as JSON knows it, for a checkpoint; `restored` reads it back."""

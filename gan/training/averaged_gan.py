@@ -80,15 +80,16 @@ class AveragedGan(Trainable):
             self._copy_generator()
         return self.averaged
 
-    def average(self, iteration) -> None:
+    def average(self, iteration, updates: int = 1) -> None:
         """Move the averaged generator towards the trained one, batch-normalisation statistics too.
 
         Args:
             iteration: int32 scalar tensor, the number of updates made before this one.
+            updates: since the last call.
         """
         seen = tf.cast(iteration + 1, tf.float32) * self.batch_size
         half_life = tf.minimum(float(self.half_life), EMA_RAMP * seen)
-        step = 1 - tf.pow(0.5, self.batch_size / half_life)
+        step = 1 - tf.pow(0.5, updates * self.batch_size / half_life)
         for averaged, current in zip(weights(self.averaged), weights(self.generator), strict=True):
             averaged.assign_add(step * (current - averaged))
 

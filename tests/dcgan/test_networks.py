@@ -12,12 +12,12 @@ from gan.dcgan.networks import (
     LATENT,
     LAYOUTS,
     TRANSPOSED,
-    Enlarge,
     build_discriminator,
     build_generator,
     class_logits,
     pick_logits,
 )
+from gan.training.enlarge import Enlarge
 
 WIDTH = 4
 

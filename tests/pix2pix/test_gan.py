@@ -93,7 +93,7 @@ def test_an_update_moves_every_weight_of_everything(preset, direction):
     before, metrics = values(trained), step(trained)
     assert np.isfinite(list(metrics.values())).all() and 0 <= metrics["l1_training"] <= 2
     assert 0 <= metrics["accuracy_real"] <= 1 and 0 <= metrics["accuracy_generated"] <= 1
-    step(trained, 1)
+    step(trained, 7)  # the first that is averaged
     after = values(trained)
     wanted = {"averaged", "discriminator", "generator_optimizer", "discriminator_optimizer"}
     assert set(before) == wanted | ({"generator"} if preset != "paper" else set())
@@ -138,18 +138,18 @@ def test_after_a_trial_of_its_rate_and_restored_it_goes_on_bit_for_bit(preset, p
     start = values(trained)
     measure_rate(other, iterations=3)
     assert_same(start, values(other))
-    trained.update(0, 3)
+    trained.update(2, 3)
     half = values(trained)
-    trained.update(3, 3)
+    trained.update(5, 3)
     assert any(changed(half["averaged"], values(trained)["averaged"]))
 
-    other.update(0, 3)
+    other.update(2, 3)
     assert_same(half, values(other))
     other.update(0, 2)  # to be undone
     for part, variables in other.parts().items():
         for variable, value in zip(variables, half[part], strict=True):
             variable.assign(value)
-    other.update(3, 3)
+    other.update(5, 3)
     assert_same(values(trained), values(other))
 
 
@@ -163,13 +163,15 @@ def test_another_seed_is_another_run():
 
 
 def test_the_average_has_its_half_life_in_images():
-    trained = build("spatial", half_life=4)
+    trained = build("spatial", half_life=16)
+    first = values(trained)["averaged"]
     step(trained, 0)
-    before, iteration = values(trained), 1000
-    step(trained, iteration)
+    before = values(trained)
+    assert not any(changed(first, before["averaged"]))  # every eighth update only
+    step(trained, 1007)
     after = values(trained)
     for old, new, current in zip(before["averaged"], after["averaged"], after["generator"], strict=True):
-        share = 1 - 0.5 ** (2 / 4)  # two images in an update
+        share = 1 - 0.5 ** (8 * 2 / 16)  # two images in an update
         np.testing.assert_allclose(new, old + share * (current - old), rtol=1e-4, atol=1e-6)
 
 

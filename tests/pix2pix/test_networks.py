@@ -10,8 +10,8 @@ from gan.pix2pix.spatial_networks import SpectralConv2D, build_pixel_discriminat
 from gan.training import sampling as draws
 
 
-def unet(width=64, height=32, channels=5, made=3, activation="tanh", dropout=0.5):
-    return build_unet(width, height, channels, made, activation, base=4, dropout=dropout)
+def unet(width=64, height=32, channels=5, made=3, activation="tanh", dropout=0.5, **more):
+    return build_unet(width, height, channels, made, activation, base=4, dropout=dropout, **more)
 
 
 def condition(count=1, width=64, height=32, channels=5, seed=0):
@@ -78,21 +78,40 @@ def test_weights_begin_as_in_the_paper():
     assert gain.mean() == pytest.approx(1, abs=0.02) and 0.005 < gain.std() < 0.04
 
 
-def test_a_logit_looks_at_70_pixels(monkeypatch):
+@pytest.mark.parametrize(
+    ("layout", "size", "logits", "pixels"),
+    [
+        ("published", (128, 96), (10, 14), 70), ("scaled", (256, 192), (22, 30), 70),
+        ("scaled", (128, 96), (22, 30), 34), ("enlarged", (256, 128), (30, 62), 34),
+        ("scaled", (64, 32), (14, 30), 16),
+    ],
+)  # fmt: skip
+def test_the_pixels_that_a_logit_looks_at_follow_the_size(monkeypatch, layout, size, logits, pixels):
     monkeypatch.setattr(pix2pix, "normalisation", lambda name, *_: layers.Identity(name=name))
-    model = build_patch_discriminator(128, 128, 2, base=2)
-    assert model.output.shape[1:] == (14, 14, 1)
-    pair = tf.constant(np.random.default_rng(0).standard_normal((1, 128, 128, 2)), tf.float32)
+    model = build_patch_discriminator(*size, 2, base=2, layout=layout)
+    assert model.output.shape[1:] == (*logits, 1)
+    pair = tf.constant(np.random.default_rng(0).standard_normal((1, *size[::-1], 2)), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(pair)
-        logit = model(pair)[0, 7, 7, 0]
+        logit = model(pair)[0, logits[0] // 2, logits[1] // 2, 0]
     rows, columns = np.nonzero(np.abs(tape.gradient(logit, pair)[0]).sum(axis=2))
-    assert np.ptp(rows) + 1 == 70 and np.ptp(columns) + 1 == 70
+    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == pixels
 
 
-@pytest.mark.parametrize(("width", "height", "logits"), [(64, 32, (2, 6)), (128, 96, (10, 14)), (256, 256, (30, 30))])
-def test_there_is_a_logit_for_every_patch(width, height, logits):
-    assert build_patch_discriminator(width, height, 8, base=2).output.shape[1:] == (*logits, 1)
+@pytest.mark.parametrize(
+    ("size", "heights"), [((256, 256), [2, 4, 8]), ((128, 96), [6]), ((256, 128), [2, 4]), ((160, 160), [10])]
+)
+def test_dropout_reaches_small_maps_only(size, heights):
+    model = build_unet(*size, 3, 3, "tanh", base=2, layout="scaled")
+    assert [x.output.shape[1] for x in model.layers if isinstance(x, layers.Dropout)] == heights
+
+
+def test_the_enlarged_layout_has_the_arithmetic_of_its_portable_twin():
+    keras.utils.set_random_seed(0)
+    model, twin = (unet(128, 64, dropout=0.0, layout="enlarged", portable=portable) for portable in (False, True))
+    for variable, value in zip(twin.variables, model.variables, strict=True):
+        variable.assign(value)
+    np.testing.assert_allclose(model(condition(2, 128, 64)), twin(condition(2, 128, 64)), atol=1e-5)
 
 
 def test_dropout_is_the_noise_of_generating():

@@ -16,6 +16,7 @@ from tests.made_up_scene_run import narrow
 def test_the_tour_ends_with_pairs_that_open_as_data(workplace, monkeypatch):
     narrow(monkeypatch)
     monkeypatch.setattr(tour_scenes, "SEGMENTER", 2)
+    monkeypatch.setattr(tour_scenes, "AGREEMENT", "none")  # such a segmenter finds nothing
     assert tour_scenes.main(TourConfig("drawn:8", iterations=6, width=64, height=32, count=3)) == 0
     (folder,) = Path("images/augment_scenes").iterdir()
     made = open_scenes(str(folder))

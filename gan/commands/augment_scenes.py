@@ -75,7 +75,7 @@ def main(config: AugmentConfig) -> None:
     make_deterministic()
     with unfinished(output) as part:
         generator = PairGenerator.restored(
-            good, classes, config.seed, config.agreement, config.segmenter_iterations, say
+            good, classes, config.seed, config.agreement, config.segmenter_iterations, say, bool(config.classes)
         )
         pool = generator.pool if config.original_size else None
         writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), pool)

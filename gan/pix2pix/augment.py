@@ -217,7 +217,7 @@ class PairGenerator:
     @classmethod
     def restored(
         cls, good: Restored, classes: tuple[int, ...], seed: int, agreement: str, segmenter_iterations: int,
-        say: Callable[[str], None],
+        say: Callable[[str], None], named: bool = False,
     ) -> "PairGenerator":  # fmt: skip
         """The pairs of a good run.
 
@@ -228,6 +228,7 @@ class PairGenerator:
             agreement: what the filter asks for, see `gan.pix2pix.pair_filter.filter_for`.
             segmenter_iterations: training of the segmenter, if the archive has none yet.
             say: prints a line for the user.
+            named: the user named the classes: none is left out because the segmenter finds too little of it.
 
         Raises:
             UserError: there is nothing to put in, no segmenter can be trained, or it finds too little of what is
@@ -243,7 +244,12 @@ class PairGenerator:
         else:
             say(f"the segmenter that filters learns {len(learned)} training scenes, {len(held)} give thresholds")
         answers = good.answers(learned, segmenter_iterations, say)
-        keep = filter_for(agreement, held, good.size, answers, classes)
+        keep = filter_for(agreement, held, good.size, answers, classes, named)
+        if keep.unseen:
+            listed = ", ".join(map(good.scenes.palette.name_of, keep.unseen))
+            say(f"none is put in of {listed}: the segmenter finds too little of them in real photos.")
+            pool = Pool(training, tuple(k for k in classes if k not in keep.unseen), seed, FINER * good.size[1])
+            require_objects(pool)
         if keep.blind:
             say(keep.blind_text())
         return cls(pool, seed, good.size, good.photos(seed), answers, keep)

@@ -28,10 +28,7 @@ USUAL_SHARE = 0.5  # of what is found of a class in the median real photo, which
 FLOOR = 0.1  # what is asked for at least, and from which on a class in the median real photo can be judged at all
 FEW = 5  # real photos with a class that tell its threshold
 MOST_REAL = 300  # real photos that thresholds are taken from
-BLOCKS, EVERY = (
-    25,
-    5,
-)  # the training scenes are cut into so many blocks, of which the filter's segmenter lacks every fifth
+BLOCKS, EVERY = 25, 5  # blocks of the training scenes, of which the filter's segmenter lacks every fifth
 
 # Photos uint8 (N, height, width, 3) to positions among the scored classes, uint8 (N, height, width).
 Answers = Callable[[np.ndarray], np.ndarray]
@@ -99,6 +96,7 @@ class Filter:
         put_in: the same of what was put in.
         blind: ids of classes that are not judged, because the segmenter finds too little of them in real photos.
         real_kept: share of real photos that it would keep.
+        unseen: ids of classes that were to be put in, and can't be judged.
     """
 
     palette: Palette
@@ -106,6 +104,7 @@ class Filter:
     put_in: dict[int, float]
     blind: tuple[int, ...] = ()
     real_kept: float = float("nan")
+    unseen: tuple[int, ...] = ()
 
     @classmethod
     def even(cls, palette: Palette, share: float) -> "Filter":
@@ -143,7 +142,12 @@ def split_training(training: Scenes) -> tuple[Scenes, Scenes]:
 
 
 def filter_for(
-    agreement: str, real: Scenes, size: tuple[int, int], answers: Answers, classes: tuple[int, ...] = ()
+    agreement: str,
+    real: Scenes,
+    size: tuple[int, int],
+    answers: Answers,
+    classes: tuple[int, ...] = (),
+    named: bool = True,
 ) -> Filter:
     """The filter, by what the segmenter finds in real photos.
 
@@ -155,10 +159,11 @@ def filter_for(
         real: scenes that the segmenter did not learn.
         size: working width and height.
         answers: the segmenter.
-        classes: ids of what is put in.
+        classes: ids of what is to be put in.
+        named: the user named them: no one is left out.
 
     Raises:
-        UserError: the segmenter finds too little of what is put in to judge by.
+        UserError: the segmenter finds too little of all that is to be put in, or of one that was named.
     """
     palette, ids = real.palette, list(real.palette.scored)
     if agreement == NONE:
@@ -172,9 +177,11 @@ def filter_for(
     shares = pd.DataFrame([check.classes for check in checks], columns=ids, dtype=float)
     usual = shares.median().where(shares.count() >= FEW)
     blind = tuple(usual.index[usual < FLOOR])
-    if unseen := [palette.name_of(k) for k in classes if k in blind]:
+    unseen = tuple(k for k in classes if k in blind)
+    if unseen and (named or len(unseen) == len(classes)):
+        listed = ", ".join(map(palette.name_of, unseen))
         raise UserError(
-            f"the segmenter finds too little of {', '.join(unseen)} in real photos to judge generated ones by; train "
+            f"the segmenter finds too little of {listed} in real photos to judge generated ones by; train "
             "it longer with --segmenter_iterations, put in others with --classes, or keep pairs that nothing has "
             "judged with --agreement none."
         )
@@ -190,7 +197,7 @@ def filter_for(
             keep = Filter(palette, large.quantile(worst / 100).where(judged, 0.0).to_dict(), put_in, blind)
             if _share_kept(keep, checks) >= REAL_KEPT:
                 break
-    return dataclasses.replace(keep, real_kept=_share_kept(keep, checks))
+    return dataclasses.replace(keep, real_kept=_share_kept(keep, checks), unseen=unseen)
 
 
 def _share_kept(keep: Filter, checks: list[Check]) -> float:

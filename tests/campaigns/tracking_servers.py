@@ -27,7 +27,7 @@ from tests.conftest import ROOT
 from tests.mlflow_server import free_port, mlflow_server
 
 POSTGRES = "/usr/lib/postgresql/*/bin"  # of Debian
-LOGIN = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "password1234"}  # that MLflow begins with
+LOGIN = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "none of the defaults"}
 AWAY = 20  # seconds that a server is away; the client gives a call up after 8
 TRAINING = [
     "-m", "tests.narrow_dcgan", "--data", "drawn:400", "--iterations", "60", "--checkpoint_interval", "20",

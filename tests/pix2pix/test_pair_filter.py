@@ -163,6 +163,8 @@ def test_a_segmenter_that_does_not_see_what_is_put_in_judges_nothing():
     for agreement in ("auto", "0"):
         with pytest.raises(UserError, match="finds too little of person in real photos.*--agreement none"):
             filter_for(agreement, real, (20, 10), answers, (PERSON,))
+    # Of classes that nobody named, those that can be judged are put in.
+    assert filter_for("0", real, (20, 10), answers, (PERSON, ROAD), named=False).unseen == (PERSON,)
     keep = filter_for("none", real, (20, 10), answers, (PERSON,))
     assert set(keep.scene.values()) == set(keep.put_in.values()) == {0.0} and keep.real_kept == 1
 

@@ -102,6 +102,7 @@ class Evaluation:
 
     def __init__(self, title: str, introduction: str, sheet: Image.Image, heading: str, legend=None):
         self.introduction, self.sheet, self.scores, self.report = introduction, sheet, Scores(), Report(title)
+        self._warnings: list[str] = []
         self._definitions: Sequence[Score] = ()
         self.report.text(introduction)
         self.report.heading(heading)
@@ -117,6 +118,8 @@ class Evaluation:
 
     def _add_scores(self, definitions: Sequence[Score], scores: Scores, heading: str, explanation: str) -> None:
         self.report.heading(heading)
+        for text in self._warnings:
+            self.report.text(text, warn=True)
         if explanation:
             self.report.text(explanation)
         rows = [
@@ -131,9 +134,14 @@ class Evaluation:
         self.report.text(f"Copies would show here{explanation}")
         self.report.picture(sheet, "closest pairs")
 
+    def warn(self, text: str) -> None:
+        """Say in report, page and console what the reader of the scores, which are added after it, has to know."""
+        self._warnings.append(text)
+
     def text(self) -> str:
-        """The scores as lines for the console."""
-        return "\n".join(map(str, results(self._definitions, self.scores.overall)))
+        """The scores as lines for the console, with what has to be known about them."""
+        scores = map(str, results(self._definitions, self.scores.overall))
+        return "\n".join([*scores, *(f"warning: {text}" for text in self._warnings)])
 
     def markdown(self) -> str:
         """The scores as a table in Markdown, what is out of range in bold."""
@@ -142,7 +150,7 @@ class Evaluation:
             value, mark = f"{found.value:.3f}", "**" * found.flagged
             real = "" if found.reference is None else f"{found.reference:.3f}"
             lines.append(f"| {found.score.name} | {mark}{value}{mark} | {real} | {found.score.meaning} |")
-        return "\n".join(lines)
+        return "\n".join([*(f"**{text}**\n" for text in self._warnings), *lines])
 
     def write(self, folder: Path, curves: Curves) -> None:
         """Write contact-sheet.png and report.html, with the curves of the run that was restored."""

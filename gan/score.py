@@ -23,6 +23,7 @@ class Score:
         meaning: what it says, for people.
         tolerance: factor and offset from the real reference to the worst value in range; None: all are in range.
         limit: the worst value in range, whatever the real reference is; None: there is no such limit.
+        equal: the value of two equal sets, by definition; it is the reference where none can be measured.
         measure: gives the score and its real reference, None where there is nothing, from a comparison of generated
             and real images; None: it is measured elsewhere.
         scope: "both": of all classes together and of each; "class": of each, overall their mean; "overall": of all
@@ -34,6 +35,7 @@ class Score:
     meaning: str
     tolerance: tuple[float, float] | None = None
     limit: float | None = None
+    equal: float | None = None
     measure: Callable[[Any], tuple[float | None, float | None]] | None = None
     scope: str = "both"
 
@@ -41,6 +43,7 @@ class Score:
         """Whether a value is clearly worse than that of real images; never where there is nothing to compare with."""
         worst = self.limit
         if worst is None:
+            reference = self.equal if reference is None else reference
             if reference is None or self.tolerance is None:
                 return False
             factor, offset = self.tolerance

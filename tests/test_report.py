@@ -51,12 +51,15 @@ def test_parts_stand_in_the_order_they_were_added(page: Page) -> None:
 def test_scores_stand_above_the_pictures_and_in_markdown(tmp_path: Path, picture: Image.Image) -> None:
     evaluation = Evaluation("Title", "From a run.", picture, "Generated")
     fid = Score("fid", "lower", "a distance", FIFTH_ABOVE)
+    evaluation.warn("Rough.")
     evaluation.add_scores([fid], Scores({"fid": 3.0, "fid_floor": 1.0}), "Scores", "Explained.")
     evaluation.report.text("The end.")
     evaluation.report.write(tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
     shown = [tag for tag, _ in page.elements if tag in ("h1", "h2", "p", "img", "table")]
-    assert shown == ["h1", "p", "h2", "p", "table", "h2", "img", "p"] and page.of("h2") == ["Scores", "Generated"]
+    assert shown == ["h1", "p", "h2", "p", "p", "table", "h2", "img", "p"]
+    assert page.of("h2") == ["Scores", "Generated"]
+    assert evaluation.text().splitlines()[1] == "warning: Rough." and evaluation.markdown().startswith("**Rough.**\n")
     assert evaluation.markdown().endswith("| fid | **3.000** | 1.000 | a distance |")
 
 

@@ -16,6 +16,7 @@ from gan.scoring.nearest import nearest
 SHOWN = 48  # generated images on the contact sheet of one class
 SHOWN_BY_CLASS = 8  # and of each class where there are several
 NEIGHBOURS = 3  # real images beside each
+KNOWN = 0.9  # of real images that the judge has not learned: if it knows fewer, its scores say little
 CLASS_COLUMNS = ("gan_test", "fid_unseen", "diversity", "nearest_real", "brightness", "contrast", "saturation")
 
 
@@ -72,6 +73,12 @@ def add_scores(
     closest: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
 ) -> None:
     """Add scores, a table by class, and the closest pairs of generated and training image with their distances."""
+    known = scores.overall.get("gan_test_floor", 1.0)
+    if known < KNOWN:
+        evaluation.warn(
+            f"The classifier that judges knows only {known:.0%} of real images that it has not learned. FID, KID, "
+            "precision, recall, coverage and GAN-test go by what it sees: trust told_apart, spectrum and your eyes."
+        )
     evaluation.add_scores(
         SCORES, scores, "Scores, each beside the same score of real images",
         "Real: as many images as generated ones, of other objects, one image of each; nothing where fewer "

@@ -228,7 +228,7 @@ SCORES = (
           FIVE_POINTS_BELOW, measure=_pixels("diversity"), scope="class"),
     Score("nearest_real", "higher", _NEAREST, THREE_TENTHS_BELOW, measure=_pixels("nearest_real"), scope="class"),
     Score("told_apart", "lower", "AUC of a small network that learned to tell generated from real, on other images",
-          (1, 0.2)),
+          (1, 0.2), equal=0.5),
     Score("spectrum", "lower", "largest excess or lack of power at a spatial frequency, natural logarithm", (1.5, 0)),
     Score("brightness", "lower", "grey levels between the mean brightness of a class and that of its training images",
           limit=OFF, measure=_BRIGHTNESS, scope="class"),

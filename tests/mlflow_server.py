@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -31,15 +31,18 @@ def mlflow_server(*options: str, cwd: str | os.PathLike | None = None, port: int
         start_new_session=True,
     ) as server:
         try:
-            wait_for(f"http://127.0.0.1:{port}/health")
+            wait_for(f"http://127.0.0.1:{port}/health", alive=lambda: server.poll() is None)
             yield f"http://127.0.0.1:{port}"
         finally:
-            os.killpg(server.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
 
 
-def wait_for(address: str, seconds: int = 600) -> None:
-    """Wait until a server answers."""
+def wait_for(address: str, seconds: int = 600, alive: Callable[[], bool] = lambda: True) -> None:
+    """Wait until a server answers, as long as it is alive."""
     for _ in range(2 * seconds):
+        if not alive():
+            raise SystemExit(f"the server of {address} ended; start it by hand to see why")
         try:
             urllib.request.urlopen(address, timeout=5).close()
             return

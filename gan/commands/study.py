@@ -11,6 +11,7 @@ from pathlib import Path
 from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stops
 from gan.data.class_folders import Reading
 from gan.data.sets import is_own
+from gan.data.signs import SIZE
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import command
@@ -128,7 +129,23 @@ def settled(config: StudyConfig) -> StudyConfig:
     meant = LEFT_OPEN[config.task]
     if config.task == "signs" and is_own(Path(config.data or meant["data"])):
         meant = meant | {"regimes": signs_arms.FULL}
+        config = read_as_learned(config)
     return dataclasses.replace(config, **{name: value for name, value in meant.items() if not getattr(config, name)})
+
+
+def read_as_learned(config: StudyConfig) -> StudyConfig:
+    """The same that reads own images as its good run did, but for options that are given."""
+    from gan import archive
+
+    try:
+        info = archive.resolve(config.goodrun_ref, "dcgan", "all").info if config.goodrun_ref else None
+    except UserError:  # it is said where the run is opened
+        info = None
+    if info is None:
+        return config
+    learned = dataclasses.asdict(Reading.of(info.config | {"image_size": info.network.get("size", SIZE)}))
+    left_open = [name for name, (default, *_) in READING.items() if getattr(config, name) == default]
+    return dataclasses.replace(config, **{name: learned[name] for name in left_open})
 
 
 def study(config: StudyConfig, folder: Path) -> None:

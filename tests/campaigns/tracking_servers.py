@@ -2,7 +2,7 @@
 
 Some minutes. It needs PostgreSQL (Debian: `apt-get install postgresql`) and the packages of the command:
 
-uv run --frozen --with 'flask-wtf<2' --with psycopg2-binary python -m tests.campaigns.tracking_servers [NAME ...]
+uv run --frozen --with 'flask-wtf<2' --with 'psycopg[binary]' python -m tests.campaigns.tracking_servers [NAME ...]
 
 (Flask-WTF is what `mlflow[auth]` adds to `mlflow`.)
 """

@@ -3,13 +3,14 @@
 import dataclasses
 import json
 import signal
+import types
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
 
-from gan import checkpoints
+from gan import archive, checkpoints
 from gan.checkpoint_info import CheckpointInfo
 from gan.commands import study as command
 from gan.commands.study import StudyConfig, main, settled
@@ -75,6 +76,17 @@ def test_what_is_left_open_is_what_the_task_means(task) -> None:
     assert {name: getattr(config, name) for name in command.LEFT_OPEN[task]} == command.LEFT_OPEN[task]
     given = StudyConfig(task=task, data="mine", regimes="full", steps=7)
     assert settled(given) == given
+
+
+def test_own_images_are_read_as_the_good_run_read_them(monkeypatch, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "1.png").touch()
+    info = types.SimpleNamespace(config={"fit": "pad", "groups": "folder"}, network={"size": 64})
+    monkeypatch.setattr(archive, "resolve", lambda *_: types.SimpleNamespace(info=info))
+    own = StudyConfig(data=str(tmp_path), goodrun_ref="4f00", groups="^(.)")
+    config = settled(own)
+    assert (config.image_size, config.fit, config.groups, config.regimes) == (64, "pad", "^(.)", "full")
+    assert settled(dataclasses.replace(own, goodrun_ref="")).image_size is None
 
 
 def test_a_folder_of_somebody_else_is_left_alone(capsys, workplace) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gan.checkpoint_info import CheckpointInfo, plausible
 from gan.errors import UserError
-from gan.files import replacing
+from gan.files import parse_json, read_file, replacing
 
 NAME = re.compile(r"checkpoint-(\d{8})\.npz")
 LARGEST = 4 << 30  # bytes; no network of this project comes near
@@ -172,13 +172,14 @@ def thin_out(iterations: list[int], keep: int) -> list[int]:
 
 def _opened(path: Path):
     try:
-        size = path.stat().st_size
-        with zipfile.ZipFile(path) as container:
-            members = container.infolist()
-        # np.savez stores without compression: anything else, or more than the file holds, is not ours.
-        stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
-        if size <= LARGEST and stored and sum(member.file_size for member in members) <= size:
-            return np.load(path, allow_pickle=False)
+        # A pipe would be waited for; np.load takes a file for what its first bytes say, zipfile for what its last do.
+        if path.is_file() and read_file(path, 4) == b"PK\3\4" and (size := path.stat().st_size) <= LARGEST:
+            with zipfile.ZipFile(path) as container:
+                members = container.infolist()
+            # np.savez stores without compression: anything else, or more than the file holds, is not ours.
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+            if stored and sum(member.file_size for member in members) <= size:
+                return np.load(path, allow_pickle=False)
     except Exception:  # what the readers raise on a changed file is any of a dozen kinds
         pass
     raise UserError(
@@ -206,10 +207,10 @@ def _fits(stored: np.dtype, wanted: np.dtype) -> bool:
 def _info(path: Path, archive) -> CheckpointInfo:
     text = str(_array(path, archive, "about"))
     try:
-        values = json.loads(text)
+        values = parse_json(text)
         version = values.pop("format")
         info = CheckpointInfo(**values)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise UserError(f"{path} is no checkpoint of this project.") from None
     if version != FORMAT:
         raise UserError(f"{path} has checkpoint format {version}; this version reads format {FORMAT}.")

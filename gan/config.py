@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import pydantic
 
+from gan import output
 from gan.errors import UserError, is_no_space
 
 # Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
@@ -159,6 +160,9 @@ def parse(
     Raises:
         UserError: an option is unknown, lacks its value, or has a value that the config refuses.
     """
+    for word in argv if argv is not None else sys.argv[1:]:
+        if word.endswith("=--"):  # argparse of Python 3.11 drops the value
+            raise UserError(f"{word.removesuffix('=--')} has no value `--`; give another one.")
     parser = _Parser(prog=program, description=(config_class.__doc__ or "").split("\n\n")[0], allow_abbrev=False)
     fields = dataclasses.fields(config_class)
     for field in fields:
@@ -195,23 +199,37 @@ def run(
 ) -> NoReturn:
     """Parse, run and exit: 0, the status that `main` returns, or 2 with one sentence for a user's mistake.
 
-    SIGTERM raises KeyboardInterrupt like Ctrl-C does, so that both are handled in one place.
+    SIGTERM and SIGHUP raise KeyboardInterrupt like Ctrl-C does, so that all are handled in one place; a pipe that
+    takes no more output counts as SIGTERM.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         signal.signal(number, _stop)
     _end_with_mlflow()
     try:
-        status = main(parse(config_class, argv)) or 0
-    except KeyboardInterrupt as stop:
-        print("stopped before there was anything to keep", file=sys.stderr)
-        status = 143 if isinstance(stop, _Terminated) else 130
+        with output.checked():
+            status = main(parse(config_class, argv)) or 0
+    except KeyboardInterrupt:
+        output.say_last("stopped before there was anything to keep")
+        status = stop_status()
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        output.say_last(f"error: {sentence}")
         status = 2
     sys.exit(status)
+
+
+def stop_signals() -> list[int]:
+    """The signals that ask a program to stop: Ctrl-C, SIGTERM, and the end of the terminal unless that is ignored."""
+    hangup = getattr(signal, "SIGHUP", None)  # not on every system
+    is_ignored = hangup is None or signal.getsignal(hangup) == signal.SIG_IGN  # by nohup
+    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [hangup])]
+
+
+def stop_status() -> int:
+    """The exit status of a program that was asked to stop."""
+    return 128 + (stops[0] if stops else signal.SIGINT)
 
 
 def _sentence(error: Exception) -> str | None:
@@ -225,18 +243,14 @@ def _sentence(error: Exception) -> str | None:
     archive = sys.modules.get("mlflow.exceptions")  # not imported for this: it takes seconds
     if archive is None or not isinstance(error, archive.MlflowException):
         return None
-    from gan.archive.store import first_line
+    from gan.archive.store import reason_of
 
-    return f"the archive says: {first_line(error)}"
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM arrived."""
+    return f"the archive says: {reason_of(error)}"
 
 
 def _stop(number: int, frame: Any) -> NoReturn:
     stops.append(number)
-    raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    raise KeyboardInterrupt
 
 
 def _end_with_mlflow() -> None:

@@ -1,6 +1,7 @@
 """Writing without losing anything: checks before it, and files and folders that are whole or not there."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -10,11 +11,12 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from gan.errors import UserError
 
 PART = ".unfinished-"
+DEEPEST = 20  # levels of a JSON file
 
 
 def require_writable(folder: Path, free: int = 0) -> None:
@@ -151,7 +153,7 @@ def made_before(output: Path, manifest: str, origin: dict) -> bool:
     if not output.exists() or (output.is_dir() and all(path.name.startswith(PART) for path in output.iterdir())):
         return False
     try:
-        made = json.loads((output / manifest).read_text())
+        made = parse_json(read_file(output / manifest))
         found = {name: digest for name, digest in digests(output, manifest).items() if not name.startswith(PART)}
         own = made["origin"] == origin and found.items() <= made["files"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -159,6 +161,33 @@ def made_before(output: Path, manifest: str, origin: dict) -> bool:
     if not own:
         raise UserError(f"output {output} holds other files already; name a folder that is new or empty.")
     return found == made["files"]
+
+
+def parse_json(text: str | bytes) -> Any:
+    """`json.loads`, with a ValueError for what is nested deeper than anything that this project writes."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [value]
+    for _ in range(DEEPEST):
+        nested = [whole for whole in level if isinstance(whole, dict | list)]
+        level = [part for whole in nested for part in (whole.values() if isinstance(whole, dict) else whole)]
+    if level:
+        raise ValueError("nested too deeply")
+    return value
+
+
+def read_file(path: Path, limit: int = -1) -> bytes:
+    """The first `limit` bytes of a file that a user named, or all of them.
+
+    Raises:
+        OSError: it can't be read, or is a pipe, which would be waited for.
+    """
+    if exists(path) and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    with path.open("rb") as file:
+        return file.read(limit)
 
 
 def exists(path: Path) -> bool:

@@ -164,7 +164,9 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
         read_info(path)
 
 
-@pytest.mark.parametrize("content", [b"x" * 2000, npy(WEIGHTS), pickle.dumps({"about": 1})])
+@pytest.mark.parametrize(
+    "content", [b"x" * 2000, npy(WEIGHTS), pickle.dumps({"about": 1}), npy(WEIGHTS) + b"PK\5\6" + bytes(18)]
+)
 def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.npz"
     path.write_bytes(content)
@@ -176,6 +178,8 @@ def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path) -> No
     assert_refused(tmp_path / "none.npz", "not a whole checkpoint")
     assert_refused(tmp_path, "not a whole checkpoint")
     assert not whole(tmp_path)
+    os.mkfifo(tmp_path / "pipe.npz")  # it would be waited for
+    assert_refused(tmp_path / "pipe.npz", "not a whole checkpoint")
 
 
 def test_a_changed_byte_is_refused(path: Path) -> None:
@@ -246,8 +250,9 @@ def test_an_archive_without_about_is_refused(tmp_path: Path) -> None:
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"drawn": "many"}}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"use_test": 1}}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"precision": "other"}}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO))[:-1] + ', "config": ' + "[" * 500 + "]" * 500 + "}",
     ],
-    ids=range(17),
+    ids=range(18),
 )  # fmt: skip
 def test_another_info_is_refused(tmp_path: Path, text: str) -> None:
     path = write(tmp_path / "a.npz", members(about=np.array(text)))

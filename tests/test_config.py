@@ -146,6 +146,7 @@ def test_arguments_come_from_the_command_line_by_default(monkeypatch: pytest.Mon
         (("--loaves",), ("--loaves", "bake.py --help")),
         (("--flour", "--loaves", "2"), ("--flour",)),
         (("loaves=2",), ("loaves=2",)),
+        (("--flour=--",), ("--flour", "no value `--`")),
     ],
     ids=lambda value: " ".join(value),
 )  # fmt: skip
@@ -182,7 +183,7 @@ def test_require_speaks_only_when_it_does_not_fit() -> None:
 @pytest.fixture
 def ends(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable]:
     """Runs a main to its exit; its status and what it left on stderr."""
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def end(main: Callable[[Recipe], int | None], *words: str) -> tuple[int, str]:
         with pytest.raises(SystemExit) as end:
@@ -190,7 +191,8 @@ def ends(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable]:
         return end.value.code, capsys.readouterr().err
 
     yield end
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def failing(error: BaseException) -> Callable[[Recipe], int]:
@@ -228,7 +230,33 @@ def test_a_full_disk_is_one_line_that_names_the_file(ends: Callable, number: int
 
 def test_what_the_archive_does_not_do_is_one_line(ends: Callable) -> None:
     status, text = ends(failing(MlflowException("no answer from http://me:secret@host\nand pages more")))
-    assert (status, text) == (2, "error: the archive says: no answer from http://USER:PASSWORD@host\n")
+    assert (status, text) == (2, "error: the archive says: no answer from http://USER:PASSWORD@host.\n")
+
+
+def test_a_long_value_is_not_echoed_whole_and_control_characters_are_written_out(ends: Callable, capsys) -> None:
+    status, text = ends(failing(AssertionError("main ran")), "--loaves", "x" * 100_000)
+    assert status == 2 and len(text) < 2_100 and text.startswith("error: loaves is") and text.endswith("'.\n")
+    assert ends(failing(UserError("\x1b[2Jall \x9b gone;\u202e look.")))[1] == (
+        "error: \\x1b[2Jall \\x9b gone;\\u202e look.\n"
+    )
+    with pytest.raises(SystemExit):
+        run(Recipe, lambda _: print("a\tclass \x1b[31mred\n"), [])
+    assert capsys.readouterr().out == "a\tclass \\x1b[31mred\n\n"
+
+
+def test_output_that_nobody_reads_stops_a_program_like_sigterm(ends: Callable, monkeypatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = []
+
+    def main(_: Recipe) -> None:
+        print("something", flush=True)
+        done.append("went on")
+
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert ends(main)[0] == 143 and not done
+        assert ends(lambda _: print("something more"))[0] == 0, "what is left at the end stops nothing"
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "input/output error"), ZeroDivisionError("a bug")])
@@ -243,13 +271,14 @@ def test_ctrl_c_ends_with_130_and_a_line(ends: Callable) -> None:
     assert "stopped" in text and text.count("\n") == 1
 
 
-def test_sigterm_ends_with_143_and_a_line(ends: Callable) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_with_its_status_and_a_line(ends: Callable, number: int) -> None:
     got_beyond = []
 
     def main(_: Recipe) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         time.sleep(5)
         got_beyond.append(True)
 
     status, text = ends(main)
-    assert status == 143 and "stopped" in text and not got_beyond
+    assert status == 128 + number and "stopped" in text and not got_beyond

@@ -343,7 +343,11 @@ def test_without_the_training_data_it_goes_without_real_images_and_scores(own_ar
     info = archive.resolve(own_archive.run_id, "dcgan", "17").info
     run(a_copy(own_archive, tmp_path / "run", data=info.data | data), str(tmp_path / "out"), scores="full")
     said = capsys.readouterr().out
-    assert "without real images beside and scores: " in said and words in said and "nearest_real" not in said
+    assert (
+        "scores and real images are left out, for want of the data that the run learned: " in said
+        and words in said
+        and "nearest_real" not in said
+    )
     assert "contact-sheet.png" in contents(tmp_path / "out") and "scores.json" not in contents(tmp_path / "out")
 
 

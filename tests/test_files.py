@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import threading
 from collections import namedtuple
@@ -191,7 +192,7 @@ def test_what_is_missing_of_a_made_folder_may_be_made_again(made: Path) -> None:
     assert not made_before(made, "manifest.json", ORIGIN)
 
 
-@pytest.mark.parametrize("spoil", ["other", "more", "origin", "damaged", "none", "list"])
+@pytest.mark.parametrize("spoil", ["other", "more", "origin", "damaged", "none", "list", "nested", "pipe"])
 def test_what_is_not_as_it_was_made_is_refused(made: Path, spoil: str) -> None:
     origin, manifest = ORIGIN, made / "manifest.json"
     if spoil == "other":
@@ -200,10 +201,12 @@ def test_what_is_not_as_it_was_made_is_refused(made: Path, spoil: str) -> None:
         (made / "notes.txt").write_bytes(b"mine")
     elif spoil == "origin":
         origin = ORIGIN | {"seed": 1}
-    elif spoil == "none":
+    elif spoil in ("none", "pipe"):
         manifest.unlink()
+        if spoil == "pipe":
+            os.mkfifo(manifest)
     else:
-        manifest.write_text("[]" if spoil == "list" else "{")
+        manifest.write_text({"list": "[]", "nested": "[" * 10**5 + "]" * 10**5, "damaged": "{"}[spoil])
     with pytest.raises(UserError, match="holds other files already; name a folder that is new or empty"):
         made_before(made, "manifest.json", origin)
 

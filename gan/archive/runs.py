@@ -23,6 +23,7 @@ from PIL import Image
 from gan import checkpoints
 from gan.archive.datasets import ImageData
 from gan.archive.experiments import experiment_of, open_for_training
+from gan.archive.killed import PROCESS, end_killed, process
 from gan.archive.logged import log_generator
 from gan.archive.patience import ArchiveError, Patience, patient, watch_on
 from gan.archive.store import (
@@ -278,6 +279,7 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
             ) from None
         aside.enter_context(full_disk_told())
         active = aside.enter_context(opened)
+        end_killed()
         served = active.info.artifact_uri.startswith("mlflow-artifacts:")
         if served and not mlflow.get_tracking_uri().startswith("http"):
             raise UserError(
@@ -296,7 +298,8 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
         mlflow.log_params({name: as_text(value) for name, value in values.items() if name not in left_out})
         mlflow.log_dict(values, "config.json")
         mlflow.set_tags(
-            {"mlflow.runName": name, KIND: kind, "code_version": code_version()} | {CLASS: values.get(CLASS, "")}
+            {"mlflow.runName": name, KIND: kind, "code_version": code_version(), PROCESS: process()}
+            | {CLASS: values.get(CLASS, "")}
         )
         yield run
 

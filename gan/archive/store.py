@@ -5,10 +5,11 @@ import errno
 import functools
 import math
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import quote, unquote, urlparse
 
 import mlflow
 from mlflow.entities import LoggedModel
@@ -19,13 +20,21 @@ from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from gan.archive.moved import require_here
 from gan.checkpoints import NAME
 from gan.errors import UserError
-from gan.files import locked
+from gan.files import locked, require_writable
 from gan.invocation import archive_here, is_here, shown
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
 KIND, CLASS, ITERATION = "gan.kind", "class_val", "iteration"
 RANKED_BY = "gan.ranked_by"  # tag of a checkpoint's model: the score that ranks it, lower is better
-HALF_MADE = ("duplicate column name", "already exists")  # what migrations say of tables that a stop left behind
+REMEDIES = (  # words of SQLite's, and what there is to do
+    (("duplicate column name", "already exists"), "it was left half-made by a program that was stopped while it "
+     "created or upgraded it; move it away and start again, or put a copy in its place if it held runs"),
+    (("malformed", "not a database"), "the file is damaged; put a copy in its place, save what can be read with "
+     "`sqlite3 mlflow.db .recover`, or move it away and start again"),
+    (("database is locked",), "another program holds it; end that one, or wait for it"),
+    (("readonly database", "unable to open"), "it can't be opened or written; check its permissions and those of its "
+     "folder"),
+)  # fmt: skip
 OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
 
 
@@ -51,6 +60,7 @@ def prepare(create: bool = True) -> None:
         file = Path(unquote(uri.removeprefix("sqlite:///")))
         if not create and not file.exists():
             raise UserError(f"there is no archive {file}; start in the folder where the run was trained.")
+        _require_database(file)
         lock = locked(file.with_name(file.name + ".lock"))
     try:
         with lock:
@@ -62,13 +72,22 @@ def prepare(create: bool = True) -> None:
     except UserError:
         raise
     except Exception as error:  # MLflow's own, SQLAlchemy's, the network's
-        reason = first_line(error)
-        if file is not None and any(words in str(error) for words in HALF_MADE):
-            raise UserError(
-                f"the archive {file} was left half-made by a program that was stopped while it created or upgraded "
-                "it; move it away and start again, or put a copy in its place if it held runs."
-            ) from None
-        raise UserError(f"the archive {shown(uri)} can't be opened or created: {reason}") from None
+        raise UserError(f"the archive {shown(uri)} can't be opened or created: {reason_of(error)}") from None
+
+
+def _require_database(file: Path) -> None:
+    """Make sure that a database can be opened, or its folder be written: MLflow tries for minutes, in silence."""
+    if not file.exists():
+        require_writable(file.parent)
+        return
+    try:
+        if not file.is_file():
+            raise sqlite3.OperationalError("it is no file; move it away")
+        place = f"file:{quote(str(file.resolve()))}?mode=rw"
+        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=60)) as opened:
+            opened.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise UserError(f"the archive {file} can't be opened: {reason_of(error)}") from None
 
 
 def _create(file: Path) -> None:
@@ -225,6 +244,12 @@ def full_disk_told() -> Iterator[None]:
         if "disk is full" not in str(error) and "disk I/O error" not in str(error):
             raise
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), shown(mlflow.get_tracking_uri())) from None
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of the archive says first, and what there is to do, as the end of a sentence."""
+    remedies = [remedy for words, remedy in REMEDIES if any(word in str(error) for word in words)]
+    return f"{first_line(error).rstrip('.')}{''.join(f': {remedy}' for remedy in remedies[:1])}."
 
 
 def first_line(error: Exception) -> str:

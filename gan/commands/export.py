@@ -1,11 +1,11 @@
 """Make a good run small enough to be handed on: its generator's weights in half precision, and a model card."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from gan.config import Config, option, run
 from gan.errors import UserError
+from gan.files import parse_json, read_file
 
 CARD = "MODEL_CARD.md"
 
@@ -84,8 +84,8 @@ def read_scores(folder: str, goodrun) -> dict:
         UserError: the folder holds none, or those of another checkpoint.
     """
     try:
-        origin = json.loads((Path(folder) / "evaluation.json").read_text())["origin"]
-        scores = json.loads((Path(folder) / "scores.json").read_text())
+        origin = parse_json(read_file(Path(folder) / "evaluation.json"))["origin"]
+        scores = parse_json(read_file(Path(folder) / "scores.json"))
         same = (origin["run"], origin["iteration"]) == (goodrun.run_id, goodrun.iteration)
         origin["count"], scores["overall"], scores["classes"]
     except (OSError, ValueError, KeyError, TypeError):

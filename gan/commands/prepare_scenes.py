@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import shlex
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gan import pictures
-from gan.config import require, stops
+from gan.config import require, stop_status
 from gan.data.cityscapes import HOW, find_cityscapes
 from gan.data.folder import PARTS, Record, open_folder
 from gan.data.folder_writer import Found, Item, Written, write_folder
@@ -59,7 +58,7 @@ def prepare_scenes(config: "PrepareConfig") -> None:
             written = write_folder(output, found.items, found.palette, about, size, config.zipped)
         except KeyboardInterrupt:
             print(f"stopped; what is finished in {output} is kept, and the same command goes on", file=sys.stderr)
-            sys.exit(143 if signal.SIGTERM in stops else 130)
+            sys.exit(stop_status())
     report(config, output, found, written)
 
 

@@ -16,7 +16,7 @@ class PromoteConfig(Config):
         "goodrun",
         "the alias to point at it",
         pattern=r"(?!latest$|v\d+$)[a-z][a-z0-9_-]*",
-        wanted="of small letters, digits, _ and -, not `latest`",
+        wanted="a small letter, and small letters, digits, _ and - after it (`latest` and `v1` are MLflow's own)",
     )
     data_licence: str = option("unknown", "of the data that the run has learned, for a tag of the version")
     force: bool = option(False, "replace a generator that scores better on the same data, too")

@@ -5,10 +5,9 @@ import functools
 import importlib
 import itertools
 import os
-import signal
 from pathlib import Path
 
-from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stops
+from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stop_status
 from gan.data.class_folders import Reading
 from gan.data.sets import is_own
 from gan.data.signs import SIZE
@@ -114,7 +113,7 @@ def main(config: StudyConfig) -> int:
         study(meant, folder)
     except (KeyboardInterrupt, Stopped) as stop:
         say(f"finished experiments are kept in {folder}; go on with\n  {command('gan.commands.study', config)}")
-        return stop.args[0] if isinstance(stop, Stopped) else 128 + (stops[0] if stops else signal.SIGINT)
+        return stop.args[0] if isinstance(stop, Stopped) else stop_status()
     return 0
 
 

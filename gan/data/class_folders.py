@@ -8,7 +8,6 @@ GTSRB's pickles too.
 
 import csv
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -24,6 +23,7 @@ from gan.data.groups import numbered, objects
 from gan.data.labelled import GENERATED, GENERATED_LIST, Classes, LabelledImages, is_file_name, label_type, narrow
 from gan.data.untrusted import Source
 from gan.errors import UserError
+from gan.files import parse_json, read_file
 
 __all__ = [
     "DEFAULT_READING",
@@ -196,8 +196,8 @@ def _generated(source: Source) -> set[str]:
     if GENERATED_LIST not in source.names():
         return set()
     try:
-        names = json.loads(source.read(GENERATED_LIST))
-    except (ValueError, RecursionError):
+        names = parse_json(source.read(GENERATED_LIST))
+    except ValueError:
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{source.where(GENERATED_LIST)} is damaged; balance the data again, or remove it.")
@@ -287,8 +287,7 @@ def _finder(keys: Sequence[str], names: Sequence[str]) -> Callable[[str], int | 
 
 def _mirrors(path: Path, names: Sequence[str]) -> tuple[int, ...]:
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_MIRROR_BYTES).decode("utf-8-sig")
+        text = read_file(path, MAX_MIRROR_BYTES).decode("utf-8-sig")
         lines = list(csv.reader(text.splitlines(), skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(

@@ -170,7 +170,7 @@ def _part(folder: Path, part: str, account: Account, palette: Palette) -> Scenes
     names = sorted(set().union(*found.values(), records))
     for kind, name in ((kind, name) for name in names for kind in kinds if name not in found[kind]):
         others = [place / other / f"{name}.png" for other in kinds if name in found[other]]
-        what = f"the partner of {others[0]}, " if others else "which prepare wrote, "
+        what = f"the partner of {others[0]}, " if others else f"which {PREPARED} lists, "
         raise UserError(
             f"{place / kind / name}.png, {what}is missing; put it back, or prepare the data again into a new folder."
         )

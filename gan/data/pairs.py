@@ -29,6 +29,7 @@ from gan.data.spread import spread_over
 from gan.data.untrusted import open_source
 from gan.data.untrusted_images import image_kind, read_image
 from gan.errors import UserError
+from gan.files import read_file
 from gan.progress import progress
 
 SAMPLED = 100  # images in colours that stand for all
@@ -74,8 +75,7 @@ def _given_palette(palette: str, inside: Sequence[File]) -> Palette | None:
         return palettes.BUILT_IN[palette]
     try:
         if palette:
-            with Path(palette).expanduser().open("rb") as file:
-                return from_json(file.read(PALETTE_BYTES), palette)
+            return from_json(read_file(Path(palette).expanduser(), PALETTE_BYTES), palette)
         if inside:
             file = min(inside, key=lambda file: (file.name.count("/"), file.name))
             return from_json(file.source.read(file.name, PALETTE_BYTES), file.where)

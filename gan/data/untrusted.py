@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from gan.errors import UserError
+from gan.files import exists
 
 MAX_FILES = 1_000_000  # names in memory, of one archive or folder
 MAX_BYTES = 2**28  # one file in memory: the largest image that is read, without compression
@@ -85,9 +86,15 @@ def open_source(path: str | Path, max_files: int = MAX_FILES, follow_links: bool
         UserError: it is not there, no zip archive, or holds more than `max_files` files.
     """
     path = Path(path)
-    if not path.exists():
+    if not exists(path):
         raise UserError(f"{path} does not exist; check the path of the source.")
-    return _Folder(path, max_files, follow_links) if path.is_dir() else _Zip(path, max_files)
+    if path.is_dir():
+        if os.path.realpath(path) == path.resolve().anchor:
+            raise UserError(f"{path} is all of this machine; name the folder of the data set itself.")
+        return _Folder(path, max_files, follow_links)
+    if not path.is_file():  # a pipe, for one, would be waited for
+        raise UserError(f"{path} is no folder and no file; name one of them.")
+    return _Zip(path, max_files)
 
 
 class _Folder(Source):
@@ -173,7 +180,7 @@ class _Zip(Source):
             raise
         except Exception as error:  # zipfile answers hostile bytes with many kinds of exception
             self._file.close()
-            raise UserError(f"{path} is no zip archive or is damaged; delete it and get it anew.") from error
+            raise UserError(f"{path} is no zip archive or is damaged; pack it again or get it anew.") from error
 
     def _checked(self, max_files: int) -> dict[str, zipfile.ZipInfo]:
         """The files by name."""
@@ -182,12 +189,12 @@ class _Zip(Source):
             raise UserError(f"{self.path} holds more than {max_files:,} files; split it.")
         # An archive that unpacks without end has files that share their packed bytes.
         if sum(info.compress_size for info in infos) > self.path.stat().st_size:
-            raise UserError(f"{self.path} unpacks to more than it holds; delete it and get it anew.")
+            raise UserError(f"{self.path} unpacks to more than it holds; pack it again or get it anew.")
         members: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
             check_name(info.filename, self.path)
             if info.filename in members:
-                raise UserError(f"{self.where(info.filename)} is there twice; delete the archive and get it anew.")
+                raise UserError(f"{self.where(info.filename)} is there twice; pack the archive again or get it anew.")
             if stat.S_ISLNK(info.external_attr >> 16):
                 self.links_left_out += 1
             elif not info.is_dir():
@@ -200,7 +207,7 @@ class _Zip(Source):
     def read(self, name: str, limit: int = MAX_BYTES) -> bytes:
         info = self._members.get(name)
         if info is None:
-            raise UserError(f"{self.where(name)} is missing; delete the archive and get it anew.")
+            raise UserError(f"{self.where(name)} is missing; put it there, or get the archive anew.")
         if info.flag_bits & 0x1:
             raise UserError(f"{self.where(name)} is encrypted; use an archive without a password.")
         # zipfile unpacks the other methods without a bound on memory.
@@ -213,9 +220,9 @@ class _Zip(Source):
                 # In pieces: read() unpacks all that is there before it looks how long the header says that it is.
                 data = b"".join(iter(lambda: member.read(2**20), b""))
         except Exception as error:  # zipfile answers hostile bytes with many kinds of exception
-            raise UserError(f"{self.where(name)} is damaged; delete the archive and get it anew.") from error
+            raise UserError(f"{self.where(name)} is damaged; pack the archive again or get it anew.") from error
         if len(data) != info.file_size:
-            raise UserError(f"{self.where(name)} is cut short; delete the archive and get it anew.")
+            raise UserError(f"{self.where(name)} is cut short; pack the archive again or get it anew.")
         return data
 
     def stamp(self, name: str) -> str:
@@ -244,7 +251,7 @@ def check_name(name: str, path: Path) -> None:
     """Refuse a name that leads out of its archive, on any operating system."""
     parts = name.replace("\\", "/").split("/")
     if not name or parts[0] == "" or ".." in parts or _DRIVE.match(name) or "\0" in name:
-        raise UserError(f"{path} holds the file name {name!r}, which leads out of it; delete it and get it anew.")
+        raise UserError(f"{path} holds the file name {name!r}, which leads out of it; rename it.")
 
 
 def _too_long(where: str, limit: int) -> UserError:

@@ -18,6 +18,8 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH
 from gan.errors import UserError
 
 MAX_PIXELS = 2**26  # width times height of one image
+MAX_PLAIN = 2**24  # bytes of a PPM whose numbers are written in words: each costs a tenth of a microsecond and more
+MAX_READS = 300_000  # of a decoder: some headers may go on for ever, and are read byte by byte
 FORMATS = ("PPM", "PNG", "JPEG", "BMP")
 LOSSLESS = ("PPM", "PNG", "BMP")  # what can hold class ids
 ALL_FORMATS = (*FORMATS, "WEBP", "TIFF", "GIF")
@@ -114,7 +116,9 @@ def open_image(
     """
     kind = "image" if formats == ALL_FORMATS else f"{' or '.join(', '.join(formats).rsplit(', ', 1))} image"
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        if data[:2] in (b"P1", b"P2", b"P3") and len(data) > MAX_PLAIN:
+            raise UserError(f"{name} is a plain PPM of more than {MAX_PLAIN:,} bytes; save it as PNG.")
+        with Image.open(_FewReads(data, name), formats=formats) as image:
             # Only the header is read so far.
             if max(image.width * image.height, _tile_pixels(image)) <= max_pixels:
                 return take(image)
@@ -125,6 +129,20 @@ def open_image(
     except Exception as error:  # decoders answer hostile bytes with many kinds of exception
         raise UserError(f"{name} is damaged or no {kind}; get the file anew.") from error
     raise UserError(f"{name} has more than {max_pixels:,} pixels; make it smaller or remove it.")
+
+
+class _FewReads(io.BytesIO):
+    """A file that ends the patience for a decoder that reads it in too many pieces."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self._name, self._left = name, MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise UserError(f"{self._name} is in more than {MAX_READS:,} pieces; save it again as PNG.")
+        return super().read(size)
 
 
 def _tile_pixels(image: Image.Image) -> int:

@@ -65,8 +65,8 @@ class Network:
     size: int = 32  # width and height of the images
 
     def __post_init__(self):
-        sizes = self.classes, self.generator_width, self.discriminator_width, self.domains
-        fits = all(isinstance(size, int) and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
+        sizes = self.classes, self.generator_width, self.discriminator_width, self.domains, self.size
+        fits = all(type(size) is int and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
         if not fits or not 0 <= self.dropout < 1 or self.layout not in LAYOUTS or self.size not in SIZES:
             raise ValueError(f"no network can be built of {self}")
 

@@ -18,6 +18,7 @@ COMPARED = 16  # real images of each class that are compared
 # run GTSRB has 0.91 to 0.93, drawn signs 0.85, twenty of five classes 0.66; noise and signs whose numbers were mixed
 # have 0.50, five classes of these 0.37 to 0.71: what passes by chance is thrown away by the judge.
 ENOUGH = 0.6
+LEFT_OUT = "scores and real images are left out, for want of the data that the run learned"
 
 
 def _used(info: CheckpointInfo) -> tuple[bool, bool]:
@@ -96,10 +97,10 @@ def real_images(info: CheckpointInfo, data: str, every_class: bool) -> DataSet |
         signs = open_for(info, data or info.data["name"], every_class)
         digest = _learned_part(info, signs).digest()
     except UserError as error:
-        print(f"without real images beside and scores: {error}")
+        print(f"{LEFT_OUT}: {error}")
         return None
     if digest != info.data["digest"]:
-        print(f"without real images beside and scores: {signs.name} holds other images than the run was trained on.")
+        print(f"{LEFT_OUT}: {signs.name} holds other images than the run was trained on.")
         return None
     if any(_used(info)) or not info.learned_only(digest):
         print("the run has learned signs that it should be compared with: scores beside them mean little.")

@@ -100,8 +100,9 @@ def _start(build: Callable[[], Any], steps: Any) -> None:
         multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
         os._exit(1)
 
-    # The terminal sends Ctrl-C to all processes; the one that gives the work decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The terminal sends Ctrl-C, and word of its own end, to all processes; the one that gives the work decides.
+    for number in {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     _study, _steps = build(), steps
 

@@ -29,7 +29,7 @@ from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned
 from gan.drawn.signs import drawn_signs
 from gan.errors import UserError
-from gan.files import fill_folder, replacing, sha256, unfinished
+from gan.files import fill_folder, parse_json, read_file, replacing, sha256, unfinished
 from gan.study.grid import Stopped, cached_arrays
 from gan.study.signs_arms import FULL, missing_images
 from gan.training import augment
@@ -205,7 +205,7 @@ class Generators:
 
     def _minutes(self) -> dict[str, float]:
         try:
-            found = json.loads((self._folder / RECORDS).read_text())
+            found = parse_json(read_file(self._folder / RECORDS))
             return {key: float(value) for key, value in found.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}

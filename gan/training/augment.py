@@ -40,10 +40,10 @@ def augment(images, drawn_with, share: float = 1.0):
 
 def change_light(images, drawn_with, share: float = 1.0):
     """Images in another light, each with its own draw; see `augment`."""
-    brightness, contrast, saturation = _draw_between(drawn_with, len(images), 3)
+    brightness, contrast, saturation = _draw_between(drawn_with, images.shape[0], 3)
     if share < 1:
         brightness, contrast, saturation = (
-            _chosen(drawn_with, len(images), share) * change for change in (brightness, contrast, saturation)
+            _chosen(drawn_with, images.shape[0], share) * change for change in (brightness, contrast, saturation)
         )
     images += BRIGHTNESS * brightness[:, None, None, None]
     grey = tf.reduce_mean(images, axis=3, keepdims=True)

@@ -3,6 +3,7 @@
 It knows nothing of networks or of the archive. What is trained is a `Trainable`.
 """
 
+import contextlib
 import functools
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from gan import config
 from gan.errors import UserError
 from gan.progress import progress, say
 from gan.training.precision import Memory, choose_precision
@@ -46,11 +48,14 @@ class Trainable:
     def block(self) -> Callable[[Any, Any], Any]:
         """A compiled function (first iteration, count) that makes `count` updates and returns the mean metrics."""
 
-        @tf.function(input_signature=[tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int32)])
+        def update(iteration, total):
+            return iteration + 1, total + self.iterate(iteration)
+
+        # Autograph would write Python files to the temporary folder, and `kill -9` would leave them there.
+        @tf.function(input_signature=[tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int32)], autograph=False)
         def compiled(first, count):
-            total = tf.zeros(len(self.metric_names))
-            for iteration in tf.range(first, first + count):
-                total += self.iterate(iteration)
+            start = first, tf.zeros(len(self.metric_names))
+            _, total = tf.while_loop(lambda iteration, _: iteration < first + count, update, start)
             return total / tf.cast(count, tf.float32)
 
         return compiled
@@ -74,7 +79,7 @@ Built = TypeVar("Built", bound=Trainable)
 
 
 class StopRequested:
-    """Turns Ctrl-C and SIGTERM into a flag, so that a block and a checkpoint are always finished.
+    """Turns Ctrl-C, SIGTERM and SIGHUP into a flag, so that a block and a checkpoint are always finished.
 
     Attributes:
         signal: the first signal that arrived, None before.
@@ -91,7 +96,7 @@ class StopRequested:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequested":
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in config.stop_signals():
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -100,13 +105,18 @@ class StopRequested:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame) -> None:
-        # os.write: a handler may interrupt a print that holds the lock of its stream.
         if self.signal is None:
             self.signal, self._arrived = number, time.monotonic()
-            os.write(2, b"\nstopping after this block of iterations; a checkpoint with its scores is kept\n")
+            _note("\nstopping after this block of iterations; a checkpoint with its scores is kept\n")
         elif not self.hurried and time.monotonic() - self._arrived > SECOND_SIGNAL:
             self.hurried = True
-            os.write(2, b"\nstopping; the checkpoint is kept without scores\n")
+            _note("\nstopping; the checkpoint is kept without scores\n")
+
+
+def _note(text: str) -> None:
+    """Write from a handler, which may interrupt a print that holds the lock of its stream."""
+    with contextlib.suppress(OSError):  # the terminal is gone
+        os.write(2, text.encode())
 
 
 def blocks(start: int, end: int, intervals: list[int]) -> Iterator[tuple[int, int]]:

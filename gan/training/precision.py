@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from gan import machine
 from gan.config import PRECISIONS
-from gan.files import replacing
+from gan.files import parse_json, read_file, replacing
 from gan.training import devices
 
 LARGEST = 1_000_000  # bytes of a file that is read
@@ -68,11 +68,8 @@ class Memory:
 
     def _all(self) -> dict[str, str]:
         try:
-            if not self.path.is_file():  # a pipe would be waited for
-                return {}
-            with self.path.open("rb") as file:
-                found = json.loads(file.read(LARGEST))
-        except (OSError, ValueError, RecursionError):
+            found = parse_json(read_file(self.path, LARGEST))
+        except (OSError, ValueError):
             return {}
         if not isinstance(found, dict):
             return {}

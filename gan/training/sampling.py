@@ -117,7 +117,7 @@ class Sampler:
 
     def of(self, labels, drawn_with):
         """For each label a real image of it: float32 (count, height, width, channels) in [-1, 1]."""
-        return self._take(labels, tf.random.stateless_uniform((len(labels),), drawn_with))
+        return self._take(labels, tf.random.stateless_uniform((labels.shape[0],), drawn_with))
 
     def _take(self, groups, place):
         """The image at a place, from 0 to below 1, of each group."""

@@ -100,13 +100,19 @@ def test_an_archive_whose_files_a_server_keeps(workplace, monkeypatch):
 def test_an_archive_that_cannot_be_created(workplace, monkeypatch):
     Path("file").write_text("")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{workplace}/file/mlflow.db")
-    with pytest.raises(UserError, match="can't be opened"), archive.archived_run("dcgan", "x", Config("17")):
+    with pytest.raises(UserError, match="file can't be written"), archive.archived_run("dcgan", "x", Config("17")):
         pass
 
 
 def test_an_archive_that_is_no_database(workplace):
     Path("mlflow.db").write_text("something else, and much of it " * 100)
-    with pytest.raises(UserError, match="can't be opened or created"):
+    with pytest.raises(
+        UserError, match="mlflow.db can't be opened: .*: the file is damaged; put a copy in its place"
+    ):
+        resolve("0" * 32)
+    Path("mlflow.db").unlink()
+    os.mkfifo("mlflow.db")
+    with pytest.raises(UserError, match="mlflow.db can't be opened: it is no file; move it away"):
         resolve("0" * 32)
 
 
@@ -151,7 +157,7 @@ def test_a_half_made_archive_is_told_with_its_remedy(workplace):
         env=os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": f"sqlite:///{Path('half.db').resolve()}"},
     )  # fmt: skip
     assert process.returncode != 0
-    assert re.search("half.db was left half-made .*move it away and start again", process.stderr)
+    assert re.search("half.db can't be .*: it was left half-made .*move it away and start again", process.stderr)
 
 
 def test_a_copied_folder_is_noticed_and_mended(workplace, monkeypatch):

@@ -149,7 +149,7 @@ def test_nothing_is_executed(path: Path, tmp_path: Path, protocol: int) -> None:
         Evil(np.save, str(victim), 3),
         Evil(np.fromfile, "/etc/passwd"),
     ):
-        text = refused(path, pickle.dumps(ARRAYS | {"evil": evil}, protocol), "asks to run '.*nothing was run")
+        text = refused(path, pickle.dumps(ARRAYS | {"evil": evil}, protocol), "names '.*nothing was run")
         assert "do not use this file" in text
     assert not list(tmp_path.glob("victim*"))
 
@@ -161,8 +161,8 @@ def test_nothing_is_executed(path: Path, tmp_path: Path, protocol: int) -> None:
 )  # fmt: skip
 def test_other_names_are_refused(path: Path, name: str) -> None:
     module, function = name.split()
-    refused(path, f"\x80\x02c{module}\n{function}\n.".encode("latin1"), "asks to run")
-    refused(path, pickle.dumps(module, 4)[:-1] + pickle.dumps(function, 4)[2:-1] + b"\x93.", "asks to run")
+    refused(path, f"\x80\x02c{module}\n{function}\n.".encode("latin1"), "names '")
+    refused(path, pickle.dumps(module, 4)[:-1] + pickle.dumps(function, 4)[2:-1] + b"\x93.", "names '")
 
 
 def test_the_stand_ins_can_not_be_changed(path: Path) -> None:
@@ -183,7 +183,7 @@ def test_other_instructions_are_refused(path: Path, opcode: bytes) -> None:
 def test_no_dictionary_of_arrays(path: Path) -> None:
     for thing in (ARRAYS["features"], [ARRAYS], "text", None, {3: ARRAYS["labels"]}):
         refused(path, pickle.dumps(thing, 4), "holds no dictionary of arrays")
-    refused(path, pickle.dumps(OrderedDict(ARRAYS), 4), "asks to run 'collections.OrderedDict'")
+    refused(path, pickle.dumps(OrderedDict(ARRAYS), 4), "names 'collections.OrderedDict'")
 
 
 def test_a_missing_file_and_a_folder(path: Path, tmp_path: Path) -> None:
@@ -230,6 +230,15 @@ def memory_bombs() -> dict[str, bytes]:
         "an array made by its class": b"\x80\x02cnumpy\nndarray\nJ\xff\xff\xff\x7fJ\xff\xff\xff\x7f\x86\x85R.",
         "millions of instructions": b"\x80\x02" + b"}" * 600_000 + b".",
         "deep nesting": b"\x80\x02N" + b"\x85" * 400_000 + b".",
+        "a key nested deeply": b"\x80\x02}N" + b"\x85" * 400_000 + b"Ns.",
+        "a key that holds itself 2**60 times": b"\x80\x02}N" + b"q\x00h\x00\x86" * 60 + b"Ns.",
+        "keys that collide": b"\x80\x02}(" + b"".join(
+            b"\x8a\x10" + (k * (2**61 - 1)).to_bytes(16, "little") + b"N" for k in range(20_000)
+        ) + b"u.",
+        "a buffer that many arrays share": b"\x80\x02}(X\x01\0\0\0a" + large + b"".join(
+            b"X\x03\0\0\0%03dcnumpy\nndarray\nJ\0\0\x10\0\x85cnumpy\ndtype\nU\x02u1\x85Rh\x00\x87R" % k
+            for k in range(900)
+        ) + b"u.",
     }  # fmt: skip
 
 

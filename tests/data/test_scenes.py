@@ -149,7 +149,7 @@ def test_a_partner_that_is_missing(folder: Path, kind: str) -> None:
 def test_a_scene_that_is_missing(folder: Path) -> None:
     for kind in ("photos", "labels", "instances"):
         (folder / TRAINING / kind / "s1.png").unlink()
-    refused(folder, "training_dataset/photos/s1.png, which prepare wrote, is missing")
+    refused(folder, "training_dataset/photos/s1.png, which prepared.json lists, is missing")
 
 
 def test_files_that_were_spoilt_since(folder: Path) -> None:

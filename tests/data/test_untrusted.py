@@ -71,6 +71,10 @@ def test_links_and_pipes(tmp_path: Path) -> None:
     }.items():
         (folder / name).symlink_to(target)
     os.mkfifo(folder / "pipe")
+    with pytest.raises(UserError, match="pipe is no folder and no file; name one of them"):
+        open_source(folder / "pipe")
+    with pytest.raises(UserError, match="all of this machine; name the folder of the data set itself"):
+        open_source("/")
     source = open_source(folder)
     assert source.names() == tuple(sorted([*FILES, "in.txt"])) and source.read("in.txt") == b"1"
     for name in ("out.txt", "up/secret.txt"):

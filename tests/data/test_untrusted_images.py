@@ -59,6 +59,21 @@ def test_a_huge_image_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) 
                 read(data, "map")
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"P6\n#" + bytes(400_000), "in more than 300,000 pieces"),
+        (b"\xff\xd8" + b"\xff" * 400_000, "in more than 300,000 pieces"),
+        (b"GIF89a\1\0\1\0\0\0\0" + b"\x21\xfe\0" * 200_000, "in more than 300,000 pieces"),
+        (b"P3\n2400 2400\n255\n" + b"1 " * 2**23 + b"1", "a plain PPM of more than 16,777,216 bytes; save it as PNG"),
+    ],
+    ids=["comment", "markers", "extensions", "words"],
+)
+def test_what_would_be_read_for_minutes(data: bytes, words: str) -> None:
+    with pytest.raises(UserError, match=f"^some is {words}"):
+        open_image(data, "some", lambda image: image.load())
+
+
 def test_a_tile_that_is_larger_than_its_image() -> None:
     """The decoder would make room for 40,000x40,000 pixels."""
     tags = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 322: 40_000, 323: 40_000, 324: 8, 325: 8}

@@ -108,7 +108,7 @@ def test_nothing_to_do_is_done_at_once() -> None:
     assert run(100, 100, [10])[1] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_finishes_the_block_and_stops(number: signal.Signals) -> None:
     trainable, reached, _ = run(0, 100, [20], lambda done: os.kill(os.getpid(), number) if done == 40 else None)
     assert reached[-1] == 40 and int(trainable.last) == 39

@@ -372,8 +372,6 @@ def test_two_runs_at_once_in_a_new_folder_of_which_one_is_interrupted_and_one_ki
 
     runs = {run.data.params["seed"]: run for run in mlflow.search_runs(output_format="list")}
     assert {seed: run.info.status for seed, run in runs.items()} == {"1": "KILLED", "2": "RUNNING"}
-    with archive.archived_run("evaluate", "a later command", TrainConfig()):
-        assert mlflow.get_run(runs["2"].info.run_id).info.status == "KILLED"
     run_id, iteration, config = command_that_goes_on(out)
     assert run_id == runs["1"].info.run_id and config.seed == 1 and config.iterations == 5000
     assert archive.resolve(config.goodrun_ref, "dcgan", "17").iteration == int(iteration)

@@ -151,7 +151,7 @@ class _Folder(Source):
         check_name(name, self.path)
         if not self._inside(self._root / name):
             raise UserError(f"{self.where(name)} is a link out of the folder; put the file itself there.")
-        if not (self._root / name).is_file():  # a pipe, for one, would be waited for
+        if not (exists(self._root / name) and (self._root / name).is_file()):  # a pipe, for one, would be waited for
             raise UserError(f"{self.where(name)} is missing or no file; copy or extract the data again.")
         try:
             with (self._root / name).open("rb") as file:

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 from gan import archive, checkpoints
-from gan.archive import store
+from gan.archive import killed, store
 from gan.errors import UserError
 from tests.made_up_archive import Config, logged, resolve, scored_run
 
@@ -18,6 +18,18 @@ def test_an_exception_in_a_run_marks_it_failed(workplace):
     with pytest.raises(ZeroDivisionError), archive.archived_run("dcgan", "fails", Config("17")) as run:
         raise ZeroDivisionError
     assert mlflow.get_run(run.id).info.status == "FAILED"
+
+
+def test_a_run_whose_process_was_killed_is_marked_by_a_later_one(workplace):
+    place, number, began = killed.process().rsplit(" ", 2)
+    last = 2**22 + 1  # no process has such a number
+    dead, reused = f"{place} {last} {began}", f"{place} {number} 5"
+    running = dict.fromkeys((f"other/{dead}", f"{place} {number} {began}", "damaged"), "RUNNING")
+    tags = running | {dead: "KILLED", reused: "KILLED"}
+    store.prepare()
+    runs = {mlflow.MlflowClient().create_run("0", tags={killed.PROCESS: tag}).info.run_id: tag for tag in tags}
+    with archive.archived_run("dcgan", "later", Config("17")):
+        assert {tag: mlflow.get_run(run_id).info.status for run_id, tag in runs.items()} == tags
 
 
 def test_the_run_that_mlflow_opened_is_adopted_with_its_parameters(workplace, monkeypatch):

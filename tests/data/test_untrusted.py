@@ -45,8 +45,9 @@ def test_zip_and_folder_are_read_alike(source_path: Path, tmp_path: Path) -> Non
             source.read("a/b/two.txt", 1999)
         one_sentence(error)
         for read in (source.read, source.stamp):
-            with pytest.raises(UserError, match="nowhere.txt' in .*is missing"):
-                read("nowhere.txt")
+            for name in ("nowhere.txt", "x" * 5000 + "nowhere.txt"):
+                with pytest.raises(UserError, match="nowhere.txt' in .*is missing"):
+                    read(name)
     with pytest.raises(UserError, match="more than 2 files") as error:
         open_source(source_path, max_files=2).names()
     one_sentence(error)

@@ -223,8 +223,9 @@ def run(
 def stop_signals() -> list[int]:
     """The signals that ask a program to stop: Ctrl-C, SIGTERM, and the end of the terminal unless that is ignored."""
     hangup = getattr(signal, "SIGHUP", None)  # not on every system
-    is_ignored = hangup is None or signal.getsignal(hangup) == signal.SIG_IGN  # by nohup
-    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [hangup])]
+    if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN:  # by nohup
+        return [signal.SIGINT, signal.SIGTERM]
+    return [signal.SIGINT, signal.SIGTERM, hangup]
 
 
 def stop_status() -> int:

@@ -195,7 +195,7 @@ def stays_away(folder: Path) -> str:
     """A server that does not come back: Ctrl-C ends the wait, and the state is kept beside the samples."""
     port = free_port()
     with mlflow_server(*kept(folder), cwd=folder, port=port) as address:
-        process = start(folder / "client", address, *TRAINING)
+        process = start(folder / "client", address, *TRAINING, "--iterations", "400")
         wait_until(lambda: list((folder / "files").rglob("checkpoint-*.npz")), process)
         time.sleep(1)
     time.sleep(AWAY)
@@ -204,7 +204,8 @@ def stays_away(folder: Path) -> str:
     assert said.count("error: ") == 1 and "Traceback" not in said, said
     (checkpoint,) = (folder / "client").rglob("checkpoint-*.npz")
     with mlflow_server(*kept(folder), cwd=folder, port=port) as address:
-        ended(start(folder / "client", address, *TRAINING, "--goodrun_ref", str(checkpoint.parent)))
+        line = [*TRAINING, "--iterations", "400", "--goodrun_ref", str(checkpoint.parent)]
+        ended(start(folder / "client", address, *line))
         before, after = runs(address)
         assert after.info.status == "FINISHED" and after.data.tags["goodrun"].startswith(before.info.run_id)
     return f"status 2; {checkpoint.name} kept here, and gone on from when the server was back"

@@ -245,11 +245,12 @@ class Run:
         if error is None:
             return self.finish("FINISHED")
         self.patience.ended = lambda: True
+        status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         with contextlib.suppress(MlflowException, ArchiveError):
-            self.finish("FAILED")
+            self.finish(status)
         if not self._finished:
             with contextlib.suppress(MlflowException):
-                mlflow.end_run("FAILED")
+                mlflow.end_run(status)
 
 
 @contextlib.contextmanager

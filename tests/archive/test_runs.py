@@ -14,10 +14,11 @@ from gan.errors import UserError
 from tests.made_up_archive import Config, logged, resolve, scored_run
 
 
-def test_an_exception_in_a_run_marks_it_failed(workplace):
-    with pytest.raises(ZeroDivisionError), archive.archived_run("dcgan", "fails", Config("17")) as run:
-        raise ZeroDivisionError
-    assert mlflow.get_run(run.id).info.status == "FAILED"
+@pytest.mark.parametrize(("error", "status"), [(ZeroDivisionError, "FAILED"), (KeyboardInterrupt, "KILLED")])
+def test_an_exception_in_a_run_marks_it(workplace, error, status):
+    with pytest.raises(error), archive.archived_run("dcgan", "ends", Config("17")) as run:
+        raise error
+    assert mlflow.get_run(run.id).info.status == status
 
 
 def test_a_run_whose_process_was_killed_is_marked_by_a_later_one(workplace):

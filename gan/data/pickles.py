@@ -142,11 +142,9 @@ class _Reader:
             if count >= INSTRUCTIONS:
                 raise UserError(f"{self._name} holds far more than a few arrays; do not use it, get it anew.")
             match op.name:
-                case "PROTO":
-                    if argument > pickle.HIGHEST_PROTOCOL:
+                case "PROTO" | "FRAME":
+                    if op.name == "PROTO" and argument > pickle.HIGHEST_PROTOCOL:
                         raise ValueError("a protocol that is not known")
-                case "FRAME":
-                    pass
                 case "MARK":
                     below.append(stack)
                     stack = []

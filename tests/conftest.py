@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from typing import NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Under nohup the end of the terminal is ignored, and so it would be by the programs that are tested.
+signal.signal(getattr(signal, "SIGHUP", signal.SIGTERM), signal.SIG_DFL)
 REAL_GTSRB = ROOT.parent / "shared" / "data" / "gtsrb"
 DATA = "drawn:400"  # the fewest drawn signs that have two tracks of every class, and some more
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of two processes is quicker than two on two cores

@@ -20,7 +20,7 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 
-from gan.archive.runs import FOR_TRAINING
+from gan.archive.experiments import FOR_TRAINING
 from tests.mlflow_server import mlflow_server
 
 # Page of an experiment, a training ({1}), an evaluation of it ({2}) or its generator ({3}), and the words that a

@@ -5,10 +5,11 @@ A run is opened with `archived_run`, written to through the `Run` that it yields
 """
 
 from gan.archive.children import log_child
+from gan.archive.experiments import browse_hint
 from gan.archive.goodruns import PRETRAINED, GoodRun, newest_of, newest_run, resolve, resolve_any
 from gan.archive.patience import ArchiveError
 from gan.archive.registry import register
-from gan.archive.runs import Run, adopted_run, archived_run, browse_hint
+from gan.archive.runs import Run, adopted_run, archived_run
 from gan.archive.store import CHECKPOINTS, checkpoint_names, checkpoints_of, history, opened_set_aside
 
 __all__ = [

@@ -2,16 +2,18 @@
 
 import contextlib
 import os
+import shlex
 
 import mlflow
 from mlflow.exceptions import MlflowException
 
 from gan.archive.store import KIND, OPENED
-from gan.invocation import is_here
+from gan.invocation import is_here, shown, start
 
 OWN = "GAN augmentation"  # the experiment of this project where the user has chosen none
 FIRST, UNNAMED = "0", "Default"  # the experiment that MLflow makes
 CHOSEN = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")  # how a user names an experiment
+FOR_TRAINING = "?workflowType=machine_learning"  # behind an address: pages for models, not for language models
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": (
@@ -60,3 +62,15 @@ def _others(experiment_id: str) -> bool:
     """Whether finished runs of other programs stand in an experiment."""
     finished = mlflow.search_runs([experiment_id], "attributes.status != 'RUNNING'", output_format="list")
     return any(KIND not in run.data.tags for run in finished)
+
+
+def browse_hint(run_id: str) -> str:
+    """How to see a run in the browser: the command and the address."""
+    run = mlflow.get_run(run_id)
+    uri = mlflow.get_tracking_uri()
+    store = "" if is_here(uri) else f" --backend-store-uri {shlex.quote(shown(uri))}"
+    server = f"{start('mlflow')} server --workers 1{store}"
+    page = f"/#/experiments/{run.info.experiment_id}/runs/{run_id}{FOR_TRAINING}"
+    if uri.startswith("http"):
+        return f"{shown(uri)}{page}"
+    return f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n  then open http://127.0.0.1:5000{page}"

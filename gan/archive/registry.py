@@ -23,7 +23,7 @@ from gan.archive.store import (
     score_of,
 )  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
-from gan.data.signs import SIZE, stored_classes
+from gan.data.signs import stored_classes, stored_size
 from gan.errors import UserError
 from gan.invocation import shown
 
@@ -110,7 +110,7 @@ def _require_no_better(reference: str, model: LoggedModel, version: ModelVersion
 
 
 def _tags(info: CheckpointInfo, data_licence: str) -> dict[str, str]:
-    side = info.network.get("size", SIZE)
+    side = stored_size(info.network)
     size = f"{info.network['width']}x{info.network['height']}" if "height" in info.network else f"{side}x{side}"
     classes = {"classes": str(len(stored_classes(info.data)))} if info.kind == "dcgan" else {}
     return classes | {

@@ -5,7 +5,6 @@ import dataclasses
 import math
 import os
 import re
-import shlex
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,9 +41,8 @@ from gan.archive.store import (
 from gan.checkpoint_info import CheckpointInfo
 from gan.config import READING, as_text
 from gan.errors import UserError
-from gan.invocation import code_version, is_here, shown, start
+from gan.invocation import code_version, shown
 
-FOR_TRAINING = "?workflowType=machine_learning"  # behind an address: pages for models, not for language models
 LONGEST_DESCRIPTION = 5_000  # letters: what every store takes
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # how a user switches them on or off
 MEASURED = ("dcgan", "pix2pix")  # kinds of runs whose use of processor and memory is recorded
@@ -310,15 +308,3 @@ def adopted_run(kind: str, name: str, config: Any) -> Iterator[None]:
     """Give the run that `mlflow run` has opened a name and its parameters; without one, none is opened."""
     with archived_run(kind, name, config) if OPENED in os.environ else contextlib.nullcontext():
         yield
-
-
-def browse_hint(run_id: str) -> str:
-    """How to see a run in the browser: the command and the address."""
-    run = mlflow.get_run(run_id)
-    uri = mlflow.get_tracking_uri()
-    store = "" if is_here(uri) else f" --backend-store-uri {shlex.quote(shown(uri))}"
-    server = f"{start('mlflow')} server --workers 1{store}"
-    page = f"/#/experiments/{run.info.experiment_id}/runs/{run_id}{FOR_TRAINING}"
-    if uri.startswith("http"):
-        return f"{shown(uri)}{page}"
-    return f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {server}\n  then open http://127.0.0.1:5000{page}"

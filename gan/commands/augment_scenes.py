@@ -94,19 +94,24 @@ def main(config: AugmentConfig) -> None:
         writer.write(part, {"source": text}, size, config.with_real, config.zipped, config.previews)
         gallery.write(part, f"{text}; label maps made from the training part of {scenes.name}.", generator, counts)
         write_manifest(part / MANIFEST, origin, manifest(generator, counts, writer.entries))
+        shares = {"agreement": gallery.agreement, "kept_of_real": generator.keep.real_kept}
         with archive.archived_run("augment_scenes", f"augment_scenes {name}", config) as archived:
-            archived.tags({"goodrun": f"{goodrun.run_id}/{goodrun.iteration}"})
-            archived.data(scenes.name, scenes.training.digest(), "augmentation")
-            shares = {"agreement": gallery.agreement, "kept_of_real": generator.keep.real_kept}
-            archived.metrics(counts.numbers() | shares, 0)
-            archived.image("samples/contact-sheet", gallery.sheet(), 0)
-            for file in ("contact-sheet.png", "report.html", "manifest.json", "palette.json"):
-                archived.file(part / file)
+            log(archived, good, counts.numbers() | shares, gallery.sheet(), part)
             fill_folder(part, output)
     say(summary(counts, generator.keep))
     if counts.kept < config.count:
         say(f"{config.count} were asked for: after {counts.tries} tries, the most there are, it was given up.")
     print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(archived.id)}")
+
+
+def log(archived, good, numbers, sheet, folder: Path) -> None:
+    """Log the good run and its data, numbers, the contact sheet, and what was written besides the pairs."""
+    archived.tags({"goodrun": f"{good.goodrun.run_id}/{good.goodrun.iteration}"})
+    archived.data(good.scenes.name, good.scenes.training.digest(), "augmentation")
+    archived.metrics(numbers, 0)
+    archived.image("samples/contact-sheet", sheet, 0)
+    for file in ("contact-sheet.png", "report.html", "manifest.json", "palette.json"):
+        archived.file(folder / file)
 
 
 if __name__ == "__main__":

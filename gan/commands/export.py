@@ -97,13 +97,13 @@ def read_scores(folder: str, goodrun) -> dict:
 
 def card(goodrun, scores: dict | None, licence: str) -> str:
     """The model card, in Markdown."""
-    from gan.data.signs import GTSRB, SIZE, stored_classes
+    from gan.data.signs import GTSRB, stored_classes, stored_size
     from gan.dcgan.evaluation_report import CLASS_COLUMNS
     from gan.dcgan.scores import SCORES
     from gan.score import results
 
     info, classes = goodrun.info, stored_classes(goodrun.info.data)
-    signs, size = classes == GTSRB, info.network.get("size", SIZE)
+    signs, size = classes == GTSRB, stored_size(info.network)
     what = "traffic signs" if signs else f"images of {len(classes)} classes"
     settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
     drawn = info.config.get("drawn", 0)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stop_status
 from gan.data.class_folders import Reading
-from gan.data.sets import is_own
-from gan.data.signs import SIZE
+from gan.data.sets import is_own, reading_of
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import command
@@ -142,7 +141,7 @@ def read_as_learned(config: StudyConfig) -> StudyConfig:
         info = None
     if info is None:
         return config
-    learned = dataclasses.asdict(Reading.of(info.config | {"image_size": info.network.get("size", SIZE)}))
+    learned = dataclasses.asdict(reading_of(info))
     left_open = [name for name, (default, *_) in READING.items() if getattr(config, name) == default]
     return dataclasses.replace(config, **{name: learned[name] for name in left_open})
 

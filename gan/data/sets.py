@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan.checkpoint_info import CheckpointInfo
 from gan.data.class_folders import (
     DEFAULT_READING,
     Reading,
@@ -19,7 +20,7 @@ from gan.data.class_folders import (
 from gan.data.class_layout import holds_pictures
 from gan.data.gtsrb import read_signs
 from gan.data.labelled import Classes, LabelledImages, join, with_mirrored
-from gan.data.signs import CLASSES, GTSRB
+from gan.data.signs import CLASSES, GTSRB, stored_size
 from gan.data.split import cut
 from gan.drawn.signs import draw_signs
 from gan.errors import UserError
@@ -124,6 +125,11 @@ def open_images(
     for note in notes:
         print(note, file=sys.stderr)
     return found
+
+
+def reading_of(info: CheckpointInfo) -> Reading:
+    """How a run read its images, by what its checkpoint says of itself."""
+    return Reading.of(info.config | {"image_size": stored_size(info.network)})
 
 
 def _holds_pickles(folder: Path) -> bool:

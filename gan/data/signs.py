@@ -76,6 +76,11 @@ def stored_classes(data: dict) -> Classes:
     return Classes.named(data["classes"], data["mirror"], turned=data.get("turned", False))
 
 
+def stored_size(network: dict) -> int:
+    """Width and height in pixels of what a checkpoint's networks generate, by the field of that name."""
+    return network.get("size", SIZE)
+
+
 def storable(classes: Classes) -> dict:
     """The entries of `data` that `stored_classes` reads."""
     if classes == GTSRB:

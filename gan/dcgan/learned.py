@@ -4,10 +4,9 @@ import numpy as np
 
 from gan.archive import GoodRun
 from gan.checkpoint_info import CheckpointInfo
-from gan.data.class_folders import Reading
 from gan.data.labelled import ALL, LabelledImages
-from gan.data.sets import DataSet, open_images, select
-from gan.data.signs import GTSRB, SIZE, stored_classes
+from gan.data.sets import DataSet, open_images, reading_of, select
+from gan.data.signs import GTSRB, stored_classes, stored_size
 from gan.data.spread import spread_over
 from gan.dcgan.generator import BATCH, Generator
 from gan.errors import UserError
@@ -59,9 +58,8 @@ def open_for(info: CheckpointInfo, data: str, every_class: bool = True) -> DataS
     Raises:
         UserError: see `gan.data.sets.open_images`; or the classes or the size of the images are others.
     """
-    classes, size = stored_classes(info.data), info.network.get("size", SIZE)
-    reading = Reading.of(info.config | {"image_size": size})
-    source = open_images(data, None if every_class else classes.parse(info.class_val), reading, classes)
+    classes = stored_classes(info.data)
+    source = open_images(data, None if every_class else classes.parse(info.class_val), reading_of(info), classes)
     require_same_classes(info, source)
     return source
 
@@ -72,7 +70,7 @@ def require_same_classes(info: CheckpointInfo, source: DataSet) -> None:
     Raises:
         UserError: they are not.
     """
-    classes, size = stored_classes(info.data), info.network.get("size", SIZE)
+    classes, size = stored_classes(info.data), stored_size(info.network)
     if source.classes.keys != classes.keys:
         raise UserError(
             f"{source.name} has {len(source.classes)} classes ({source.classes.listed()}), and the good run knows "

@@ -2,8 +2,6 @@
 
 from gan.drawn.pen import Colour, Pen, arc, bend
 
-BLACK: Colour = (20, 20, 22)
-
 # Digits as roads have them, of lines on a field of 60 by 100 (DIN 1451: straight sides, half circles).
 DIGITS = {
     "0": [[*arc(30, 30, 22, 23, 180, 360), *arc(30, 70, 22, 23, 0, 180), (8, 30)]],
@@ -17,7 +15,7 @@ DIGITS = {
 }
 
 
-def draw_number(pen: Pen, text: str, colour: Colour = BLACK) -> None:
+def draw_number(pen: Pen, text: str, colour: Colour) -> None:
     """A speed limit; three digits are narrower."""
     left, width, top, height = (20, 21, 30, 40) if len(text) > 2 else (23, 28.5, 28, 44)
     for place, digit in enumerate(text):

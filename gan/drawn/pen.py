@@ -48,9 +48,7 @@ class Pen:
 
     def arrow(self, points: Sequence[Point], width: float, head: float, colour: Colour) -> None:
         """A line through the points with a flat tail and a triangular head, `head` wide, before its tip."""
-        (x0, y0), (x1, y1) = points[-2:]
-        length = math.hypot(x1 - x0, y1 - y0)
-        dx, dy = (x1 - x0) / length, (y1 - y0) / length
+        (x1, y1), (dx, dy) = points[-1], _direction(points)
         deep = 0.62 * head
         neck = (x1 - deep * dx, y1 - deep * dy)
         # The line runs a little into the head: no seam is left between them.
@@ -61,9 +59,7 @@ class Pen:
 
     def barbed(self, points: Sequence[Point], width: float, wing: float, colour: Colour) -> None:
         """A line through the points to a tip with two barbs, which reach `wing` to both sides of it."""
-        (x0, y0), (x, y) = points[-2:]
-        length = math.hypot(x - x0, y - y0)
-        dx, dy = (x - x0) / length, (y - y0) / length
+        (x, y), (dx, dy) = points[-1], _direction(points)
         deep = 1.3 * width  # of a barb along the line
         ends = [(x - wing * (dx + side * dy), y - wing * (dy - side * dx)) for side in (1, -1)]
         inner = [(px - deep * dx, py - deep * dy) for px, py in (ends[1], (x, y), ends[0])]
@@ -102,7 +98,14 @@ def turn(points: Sequence[Point], degrees: float, centre: Point) -> list[Point]:
     return [(cx + cos * (x - cx) - sin * (y - cy), cy + sin * (x - cx) + cos * (y - cy)) for x, y in points]
 
 
-def arc(x: float, y: float, across: float, down: float, start: float, end: float) -> list[Point]:
+def arc(x: float, y: float, across: float, down: float, start: float, end: float, steps: int = 16) -> list[Point]:
     """Points on the ellipse around (x, y) with these radii, between two angles: degrees, clockwise from the right."""
-    angles = [math.radians(start + (end - start) * k / 16) for k in range(17)]
+    angles = [math.radians(start + (end - start) * k / steps) for k in range(steps + 1)]
     return [(x + across * math.cos(a), y + down * math.sin(a)) for a in angles]
+
+
+def _direction(points: Sequence[Point]) -> Point:
+    """The unit vector of a line's last piece."""
+    (x0, y0), (x1, y1) = points[-2:]
+    length = math.hypot(x1 - x0, y1 - y0)
+    return (x1 - x0) / length, (y1 - y0) / length

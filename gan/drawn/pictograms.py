@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from PIL import Image, ImageOps
 
 from gan.data.signs import CLASSES, GTSRB
-from gan.drawn.digits import BLACK, draw_number
-from gan.drawn.pen import Colour, Pen, Point, bend, turn
+from gan.drawn.digits import draw_number
+from gan.drawn.pen import Colour, Pen, Point, arc, bend, turn
 
 SUPERSAMPLING = 4  # pixels drawn per pixel kept along each axis: Pillow's primitives have hard edges
 WHITE: Colour = (245, 245, 245)
-
+BLACK: Colour = (20, 20, 22)
 RED: Colour = (200, 34, 32)
 BLUE: Colour = (14, 74, 172)
 YELLOW: Colour = (250, 190, 20)
@@ -126,8 +126,7 @@ def _child(pen: Pen, x: float, y: float, scale: float) -> None:
 
 def _roundabout(pen: Pen) -> None:
     for start in (118, 238, 358):
-        angles = [math.radians(start - 8 * k) for k in range(13)]
-        pen.barbed([(50 + 33 * math.cos(a), 50 + 33 * math.sin(a)) for a in angles], 8, 11, WHITE)
+        pen.barbed(arc(50, 50, 33, 33, start, start - 96, steps=12), 8, 11, WHITE)
 
 
 def _skid(x: float) -> list[Point]:
@@ -145,10 +144,11 @@ def _diamond(reach: float) -> list[Point]:
 
 # The signs themselves: what is drawn, one on the other. Of two classes that mirror each other only one is here.
 SIGNS: dict[int, list[tuple]] = {
-    **{k: [(_red_ring,), (draw_number, limit)] for k, limit in enumerate(("20", "30", "50", "60", "70", "80"))},
+    **{
+        k: [(_red_ring,), (draw_number, limit, BLACK)]
+        for k, limit in ((0, "20"), (1, "30"), (2, "50"), (3, "60"), (4, "70"), (5, "80"), (7, "100"), (8, "120"))
+    },
     6: [(_grey_ring,), (draw_number, "80", DARK_GREY), (_end_bars,)],
-    7: [(_red_ring,), (draw_number, "100")],
-    8: [(_red_ring,), (draw_number, "120")],
     9: [(_red_ring,), (_two_cars, RED, BLACK)],
     10: [(_red_ring,), (_truck_and_car, RED, BLACK)],
     11: [

@@ -69,6 +69,14 @@ def precision_option() -> Any:
     return option("auto", "float32, bfloat16, or auto: the faster one on this machine", (*PRECISIONS, "auto"))
 
 
+def cluster_option() -> Any:
+    """The field of the machines that work."""
+    return option(
+        "", "address of a Dask scheduler whose workers do it, as tcp://host:8786; if empty this machine does",
+        pattern=r"|(tcp|tls)://[^\s/]+", wanted="the address of a Dask scheduler, as tcp://host:8786",
+    )  # fmt: skip
+
+
 def reading_option(name: str) -> Any:
     """A field that says how images of somebody's own are read (see `gan.data.class_folders.Reading`)."""
     default, text, choices = READING[name]

@@ -1,4 +1,4 @@
-"""The machine and its user: the processor, and the folder for what can be made again."""
+"""The machine and its user: the processor, its cores, and the folder for what can be made again."""
 
 import os
 import platform
@@ -16,6 +16,14 @@ def processor() -> str:
 def bfloat16_instructions() -> list[str]:
     """The processor's sets of bfloat16 instructions; a virtual machine's model may hide its generation."""
     return sorted(set(re.findall(r"\b\w*bf16\w*", _cpuinfo())))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def cache_folder() -> Path:

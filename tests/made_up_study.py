@@ -27,7 +27,7 @@ class MadeUp:
         setting: part of every cell's identity, and of the numbers.
         trace: a file that takes a line for each cell that is run.
         trouble: what happens at the cell of seed 1, regime full, arm generated: "interrupt", "mistake", "bug",
-            "killed", "slow", or nothing.
+            "killed", "slow", "lost" (the process that started this one is killed, once), or nothing.
         lifetime: cells that a process may run.
     """
 
@@ -60,6 +60,10 @@ class MadeUp:
             raise ZeroDivisionError("of all things")
         if self.trouble == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.trouble == "lost" and not (once := Path(self.trace).with_name("lost")).exists():
+            once.touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(600)
         if self.trouble == "slow":
             time.sleep(600)
 

@@ -7,16 +7,27 @@ import itertools
 import os
 from pathlib import Path
 
-from gan.config import MOST_ITERATIONS, PRECISIONS, READING, Config, option, reading_option, require, run, stop_status
+from gan.config import (
+    MOST_ITERATIONS,
+    PRECISIONS,
+    READING,
+    Config,
+    cluster_option,
+    option,
+    reading_option,
+    require,
+    run,
+    stop_status,
+)
 from gan.data.class_folders import Reading
 from gan.data.sets import is_own, reading_of
 from gan.errors import UserError
 from gan.files import require_writable
 from gan.invocation import command
+from gan.processes import GPU_MEMORY
 from gan.progress import say
 from gan.study import scenes_arms, signs_arms
 from gan.study.grid import Stopped, Store, conduct, plain, require_own
-from gan.study.processes import GPU_MEMORY
 
 TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # modules with `prepare`
 ARMS = {"signs": signs_arms, "scenes": scenes_arms}
@@ -86,6 +97,7 @@ class StudyConfig(Config):
         "float32", "of all that is trained: float32, or bfloat16 where that is faster", tuple(PRECISIONS)
     )
     workers: int = option(1, "processes that share the cores", ge=1, le=64)
+    cluster: str = cluster_option()
     output: str = option("", "folder for results and finished experiments; images/study/<task> if empty")
 
     def __post_init__(self):
@@ -163,7 +175,7 @@ def study(config: StudyConfig, folder: Path) -> None:
     )
     with archive.archived_run("study", name, config) as run:
         try:
-            results = Results(design, conduct(experiment, build, store, config.workers))
+            results = Results(design, conduct(experiment, build, store, config.workers, config.cluster))
         except KeyboardInterrupt:
             run.finish("KILLED")
             raise

@@ -2,10 +2,11 @@
 
 import collections
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from gan.machine import cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,11 +40,3 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: i
             yield result
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

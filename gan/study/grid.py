@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 import pydantic
 
+from gan import processes
 from gan.errors import UserError
 from gan.files import replacing
 from gan.invocation import code_version
 from gan.progress import progress
-from gan.study import processes
 
 CELLS = "cells"  # the subfolder of a study's folder that holds a file for each cell
 MARK = "study.json"  # a folder that holds it belongs to a study
@@ -145,6 +145,7 @@ def conduct(
     build: Callable[[], Study],
     store: Store,
     workers: int = 1,
+    cluster: str = "",
 ) -> dict[Cell, Values]:
     """Run all cells that are not finished; each is kept as soon as it is.
 
@@ -153,21 +154,22 @@ def conduct(
         build: makes the same study in a worker; can be pickled.
         store: where cells are kept.
         workers: processes side by side; one works in this process where cells are few.
+        cluster: see `gan.processes.run`.
 
     Returns:
         The numbers of all cells, in the order of the design.
 
     Raises:
-        UserError: a worker ended without an answer.
+        UserError: a worker ended without an answer, or the cluster is not there.
     """
     cells, done = study.design.cells(), store.finished()
     missing = [cell for cell in cells if cell not in done]
     with progress(len(cells) * study.steps, f"{len(cells)} experiments", "step", len(done) * study.steps) as bar:
         bar.set_postfix_str(f"{len(done)} done")
-        here = workers == 1 and (not study.lifetime or len(missing) <= study.lifetime)
+        here = workers == 1 and not cluster and (not study.lifetime or len(missing) <= study.lifetime)
         answers = (
             ((cell, *processes.timed(study, cell, bar.update)) for cell in missing)
-            if here else processes.run(build, missing, workers, study.lifetime, bar)
+            if here else processes.run(build, missing, workers, study.lifetime, bar, cluster)
         )  # fmt: skip
         with contextlib.closing(answers):
             for cell, values, seconds in answers:

@@ -116,7 +116,7 @@ def test_progress_counts_the_steps_of_all_cells(tmp_path, capsys) -> None:
 
 
 def test_workers_share_cells_and_cores(tmp_path, monkeypatch) -> None:
-    from gan.study import processes
+    from gan import processes
 
     monkeypatch.setattr(processes, "cores", lambda: 8)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)

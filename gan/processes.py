@@ -1,4 +1,4 @@
-"""Cells of a study in processes side by side, each with its share of the cores."""
+"""Cells of work in processes side by side, each with its share of the cores, here or on a cluster."""
 
 import concurrent.futures as futures
 import contextlib
@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gan.data.parallel import cores
 from gan.errors import UserError
+from gan.machine import cores
 
 # What TensorFlow, NumPy's and scikit-learn's libraries read when a process loads them.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -26,7 +26,19 @@ _steps: Any = None  # in a worker: the counter of steps that all share
 Answers = Iterator[tuple[Any, dict[str, float], float]]
 
 
-def run(build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar) -> Answers:
+class Lost(UserError):
+    """A process ended without an answer."""
+
+
+def run(
+    build: Callable[[], Any],
+    cells: list,
+    workers: int,
+    lifetime: int,
+    bar,
+    cluster: str = "",
+    variables: dict[str, str] | None = None,
+) -> Answers:
     """Run cells in processes that share the cores; none is left at the end.
 
     After `lifetime` cells for each worker all give way to fresh processes, and their memory is given back. (Not by
@@ -38,16 +50,31 @@ def run(build: Callable[[], Any], cells: list, workers: int, lifetime: int, bar)
         workers: number of processes.
         lifetime: cells that a process runs; 0: any number.
         bar: its `update` is called with the number of steps made.
+        cluster: address of a Dask scheduler whose workers run the cells (see `gan.cluster`); "" for this machine.
+        variables: of the processes' environment, those of `environment` if not given.
 
     Yields:
         A cell, its values and the seconds it took, as soon as it is finished.
 
     Raises:
-        UserError: a worker raised one, or ended without an answer.
+        Lost: a worker ended without an answer.
+        UserError: a worker raised one, or the cluster is not there.
     """
+    variables = variables or environment(workers)
+    if cluster:
+        from gan.cluster import on_cluster
+
+        yield from on_cluster(cluster, build, cells, variables, bar)
+        return
     batch = workers * lifetime or max(1, len(cells))
     for first in range(0, len(cells), batch):
-        yield from _batch(build, cells[first : first + batch], workers, bar)
+        yield from _batch(build, cells[first : first + batch], workers, bar, variables)
+
+
+def environment(workers: int) -> dict[str, str]:
+    """What decides how many threads a process has, and with them the bits of its sums; the user's own choice wins."""
+    chosen = dict.fromkeys(THREADS, str(max(1, cores() // workers))) | {GPU_MEMORY: "true"}
+    return {name: os.environ.get(name, value) for name, value in chosen.items()}
 
 
 def timed(study: Any, cell: Any, tick: Callable[[int], None]) -> tuple[dict[str, float], float]:
@@ -56,12 +83,12 @@ def timed(study: Any, cell: Any, tick: Callable[[int], None]) -> tuple[dict[str,
     return study.run_cell(cell, tick), time.perf_counter() - began
 
 
-def _batch(build: Callable[[], Any], cells: list, workers: int, bar) -> Answers:
+def _batch(build: Callable[[], Any], cells: list, workers: int, bar, variables: dict[str, str]) -> Answers:
     context = multiprocessing.get_context("spawn")  # a fork of a process that holds TensorFlow can hang
     steps, seen, before = context.Value("q", 0), 0, set(multiprocessing.active_children())
     executor = futures.ProcessPoolExecutor(workers, context, _start, (build, steps))
     try:
-        with _environment(dict.fromkeys(THREADS, str(max(1, cores() // workers))) | {GPU_MEMORY: "true"}):
+        with _environment(variables):
             running = {executor.submit(_run, cell): cell for cell in cells}
         while running:
             done, _ = futures.wait(running, POLL, futures.FIRST_COMPLETED)
@@ -82,7 +109,7 @@ def _answer(future: futures.Future, cell: Any) -> tuple[dict[str, float], float]
     try:
         return future.result()
     except futures.BrokenExecutor:
-        raise UserError(
+        raise Lost(
             "a worker ended without an answer (killed, most likely for lack of memory); start the command again, "
             "with fewer workers if that happens again."
         ) from None
@@ -117,15 +144,16 @@ def _run(cell: Any) -> tuple[dict[str, float], float]:
 
 @contextlib.contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Processes that are started here have these variables, where the user has not set them, and see no Ctrl-C."""
-    added = {name: value for name, value in variables.items() if name not in os.environ}
+    """Processes that are started here have these variables, and see no Ctrl-C."""
+    kept = {name: os.environ[name] for name in variables if name in os.environ}
     mask = getattr(signal, "pthread_sigmask", None)  # not on every system
     before = mask and mask(signal.SIG_BLOCK, [signal.SIGINT])
-    os.environ.update(added)
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in added:
+        for name in variables:
             os.environ.pop(name, None)
+        os.environ.update(kept)
         if mask:
             mask(signal.SIG_SETMASK, before)

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from gan.config import Config, option, require, run, seed_option
+from gan.config import Config, cluster_option, option, require, run, seed_option
 from gan.errors import UserError
 
 MANIFEST = "evaluation.json"
@@ -35,6 +35,10 @@ class EvaluateConfig(Config):
         2_000, "training of the judge (classifier, segmenter), if the archive has none", ge=1, le=1_000_000
     )
     inception: bool = option(False, "also the FID in features of ImageNet's Inception, whose weights are downloaded")
+    format: str = option(
+        "png", "signs: png, a file an image; tar: files of 10240 images, as WebDataset reads them", ("png", "tar")
+    )
+    cluster: str = cluster_option()
     data: str = option("", "where the real images are now, or other scenes; by default where the run had them")
     output: str = option("", "folder for the images; by default one under images/evaluate that tells what is in it")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tarfile
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ import evaluate
 from evaluate import EvaluateConfig
 from gan import archive, checkpoints
 from gan.dcgan.gan import Network
+from gan.dcgan.image_files import Cell, ImageWriter
 from gan.dcgan.learned import real_images
 from tests import conftest
 from tests.conftest import DATA
@@ -161,6 +163,20 @@ def test_the_count_does_not_change_the_images(own_archive, tmp_path):
     few, many = contents(tmp_path / "few"), contents(tmp_path / "many")
     assert all(few[f"0000{k}.png"] == many[f"0000{k}.png"] for k in range(3))
     assert few["00000.png"] != few["00001.png"] and "00069.png" in many
+    goodrun, part = archive.resolve(own_archive.run_id, "dcgan", "17"), tmp_path / "part"
+    part.mkdir()
+    assert len(ImageWriter(goodrun, 0, "png", {17: part}, 68).run_cell(Cell(17, 64, 70), lambda count: None)) == 4
+    assert contents(part) == {name: many[name] for name in (f"000{k}.png" for k in range(64, 70))}
+    run(own_archive.run_id, str(tmp_path / "tar"), count=70, format="tar")
+    with tarfile.open(tmp_path / "tar" / "shards" / "017-00000.tar") as shard:
+        found = [(member.name, shard.extractfile(member).read(), member.mtime) for member in shard]
+    assert found[-2:] == [("017-0000069.png", many["00069.png"], 0), ("017-0000069.cls", b"17", 0)]
+    assert len(found) == 140 and json.loads((tmp_path / "tar" / "shards" / "classes.json").read_text()) == {
+        "17": "No entry"
+    }
+    (evaluation,) = mlflow.search_runs(filter_string="params.format = 'tar'", output_format="list")
+    logged = mlflow.MlflowClient().list_artifacts(evaluation.info.run_id, "images")
+    assert not any("shards" in file.path for file in logged)
 
 
 def test_again_into_the_same_folder_changes_nothing(own_archive, tmp_path):

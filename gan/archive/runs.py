@@ -100,8 +100,13 @@ class Run:
 
     @patient
     def evaluation(self, path: Path) -> None:
-        """Put what an evaluation wrote into the archive, its images in a folder, so that the report stands first."""
+        """Put what an evaluation wrote into the archive, its images in a folder, so that the report stands first.
+
+        Tar files stay where they are: they can be larger than an archive is meant for.
+        """
         for file in sorted(path.iterdir()):
+            if any(file.glob("*.tar")):
+                continue
             if file.is_dir():
                 mlflow.log_artifacts(str(file), f"images/{file.name}")
             else:

@@ -1,10 +1,9 @@
 """An evaluation of a generator of signs: what is generated, beside what, and how it is scored."""
 
-from collections.abc import Iterable
+import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gan.archive import GoodRun
 from gan.data.labelled import ALL, LabelledImages, with_mirrored
@@ -12,6 +11,7 @@ from gan.data.signs import stored_classes
 from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
 from gan.dcgan.gan import Network
 from gan.dcgan.generator import Generator
+from gan.dcgan.image_files import SHARDS, generate
 from gan.dcgan.inception import Inception
 from gan.dcgan.judge import judge_of, train_judge
 from gan.dcgan.learned import real_images, unseen_part
@@ -24,7 +24,8 @@ from gan.report import Evaluation
 from gan.scoring.classification import agreement
 from gan.scoring.fidelity import frechet_distance
 
-IMAGE_BYTES = 8 << 10  # of a PNG on the disk, written and logged, besides 8 bytes a pixel
+# Of an image on the disk, besides 8 and 3 bytes a pixel: PNGs are written and logged, tar files written.
+IMAGE_BYTES, TAR_BYTES = 8 << 10, 2 << 10
 SCORED = 500  # images of a class that the scores look at
 SCORED_BYTES = 2**28  # of all of them
 GAN_TRAIN = 500  # images of a class that the classifier of GAN-train learns from
@@ -58,33 +59,39 @@ class SignEvaluation:
         goodrun, config = self._goodrun, self._config
         images = f"class-{self._slug}-{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}"
         kind = "" if config.scores == "full" else f"-{config.scores}"
-        return f"{images}-n{config.count}{kind}{'-inception' * config.inception}"
+        tar = "-tar" * (config.format == "tar")
+        return f"{images}-n{config.count}{kind}{'-inception' * config.inception}{tar}"
 
     @property
     def bytes(self) -> int:
         """Room that it needs on the disk."""
         side = Network.restored(self._goodrun.info.network).size
-        return self._config.count * len(self.classes) * (IMAGE_BYTES + 8 * side * side)
+        each = IMAGE_BYTES + 8 * side * side if self._config.format == "png" else TAR_BYTES + 3 * side * side
+        return self._config.count * len(self.classes) * each
 
     def origin(self) -> dict:
         """What the images and scores depend on."""
         names = ("seed", "count", "scores", "inception")
-        return {name: getattr(self._config, name) for name in names} | {
-            "class_val": self._class_val, "compared": self.real is not None
-        }  # fmt: skip
+        origin = {name: getattr(self._config, name) for name in names}
+        origin |= {"class_val": self._class_val, "compared": self.real is not None}
+        return origin | ({"format": "tar"} if self._config.format == "tar" else {})
 
     def run(self, folder: Path) -> Evaluation:
         """Generate into a folder, and score."""
         config, several = self._config, self._class_val == ALL
         inception = Inception() if config.inception else None  # what it lacks is said before work starts
-        generator, kept = Generator(self._goodrun), []
+        generator = Generator(self._goodrun)
         most = SCORED_BYTES // (len(self.classes) * 3 * generator.network.size**2)
         most = min(SCORED, max(2, most))
+        places = self._places(folder)
+        for place in places.values():
+            place.mkdir(exist_ok=True)
         with progress(config.count * len(self.classes), "generating", "image") as bar:
-            for k in self.classes:
-                place = folder / self._known.folder(k) if several else folder
-                place.mkdir(exist_ok=True)
-                kept.append(write_images(generator.batches(config.count, config.seed, k, bar), place, most))
+            writer = self._goodrun, config.seed, config.format, places, most
+            kept = generate(writer, config.count, config.cluster, bar)
+        if config.format == "tar":
+            names = {str(k): self._known.names[k] for k in self.classes}
+            (folder / SHARDS / "classes.json").write_text(json.dumps(names, indent=1))
         generated = LabelledImages.of(
             np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]), self._known
         )
@@ -94,6 +101,13 @@ class SignEvaluation:
         if training is not None and config.scores != "none":
             self._score(evaluation, generator, inception, generated, (training, held_out))
         return evaluation
+
+    def _places(self, folder: Path) -> dict[int, Path]:
+        """The folder of the images of each class."""
+        if self._config.format == "tar":
+            return dict.fromkeys(self.classes, folder / SHARDS)
+        several = self._class_val == ALL
+        return {k: folder / self._known.folder(k) if several else folder for k in self.classes}
 
     def _score(
         self,
@@ -139,27 +153,6 @@ class SignEvaluation:
         judge = train_judge(signs, iterations, seed, "training on generated images")
         found = agreement(judge(scorer.unseen.images)[1], scorer.unseen.labels)
         return {"gan_train": found.macro, "gan_train_floor": scorer.reference().macro}
-
-
-def write_images(batches: Iterable[np.ndarray], folder: Path, keep: int) -> np.ndarray:
-    """Write images as numbered PNGs, batch by batch.
-
-    Args:
-        batches: uint8 (N, height, width, 3) each, one or more.
-        folder: where to.
-        keep: images to return at most; memory holds no more than these and a batch.
-
-    Returns:
-        The first images, uint8 (`keep` or fewer, height, width, 3).
-    """
-    kept, written = [], 0
-    for batch in batches:
-        if written < keep:
-            kept.append(batch[: keep - written].copy())
-        for number, image in enumerate(batch, written):
-            Image.fromarray(image).save(folder / f"{number:05d}.png")
-        written += len(batch)
-    return np.concatenate(kept)
 
 
 def inception_scores(

@@ -52,13 +52,16 @@ class Generator:
             np.concatenate(batches) if batches else np.empty((0, self.network.size, self.network.size, 3), np.uint8)
         )
 
-    def batches(self, count: int, seed: int, class_id: int, bar=None) -> Iterator[np.ndarray]:
-        """The same images in batches, uint8 (`BATCH` or fewer, size, size, 3): memory need not hold them all."""
-        return generated(self._model, self.network, count, seed, class_id, bar)
+    def batches(self, count: int, seed: int, class_id: int, bar=None, first: int = 0) -> Iterator[np.ndarray]:
+        """The same images in batches, uint8 (`BATCH` or fewer, size, size, 3): memory need not hold them all.
+
+        Those before `first`, a multiple of `BATCH`, are left out.
+        """
+        return generated(self._model, self.network, count, seed, class_id, bar, first)
 
 
 def generated(
-    model: keras.Model, network: Network, count: int, seed: int, class_id: int, bar=None
+    model: keras.Model, network: Network, count: int, seed: int, class_id: int, bar=None, start: int = 0
 ) -> Iterator[np.ndarray]:
     """The same of any generator of a network."""
     class_id = class_id if network.classes > 1 else 0
@@ -66,6 +69,8 @@ def generated(
     labels = np.full(BATCH, class_id, np.int32)
     for first in range(0, count, BATCH):
         latents = random.standard_normal((BATCH, LATENT), np.float32)
+        if first < start:
+            continue
         inputs = [latents, labels] if network.classes > 1 else latents
         batch = to_uint8(model.predict_on_batch(inputs))[: count - first]
         if bar is not None:

@@ -46,6 +46,8 @@ class SceneEvaluation:
     def __init__(self, goodrun: GoodRun, config):
         if config.inception:
             raise UserError("inception is for signs; the scores of scenes are in the features of a segmenter.")
+        if config.format != "png" or config.cluster:
+            raise UserError("format and cluster are for signs; leave them out for a run of street scenes.")
         self._goodrun, self._config = goodrun, config
         self._network = SceneNetwork.restored(goodrun.info.network)
         self._scenes = scenes = open_scenes(config.data or goodrun.info.data["name"])

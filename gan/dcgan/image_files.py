@@ -1,0 +1,120 @@
+"""Generated images in files: numbered PNGs, or tar files as WebDataset reads them; written here or by a cluster."""
+
+import dataclasses
+import functools
+import io
+import shutil
+import tarfile
+import types
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan import processes
+from gan.archive import GoodRun
+from gan.data.folder_writer import to_png
+from gan.dcgan.generator import BATCH, Generator
+from gan.training.devices import make_deterministic
+
+SHARDS = "shards"  # the folder of tar files
+SHARD = 160 * BATCH  # images of one
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """Images of one class that are written together: `first` up to, not with, `last`."""
+
+    class_id: int
+    first: int
+    last: int
+
+
+class ImageWriter:
+    """Generates images and writes them.
+
+    Args:
+        goodrun: what is restored.
+        seed: of the latents.
+        form: "png" or "tar".
+        places: the folder of each class.
+        keep: images of a class to return, the first ones; memory holds no more than these and a batch.
+    """
+
+    def __init__(self, goodrun: GoodRun, seed: int, form: str, places: dict[int, Path], keep: int):
+        make_deterministic()
+        self._generator, self._seed, self._form, self._places, self._keep = (
+            Generator(goodrun),
+            seed,
+            form,
+            places,
+            keep,
+        )
+
+    def run_cell(self, cell: Cell, tick: Callable[[int], Any]) -> np.ndarray:
+        """Write the images of a cell, a tar file or many PNGs; those that are kept, uint8 (N, size, size, 3)."""
+        k, place, keep = cell.class_id, self._places[cell.class_id], max(0, self._keep - cell.first)
+        bar = types.SimpleNamespace(update=tick)
+        batches = self._generator.batches(cell.last, self._seed, k, bar, cell.first)
+        if self._form == "png":
+            return write_images(batches, lambda n, data: (place / f"{n:05d}.png").write_bytes(data), keep, cell.first)
+        path = place / f"{k:03d}-{cell.first // SHARD:05d}.tar"
+        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+
+            def add(number: int, png: bytes) -> None:
+                for suffix, data in (("png", png), ("cls", str(k).encode())):
+                    member = tarfile.TarInfo(f"{k:03d}-{number:07d}.{suffix}")  # of no user and no time: equal bytes
+                    member.size = len(data)
+                    archive.addfile(member, io.BytesIO(data))
+
+            return write_images(batches, add, keep, cell.first)
+
+
+def write_images(
+    batches: Iterable[np.ndarray], write: Callable[[int, bytes], Any], keep: int, first: int = 0
+) -> np.ndarray:
+    """Write images as PNGs, batch by batch.
+
+    Args:
+        batches: uint8 (N, height, width, 3) each, one or more.
+        write: takes the number of an image and its PNG.
+        keep: images to return at most; memory holds no more than these and a batch.
+        first: the number of the first one.
+
+    Returns:
+        The first images, uint8 (`keep` or fewer, height, width, 3).
+    """
+    kept, written = [], 0
+    for batch in batches:
+        kept.append(batch[: max(0, keep - written)].copy())
+        for number, image in enumerate(batch, first + written):
+            write(number, to_png(image))
+        written += len(batch)
+    return np.concatenate(kept)
+
+
+def generate(writer: tuple, count: int, cluster: str, bar) -> list[np.ndarray]:
+    """Write images of each class.
+
+    Args:
+        writer: what an `ImageWriter` takes.
+        count: images of each class.
+        cluster: see `gan.processes.run`; the folders are on storage that its workers share.
+        bar: a progress bar that counts images.
+
+    Returns:
+        The images of each class that are kept, uint8 (N, size, size, 3).
+    """
+    goodrun, _, _, places, _ = writer
+    cells = [Cell(k, n, min(n + SHARD, count)) for k in places for n in range(0, count, SHARD)]
+    if cluster:
+        copy = next(iter(places.values())) / f".{goodrun.checkpoint.name}"  # workers may not see the archive
+        shutil.copyfile(goodrun.checkpoint, copy)
+        build = functools.partial(ImageWriter, dataclasses.replace(goodrun, checkpoint=copy), *writer[1:])
+        kept = {cell: images for cell, images, _ in processes.run(build, cells, 1, 0, bar, cluster)}
+        copy.unlink()
+    else:
+        here = ImageWriter(*writer)
+        kept = {cell: here.run_cell(cell, bar.update) for cell in cells}
+    return [np.concatenate([kept[cell] for cell in cells if cell.class_id == k]) for k in places]

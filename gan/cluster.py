@@ -44,6 +44,8 @@ def on_cluster(
         UserError: the package is not installed, the scheduler does not answer or goes away, a worker raised one or
             has other code, or `TRIES` workers were lost at a cell.
     """
+    if not cells:
+        return
     try:
         from distributed import Client
     except ImportError:

@@ -1,5 +1,7 @@
 """Cells on the workers of a Dask scheduler: two processes of this machine."""
 
+import contextlib
+import dataclasses
 import functools
 import threading
 import time
@@ -9,8 +11,12 @@ import pytest
 
 from gan import processes
 from gan.cluster import on_cluster
+from gan.commands import prepare_scenes
+from gan.commands.prepare import PrepareConfig
+from gan.data.folder_writer import write_folder
 from gan.errors import UserError
 from gan.study.grid import Cell
+from tests.made_up_scenes import tree_of
 from tests.made_up_study import MadeUp
 
 distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
@@ -63,6 +69,24 @@ def test_mistakes_end_the_work_with_their_sentence_and_nothing_goes_on(cluster, 
     while on_workers():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_scenes_that_a_cluster_prepares_are_the_same_files(cluster, tmp_path):
+    folders = tmp_path / "there", tmp_path / "here"
+    config = PrepareConfig(
+        dataset="pairs", source="drawn:3", output=str(folders[0]), cluster=cluster.scheduler_address
+    )
+    found = prepare_scenes.find(config, contextlib.ExitStack())
+    items = list(found.items)
+    items[2] = dataclasses.replace(items[2], read=None)
+    with pytest.raises(TypeError):
+        write_folder(folders[0], items, found.palette, {"source": "drawn"})  # two are finished when it stops
+    elsewhere = functools.partial(prepare_scenes.on_cluster, config, None)
+    written = write_folder(folders[0], found.items, found.palette, {"source": "drawn"}, elsewhere=elsewhere)
+    assert written.new == len(items) - 2 == 5
+    assert write_folder(folders[1], found.items, found.palette, {"source": "drawn"}).records == written.records
+    there, here = ({name: data for name, (_, data) in tree_of(folder).items()} for folder in folders)
+    assert there == here and len(there) > 3 * len(items)
 
 
 def test_a_scheduler_that_goes_away_or_is_not_there_is_named(cluster, tmp_path):

@@ -19,7 +19,7 @@ import numpy as np
 
 from gan import pictures
 from gan.commands import prepare_scenes
-from gan.config import READING, Config, option, reading_option, run
+from gan.config import READING, Config, cluster_option, option, reading_option, run
 from gan.data import gtsrb
 from gan.data.class_folders import Reading, read_class_folders
 from gan.data.download import download
@@ -73,6 +73,7 @@ class PrepareConfig(Config):
     width: int | None = option(None, "scenes: width in pixels that they are resized to; by default as they are")
     height: int | None = option(None, "scenes: height in pixels that they are resized to; by default as they are")
     zipped: bool = option(False, "scenes: write a zip of each part, too")
+    cluster: str = cluster_option()
 
 
 def main(config: PrepareConfig) -> None:
@@ -207,7 +208,7 @@ def check(config: PrepareConfig, output: Path) -> None:
     if config.dataset != SIGNS:
         known = ", ".join((SIGNS, IMAGES, *prepare_scenes.DATASETS))
         raise UserError(f"dataset is one of {known}, not {config.dataset!r}.")
-    for name in ("palette", "coarse", "width", "height", "zipped"):
+    for name in ("palette", "coarse", "width", "height", "zipped", "cluster"):
         if getattr(config, name) != getattr(PrepareConfig, name):
             raise UserError(f"{name} is for street scenes; leave it out, or name them with --dataset.")
     if config.download == bool(config.source):

@@ -1,21 +1,23 @@
 """Street scenes as a prepared folder: what `prepare` does for `--dataset cityscapes` and `--dataset pairs`."""
 
 import contextlib
+import dataclasses
 import functools
 import shlex
 import sys
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from gan import pictures
+from gan import pictures, processes
 from gan.config import require, stop_status
 from gan.data.cityscapes import HOW, find_cityscapes
-from gan.data.folder import PARTS, Record, open_folder
-from gan.data.folder_writer import Found, Item, Written, write_folder
+from gan.data.folder import PALETTE, PARTS, Record, open_folder
+from gan.data.folder_writer import Found, Item, SceneWriter, Written, write_folder
 from gan.data.pairs import find_pairs
 from gan.data.scene import SceneSet
 from gan.data.scenes import is_drawn, open_scenes
@@ -32,6 +34,7 @@ DATASETS = ("cityscapes", "pairs")
 LARGEST = 8192  # pixels, width and height
 PICTURED = (4, 2, 2)  # scenes of the parts in the picture
 SAMPLED = 20  # scenes that tell how much room all of them need
+CELL = 100  # scenes that a worker of a cluster writes at a time
 BAR = 32  # characters of the longest bar
 PACKED = 0.7  # bytes of a PNG photo for each byte of its pixels, at most as a rule
 
@@ -44,22 +47,38 @@ def prepare_scenes(config: "PrepareConfig") -> None:
     """
     output, size = Path(config.output), check(config)
     with contextlib.ExitStack() as stack:
-        if config.dataset == "pairs":
-            drawn = is_drawn(config.source)
-            found = drawn_pairs(config.source) if drawn else find_pairs(config.source, config.palette, stack)
-        else:
-            found = find_cityscapes(config.source, config.coarse, stack)
+        found = find(config, stack)
         there = sum(path.stat().st_size for path in output.glob("*/*/*.png"))
         require_writable(output, max(0, room(found, size) * (1 + config.zipped) - there))
         require_writable(PICTURES)
         stack.enter_context(locked(output))
         about = {"dataset": config.dataset, "source": config.source, "notes": found.notes}
         try:
-            written = write_folder(output, found.items, found.palette, about, size, config.zipped)
+            elsewhere = functools.partial(on_cluster, config, size) if config.cluster else None
+            written = write_folder(output, found.items, found.palette, about, size, config.zipped, elsewhere)
         except KeyboardInterrupt:
             print(f"stopped; what is finished in {output} is kept, and the same command goes on", file=sys.stderr)
             sys.exit(stop_status())
     report(config, output, found, written)
+
+
+def find(config: "PrepareConfig", stack: contextlib.ExitStack) -> Found:
+    """The scenes of the source; `stack` keeps its archives open."""
+    if config.dataset != "pairs":
+        return find_cityscapes(config.source, config.coarse, stack)
+    drawn = is_drawn(config.source)
+    return drawn_pairs(config.source) if drawn else find_pairs(config.source, config.palette, stack)
+
+
+def on_cluster(config: "PrepareConfig", size: tuple[int, int] | None, places: list[int]) -> Iterator[Record]:
+    """Have the workers of a cluster write scenes; their records, in the order in which they are finished."""
+    output, bar = Path(config.output).resolve(), types.SimpleNamespace(update=lambda count: None)
+    if config.dataset == "pairs":  # what `write_folder` has found out is not found out again
+        config = dataclasses.replace(config, palette=str(output / PALETTE))
+    build = functools.partial(SceneWriter, output, functools.partial(find, config), size)
+    cells = [places[first : first + CELL] for first in range(0, len(places), CELL)]
+    for _, records, _ in processes.run(build, cells, 1, 0, bar, config.cluster):
+        yield from records
 
 
 def check(config: "PrepareConfig") -> tuple[int, int] | None:

@@ -4,12 +4,14 @@ Files are written under another name and then renamed: what has its name is whol
 `preparing.jsonl` has a line that says what the folder is made from, then the record of each finished scene.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
+import itertools
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,7 @@ def write_folder(
     about: dict[str, Any],
     size: Size | None = None,
     zipped: bool = False,
+    elsewhere: Callable[[list[int]], Iterator[Record]] | None = None,
 ) -> Written:
     """Write scenes into a prepared folder, or what is missing of them.
 
@@ -125,6 +128,8 @@ def write_folder(
         about: what prepared.json is to say of the whole: "source" (a text for people), and anything that JSON holds.
         size: width and height of all; None for the size that each has.
         zipped: write a zip of each part beside it, too.
+        elsewhere: gives the records of new scenes by their places in `items`, written by other processes (see
+            `SceneWriter`); None to write them here.
 
     Raises:
         UserError: a scene is damaged or does not match, some scenes have instances and others have none, or the
@@ -156,18 +161,49 @@ def write_folder(
             return record, False
         return _write_scene(folder, item, stamp, palette, size), True
 
+    answers = in_threads(write, items)
+    if elsewhere:
+        before = [(item.part, item.name) in done for item in items]
+        answers = itertools.chain(
+            in_threads(write, itertools.compress(items, before)),
+            ((record, True) for record in elsewhere([k for k, there in enumerate(before) if not there])),
+        )
     new = 0
     with (Path(os.devnull) if finished else folder / PREPARING).open("a") as journal:
-        for record, is_new in progress(len(items), "scenes", "scene", items=in_threads(write, items)):
+        for record, is_new in progress(len(items), "scenes", "scene", items=answers):
             account.scenes.append(record)
             new += is_new
             if is_new:
                 journal.write(f"{record.model_dump_json()}\n")
                 journal.flush()
+    places = {(item.part, item.name): k for k, item in enumerate(items)}
+    account.scenes.sort(key=lambda record: places[record.part, record.name])
     if new or not finished:
         _finish(folder, account)
     lacking = [part for part in PARTS if zipped and (new or not (folder / f"{part}.zip").exists())]
     return Written(tuple(account.scenes), new, tuple(_zip(folder, part, account.scenes) for part in lacking))
+
+
+class SceneWriter:
+    """Writes scenes in a process of its own: what `gan.processes.run` builds. A cell is a list of places of scenes.
+
+    Args:
+        folder: of the scenes, begun by `write_folder`.
+        find: finds them; what it opens stays open to the end of the process.
+        size: see `write_folder`.
+    """
+
+    def __init__(self, folder: Path, find: Callable[[contextlib.ExitStack], Found], size: Size | None):
+        self._folder, self._open, self._size = folder, contextlib.ExitStack(), size
+        self._found = find(self._open)
+
+    def run_cell(self, places: list[int], tick: Callable[[int], Any]) -> list[Record]:
+        """Write the scenes of a cell."""
+        items = [self._found.items[k] for k in places]
+        return list(in_threads(self._write, items))
+
+    def _write(self, item: Item) -> Record:
+        return _write_scene(self._folder, item, item.stamp(), self._found.palette, self._size)
 
 
 def _records_before(folder: Path, account: Account) -> dict[tuple[str, str], Record]:

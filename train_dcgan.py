@@ -98,7 +98,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
         if (known > 0) != (config.drawn > 0):
             raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
         goodrun.require_more(config.iterations)
-    data, learned = read(config, classes, reading, goodrun)
+    parts, learned = read(config, classes, reading, goodrun)
     require_writable(Path("images/train").resolve())
 
     from gan.dcgan.gan import Network, SignGan
@@ -118,15 +118,15 @@ def train(config: TrainConfig) -> tuple[str, int]:
         config, goodrun, "dcgan", dataclasses.asdict(network),
         lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried),
     )  # fmt: skip
-    known = CheckpointInfo.of_data(data.name, learned.digest(), len(learned), goodrun and goodrun.info)
+    known = CheckpointInfo.of_data(parts.name, learned.digest(), len(learned), goodrun and goodrun.info)
     known |= storable(classes)
     info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), known, goodrun)
-    judge = judge_of(data, config.judge_iterations, say) if config.judge_iterations else None
-    score = checkpoint_scores(judge, *data.parts, learned, class_id, lambda wanted: gan.images(wanted, "scores"))
-    parts = {"held-out": data.parts[1], "test": data.test}
-    others = {name: (part.digest(), len(part)) for name, part in parts.items() if part is not None and len(part)}
+    judge = judge_of(parts, config.judge_iterations, say) if config.judge_iterations else None
+    score = checkpoint_scores(judge, parts, learned, class_id, lambda wanted: gan.images(wanted, "scores"))
+    compared = {"held-out": parts.held_out, "test": parts.test}
+    others = {name: (part.digest(), len(part)) for name, part in compared.items() if part is not None and len(part)}
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY, others)
-    name = f"dcgan class {config.class_val} {data.name}"
+    name = f"dcgan class {config.class_val} {parts.name}"
     run_id, status = run.train(name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}")
     if status == 0:
         say(f"generate: {start('evaluate.py')} --class_val {shlex.quote(config.class_val)} --goodrun_ref {run_id}")
@@ -134,7 +134,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
 
 
 def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
-    """The data set, and the images of it that a generator learns."""
+    """The parts of the data set, and the images that a generator learns."""
     from gan.data.sets import open_images, select
     from gan.progress import say
 
@@ -151,7 +151,7 @@ def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
             f"warning: {len(learned)} images, {fewest} of the smallest class, are soon known by heart: look at "
             "nearest_real, c_t_pixels and the closest pairs of an evaluation before you use what is generated."
         )
-    return data, learned
+    return data.parts, learned
 
 
 if __name__ == "__main__":

@@ -63,11 +63,11 @@ def make_scores(
     from gan.dcgan.scorer import SignScorer
     from gan.dcgan.told_apart import told_apart
 
-    judge = judge_of(signs, judge_iterations, print)
+    judge = judge_of(signs.parts, judge_iterations, print)
     if judge is None:
         raise UserError(f"the benchmark needs images of all classes for its classifier, and {signs.name} lacks some.")
     class_id = int(real.labels[0])
-    scorer = SignScorer(judge, real, signs.parts[1], [class_id], signs.test)
+    scorer = SignScorer(judge, real, signs.parts.held_out, [class_id], signs.test)
 
     def labelled(images: np.ndarray) -> LabelledImages:
         return LabelledImages.of(images, np.full(len(images), class_id), signs.classes)

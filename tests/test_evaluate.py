@@ -375,7 +375,7 @@ def test_a_run_that_has_learned_what_it_is_compared_with_is_told_of(workplace, c
     config |= {learned: True}
     signs = select(open_images(DATA, 17), 17, learned == "use_test", learned != "use_test")
     info = about_of(signs, config)
-    assert set(real_images(info, "", every_class=False).train.labels) == {17}
+    assert set(real_images(info, "", every_class=False).learned.labels) == {17}
     assert "scores beside them mean little" in capsys.readouterr().out
 
 
@@ -393,7 +393,7 @@ def test_the_training_data_is_known_again_with_and_without_the_other_classes(wor
     # As `train_dcgan` opens it without a judge; with one all classes are there.
     learned = select(open_images(DATA, 17), 17, use_test, False)
     info = about_of(learned, {"use_test": use_test, "use_held_out": False})
-    assert len(set(real_images(info, "", every_class=True).train.labels)) == 43
+    assert len(set(real_images(info, "", every_class=True).learned.labels)) == 43
     assert ("mean little" in capsys.readouterr().out) == use_test
 
 

@@ -150,7 +150,7 @@ def generate(config: BalanceConfig, goodrun, source, lacking):
     make_deterministic()
     generator = Generator(goodrun)
     require_learned(goodrun, generator, source)
-    judge = judge_of(source, config.judge_iterations, say) if config.quality else None
+    judge = judge_of(source.parts, config.judge_iterations, say) if config.quality else None
     if config.quality and judge is None:
         raise UserError(
             "quality needs a classifier of the source, and there is none; give quality=0 to keep all images."

@@ -154,7 +154,9 @@ class LabelledImages:
         return {name: getattr(self, name) for name in ARRAYS}
 
     def take(self, chosen: np.ndarray) -> "LabelledImages":
-        """The images that a boolean mask or an array of indices names."""
+        """The images that a boolean mask or an array of indices names; these very ones where a mask names all."""
+        if chosen.dtype == bool and chosen.all():
+            return self
         return dataclasses.replace(self, **{name: array[chosen] for name, array in self.arrays.items()})
 
     def counts(self) -> np.ndarray:

@@ -33,6 +33,28 @@ DRAWN_TRAINING = 13_000  # images of all classes where the size is not given: a 
 DRAWN_TEST_SHARE = 12_630 / 39_209  # test images for each training image, as in GTSRB
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """A data set whose training part is cut in two.
+
+    Attributes:
+        name: of the data set.
+        learned: the training images that are learned.
+        held_out: the others, of other tracks (see `gan.data.split.held_out`); they choose checkpoints.
+        test: the test part; None where there is none.
+    """
+
+    name: str
+    learned: LabelledImages
+    held_out: LabelledImages
+    test: LabelledImages | None
+
+    @property
+    def classes(self) -> Classes:
+        """What the labels stand for."""
+        return self.learned.classes
+
+
 @dataclasses.dataclass(frozen=True)
 class DataSet:
     """Training and test part of a data set.
@@ -57,9 +79,9 @@ class DataSet:
         return self.train.classes
 
     @functools.cached_property
-    def parts(self) -> tuple[LabelledImages, LabelledImages]:
-        """The training images that are learned, and those that are held out; see `gan.data.split.cut`."""
-        return cut(self.train)
+    def parts(self) -> Parts:
+        """The parts: a copy of the training images, so that who needs only these can let go of the whole."""
+        return Parts(self.name, *cut(self.train), self.test)
 
 
 def classes_of(data: str, reading: Reading = DEFAULT_READING) -> Classes:
@@ -175,7 +197,7 @@ def select(data: DataSet, class_id: int | None, use_test: bool, use_held_out: bo
     Raises:
         UserError: the test part is wanted and missing, or there are too few images.
     """
-    parts = [data.train if use_held_out else data.parts[0]]
+    parts = [data.train if use_held_out else data.parts.learned]
     if use_test:
         if data.test is None:
             raise UserError(f"use_test=true needs a test part, as {Path(data.name) / 'test.p'}, and there is none.")

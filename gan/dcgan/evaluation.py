@@ -95,11 +95,10 @@ class SignEvaluation:
         generated = LabelledImages.of(
             np.concatenate(kept), np.repeat(self.classes, [len(images) for images in kept]), self._known
         )
-        training, held_out = self.real.parts if self.real else (None, None)
-        training = training and with_mirrored(training)  # copies of mirrored photos are copies
+        training = self.real and with_mirrored(self.real.learned)  # copies of mirrored photos are copies
         evaluation = page(self._goodrun, generated, training, several)
         if training is not None and config.scores != "none":
-            self._score(evaluation, generator, inception, generated, (training, held_out))
+            self._score(evaluation, generator, inception, generated, training)
         return evaluation
 
     def _places(self, folder: Path) -> dict[int, Path]:
@@ -115,10 +114,10 @@ class SignEvaluation:
         generator: Generator,
         inception: Inception | None,
         generated: LabelledImages,
-        parts: tuple[LabelledImages, LabelledImages],
+        training: LabelledImages,
     ) -> None:
-        """Add the scores beside the training and the held-out part."""
-        training, held_out = parts
+        """Add the scores beside the training images, those held out and the test part."""
+        held_out = self.real.held_out
         unseen = unseen_part(self._goodrun.info, self.real, self.classes)
         full = self._config.scores == "full"
         judge = judge_of(self.real, self._config.judge_iterations, say) if full else None

@@ -151,7 +151,7 @@ class SignGan(AveragedGan):
 
     def __init__(self, network, images, labels, batch_size, rates, seed, precision):
         optimizers = tuple(Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99) for rate in rates)
-        photos = images[np.asarray(labels) < network.classes]
+        photos = images if network.domains == 1 else images[np.asarray(labels) < network.classes]
         super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
         self.batch_size = batch_size
         self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())

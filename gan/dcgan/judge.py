@@ -7,7 +7,7 @@ from sklearn.metrics import confusion_matrix
 from gan.archive import judges
 from gan.archive.judges import JudgeConfig
 from gan.data.labelled import Classes, LabelledImages, with_mirrored
-from gan.data.sets import DataSet
+from gan.data.sets import Parts
 from gan.dcgan import classifier
 from gan.dcgan.classifier import SignJudgeTrainer, build_judge
 from gan.report import Report, judge_report
@@ -59,7 +59,7 @@ def train_judge(
     return Judge(trainer.model)
 
 
-def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
+def judge_of(signs: Parts, iterations: int, say) -> Judge | None:
     """The judge for a data set: the one that the archive has, else one that is trained now and put there.
 
     It learns the tracks that are not held out, and is itself judged by those that are and by the test part. `say`
@@ -69,7 +69,7 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
         None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
     """
     classes = signs.classes
-    fit_part, held = signs.parts
+    fit_part, held = signs.learned, signs.held_out
     missing = np.flatnonzero(fit_part.counts() == 0)
     if missing.size:
         say(f"no scores by a classifier: {signs.name} has no images of class {classes.phrase(missing[0])} to learn.")
@@ -77,7 +77,7 @@ def judge_of(signs: DataSet, iterations: int, say) -> Judge | None:
     if not len(held):
         say(f"no scores by a classifier: {signs.name} has no class with images of two groups, to hold one out.")
         return None
-    config, model = JudgeConfig(signs.name, iterations), build_judge(len(classes), signs.train.size)
+    config, model = JudgeConfig(signs.name, iterations), build_judge(len(classes), fit_part.size)
     key = judges.JudgeKey(KIND, config, fit_part.digest(), judges.recipe(model, classifier, augment))
     found = judges.find_judge(key, model)
     if found is not None:

@@ -5,7 +5,7 @@ import numpy as np
 from gan.archive import GoodRun
 from gan.checkpoint_info import CheckpointInfo
 from gan.data.labelled import ALL, LabelledImages
-from gan.data.sets import DataSet, open_images, reading_of, select
+from gan.data.sets import DataSet, Parts, open_images, reading_of, select
 from gan.data.signs import GTSRB, stored_classes, stored_size
 from gan.data.spread import spread_over
 from gan.dcgan.generator import BATCH, Generator
@@ -83,8 +83,8 @@ def require_same_classes(info: CheckpointInfo, source: DataSet) -> None:
         )
 
 
-def real_images(info: CheckpointInfo, data: str, every_class: bool) -> DataSet | None:
-    """The data set that a run was trained on, or None, with a sentence, where it is not there any more.
+def real_images(info: CheckpointInfo, data: str, every_class: bool) -> Parts | None:
+    """The parts of the data set that a run was trained on, or None, with a sentence, where it is not there any more.
 
     Args:
         info: what its checkpoint says of itself.
@@ -102,10 +102,10 @@ def real_images(info: CheckpointInfo, data: str, every_class: bool) -> DataSet |
         return None
     if any(_used(info)) or not info.learned_only(digest):
         print("the run has learned signs that it should be compared with: scores beside them mean little.")
-    return signs
+    return signs.parts
 
 
-def unseen_part(info: CheckpointInfo, source: DataSet, classes: list[int]) -> LabelledImages | None:
+def unseen_part(info: CheckpointInfo, source: Parts, classes: list[int]) -> LabelledImages | None:
     """Real images that neither a run nor the choice of its checkpoint has seen, of every class: the test part.
 
     None where there is none, or the run has learned it.

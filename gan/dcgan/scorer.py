@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from gan.data.labelled import LabelledImages
+from gan.data.sets import Parts
 from gan.dcgan.samples import smaller_part, some_of_each
 from gan.dcgan.scores import LARGEST_SAMPLE, Comparison, Sample, even, means, measured
 from gan.score import Scores
@@ -129,8 +130,7 @@ def pixel_scores(generated: LabelledImages, training: LabelledImages, class_ids:
 
 def checkpoint_scores(
     judge: Judge | None,
-    training: LabelledImages,
-    held_out: LabelledImages,
+    parts: Parts,
     learned: LabelledImages,
     class_id: int | None,
     images: Callable,
@@ -139,8 +139,7 @@ def checkpoint_scores(
 
     Args:
         judge: see `SignScorer`; None leaves the scores in pixels.
-        training: real images, of any classes.
-        held_out: real images of other physical signs.
+        parts: of the data set, of any classes.
         learned: the images that the generator learns, mirrored ones among them.
         class_id: the class that it is trained on; None for all.
         images: gives generated images, uint8 (N, size, size, 3), for the network's class ids, integers (N,).
@@ -149,7 +148,7 @@ def checkpoint_scores(
         A function that gives the scores of the generator as it is then.
     """
     classes = list(range(len(learned.classes))) if class_id is None else [class_id]
-    scorer = None if judge is None else SignScorer(judge, training, held_out, classes)
+    scorer = None if judge is None else SignScorer(judge, parts.learned, parts.held_out, classes)
     rows = some_of_each(
         learned, np.where(np.isin(np.arange(len(learned.classes)), classes), max(1, 2_000 // len(classes)), 0)
     )

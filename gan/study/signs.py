@@ -55,7 +55,7 @@ class SignStudy(Experiment):
         signs = open_source(config.data, parameter="data", reading=Reading.of(dataclasses.asdict(config)))
         super().__init__(config, arms_of(config, signs))
         self.sources, self.drawn, self.signs = sources, drawn, signs
-        self.fit, held_out = self.signs.parts
+        self.fit, held_out = self.signs.parts.learned, self.signs.parts.held_out
         self.rare = signs_arms.rare_classes(self.signs.train)
         parts = {"test": self.signs.test, "held_out": held_out}
         self.parts = {part: signs for part, signs in parts.items() if signs is not None and len(signs)}

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+PIECE = 4_096  # images that are copied at a time
+
 
 def key(seed: int, iteration, purpose: str):
     """The seed of one draw, for the `tf.random.stateless_*` functions.
@@ -92,7 +94,7 @@ class Sampler:
             self._edges = tf.constant(edges, tf.float32)
             self._extra = tf.constant(shares.extra, tf.float32)
         self.size = images.shape[1]
-        self._images = tf.Variable(np.concatenate(parts) if len(parts) > 1 else images, trainable=False)
+        self._images = _variable(parts)
         # Places in order of group, and not images: large data sets are held once.
         self._order = tf.constant(np.argsort(groups, kind="stable"), tf.int32)
         self._counts = tf.constant(counts, tf.int32)
@@ -125,6 +127,18 @@ class Sampler:
         within = tf.minimum(tf.cast(place * tf.cast(counts, tf.float32), tf.int32), counts - 1)
         images = tf.gather(self._images, tf.gather(self._order, tf.gather(self._firsts, groups) + within))
         return tf.cast(images, tf.float32) / 127.5 - 1
+
+
+def _variable(parts: list[np.ndarray]) -> tf.Variable:
+    """Images as one variable; piece by piece, so that memory never holds a second copy of many images."""
+    shape = sum(map(len, parts)), *parts[0].shape[1:]
+    images, first = tf.Variable(tf.zeros(shape, tf.uint8), trainable=False), 0
+    for part in parts:
+        for start in range(0, len(part), PIECE):
+            piece = part[start : start + PIECE]
+            images.scatter_update(tf.IndexedSlices(piece, tf.range(first, first + len(piece))))
+            first += len(piece)
+    return images
 
 
 def _require_images(shares: Shares, counts: np.ndarray) -> None:

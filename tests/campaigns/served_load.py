@@ -1,10 +1,13 @@
 """MLflow's server of a promoted generator under load and hostile bodies, beside direct generation; some minutes.
 
-uv run python -m tests.campaigns.served_load [SECONDS]
+uv run python -m tests.campaigns.served_load [SECONDS [signs|scenes]]
 """
 
+import base64
 import contextlib
+import dataclasses
 import http.client
+import io
 import json
 import os
 import shutil
@@ -19,9 +22,16 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from PIL import Image
 
-from gan import archive
+from gan import archive, checkpoints
+from gan.data.scene import boundaries, resized
+from gan.data.scenes import open_scenes
 from gan.dcgan.generator import BATCH, Generator
+from gan.pix2pix.gan import pictures
+from gan.pix2pix.presets import PRESETS, SceneNetwork
+from gan.training.averaged_gan import weights
+from tests import made_up_scene_run
 from tests.made_up_archive import promoted
 from tests.mlflow_server import free_port, wait_for
 
@@ -60,21 +70,89 @@ def post(port: int, body: bytes | str) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def request(class_id: int, seed: int, count: int = BATCH) -> str:
-    return json.dumps({"dataframe_records": [{"class": class_id}], "params": {"count": count, "seed": seed}})
+def encoded(ids: np.ndarray) -> str:
+    """A PNG in base64."""
+    file = io.BytesIO()
+    Image.fromarray(ids).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
-def direct(seconds: float) -> float:
-    """Images a second of the generator in this process."""
-    generator = Generator(archive.resolve("pretrained", "dcgan", "all"))
-    generator.images(BATCH, 0, 0)
+def body(rows: list[dict], **params) -> str:
+    return json.dumps({"dataframe_records": rows, "params": params})
+
+
+class Signs:
+    """The shipped generator, asked for a batch of one class."""
+
+    name, rows = "signs", BATCH
+
+    def __init__(self, folder: Path):
+        promoted("pretrained", "dcgan", self.name)
+        self._generator = Generator(archive.resolve("pretrained", "dcgan", "all"))
+
+    def request(self, seed: int) -> str:
+        return body([{"class": seed % 43}], count=BATCH, seed=seed)
+
+    def direct(self, seed: int) -> int:
+        return len(self._generator.images(BATCH, seed, seed % 43))
+
+    def hostile(self) -> dict[str, str]:
+        return {
+            "a wrong class": body([{"class": 43}]), "count 0": body([{"class": 17}], count=0),
+            "count 10,001": body([{"class": 17}], count=10_001),
+            "a class of 100 MB": body([{"class": "x" * LARGE}]),
+            "100 MB of rows": '{"dataframe_records": [' + ", ".join(['{"class": "17"}'] * (LARGE // 17)) + "]}",
+        }  # fmt: skip
+
+
+class Streets:
+    """A generator of photos of 256x128 with fresh weights, asked for those of four label maps."""
+
+    name, size, rows = "scenes", (256, 128), 4
+
+    def __init__(self, folder: Path):
+        preset = dataclasses.replace(PRESETS["averaged"], generator_base=16)
+        run = made_up_scene_run.good_run(folder / "run", preset=preset, width=self.size[0], height=self.size[1])
+        goodrun = promoted(run, "pix2pix", self.name)
+        self._network = SceneNetwork.restored(goodrun.info.network)
+        self._model = self._network.build_generator()
+        checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: weights(self._model)})
+        scenes = open_scenes(made_up_scene_run.DATA).training
+        self._scenes = [resized(scenes.scene(k), *self.size) for k in range(self.rows)]
+
+    def request(self, seed: int) -> str:
+        return body([self._row(scene.labels, scene.instances) for scene in self._scenes], seed=seed)
+
+    def direct(self, seed: int) -> int:
+        labels = np.array([self._network.palette.indices(scene.labels) for scene in self._scenes])
+        edges = np.array([boundaries(scene.instances) for scene in self._scenes])
+        return len(pictures(self._model, self._network, labels, edges, seed, "evaluate", 0))
+
+    def _row(self, labels: np.ndarray, instances: np.ndarray) -> dict[str, str]:
+        return {"labels": encoded(labels), "instances": encoded(instances)}
+
+    def hostile(self) -> dict[str, str]:
+        scene = self._scenes[0]
+        return {
+            "a wrong size": body([self._row(scene.labels[::2], scene.instances)]),
+            "a wrong palette": body([self._row(scene.labels * 0 + 250, scene.instances)]),
+            "no picture": body([{"labels": "no picture", "instances": ""}]),
+            "a label map of 100 MB": body([{"labels": "A" * LARGE, "instances": ""}]),
+        }
+
+
+def direct(generator: Signs | Streets, seconds: float) -> float:
+    """Images a second of a generator in this process."""
+    generator.direct(0)
     began, images = time.perf_counter(), 0
     while time.perf_counter() < began + seconds:
-        images += len(generator.images(BATCH, images, images % 43))
+        images += generator.direct(images)
     return images / (time.perf_counter() - began)
 
 
-def load(port: int, process: psutil.Process, seconds: float) -> tuple[float, np.ndarray, list[int], list[float]]:
+def load(
+    generator: Signs | Streets, port: int, process: psutil.Process, seconds: float
+) -> tuple[float, np.ndarray, list[int], list[float]]:
     """Images a second, seconds of each request, statuses that are not 200, and MB of the server as it goes on."""
     began, lock = time.perf_counter(), threading.Lock()
     latencies, failed, memory = [], [], []
@@ -83,11 +161,11 @@ def load(port: int, process: psutil.Process, seconds: float) -> tuple[float, np.
         seed = number
         while time.perf_counter() < began + seconds:
             start = time.perf_counter()
-            status, body = post(port, request(seed % 43, seed))
+            status, answer = post(port, generator.request(seed))
             with lock:
                 latencies.append(time.perf_counter() - start)
                 memory.append(process.memory_info().rss / 1e6)
-                if status != 200 or body.count(b'"image"') != BATCH:
+                if status != 200 or answer.count(b'"image"') != generator.rows:
                     failed.append(status)
             seed += CLIENTS
 
@@ -96,54 +174,55 @@ def load(port: int, process: psutil.Process, seconds: float) -> tuple[float, np.
         thread.start()
     for thread in threads:
         thread.join()
-    rate = BATCH * (len(latencies) - len(failed)) / (time.perf_counter() - began)
+    rate = generator.rows * (len(latencies) - len(failed)) / (time.perf_counter() - began)
     return rate, np.array(latencies), failed, memory
 
 
-def hostile(port: int) -> None:
+def hostile(generator: Signs | Streets, port: int) -> None:
     """Bodies that are no request, or ask for too much, are answered with status 400, and the server goes on."""
-    bodies = {
-        "a wrong class": request(43, 0), "count 0": request(17, 0, 0), "count 10,001": request(17, 0, 10_001),
-        "no JSON": "no JSON", "100 MB that are no JSON": b"x" * LARGE,
-        "a class of 100 MB": json.dumps({"dataframe_records": [{"class": "x" * LARGE}]}),
-        "100 MB of rows": '{"dataframe_records": [' + ", ".join(['{"class": "17"}'] * (LARGE // 17)) + "]}",
-    }  # fmt: skip
-    for name, body in bodies.items():
+    bodies = {"no JSON": "no JSON", "100 MB that are no JSON": b"x" * LARGE} | generator.hostile()
+    for name, text in bodies.items():
         began = time.perf_counter()
-        status, answer = post(port, body)
+        status, answer = post(port, text)
         print(f"{name}: status {status}, {len(answer):,} bytes, {time.perf_counter() - began:.1f} s", flush=True)
         assert status == 400, answer[:500]
 
 
-def main(seconds: float = 60) -> None:
-    """Compare the server with direct generation before and after it."""
-    before, folder = Path.cwd(), Path(tempfile.mkdtemp(prefix="served-load-"))
+def main(seconds: str = "60", *kinds: str) -> None:
+    """The campaign for each kind of generator."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    os.chdir(folder)
-    promoted("pretrained", "dcgan", "signs")
-    rates = [direct(seconds / 4)]
-    with server("models:/signs@goodrun") as (port, process):
-        first = post(port, request(17, 5))
-        rate, latencies, failed, memory = load(port, process, seconds)
-        assert post(port, request(17, 5)) == first, "the same request gives other bytes"
+    for kind in (Signs, Streets):
+        if not kinds or kind.name in kinds:
+            before, folder = Path.cwd(), Path(tempfile.mkdtemp(prefix="served-load-"))
+            os.chdir(folder)
+            compare(kind(folder), float(seconds))
+            os.chdir(before)
+            shutil.rmtree(folder)
+
+
+def compare(generator: Signs | Streets, seconds: float) -> None:
+    """Compare the server with direct generation before and after it."""
+    rates = [direct(generator, seconds / 4)]
+    with server(f"models:/{generator.name}@goodrun") as (port, process):
+        first = post(port, generator.request(5))
+        rate, latencies, failed, memory = load(generator, port, process, seconds)
+        assert post(port, generator.request(5)) == first, "the same request gives other bytes"
         quarter = len(memory) // 4
         flat = [float(np.mean(part)) for part in (memory[quarter : 2 * quarter + 1], memory[-quarter - 1 :])]
-        hostile(port)
-        assert post(port, request(17, 5)) == first
-    rates.append(direct(seconds / 4))
+        hostile(generator, port)
+        assert post(port, generator.request(5)) == first
+    rates.append(direct(generator, seconds / 4))
     share = rate / np.mean(rates)
     p50, p90, p99 = np.percentile(latencies, (50, 90, 99))
     print(
-        f"{CLIENTS} clients, {BATCH} images a request, {seconds:.0f} s\n"
+        f"{CLIENTS} clients, {generator.rows} images a request, {seconds:.0f} s of {generator.name}\n"
         f"{len(latencies)} requests, {len(failed)} failed\n"
         f"{rate:.0f} images/s served, {rates[0]:.0f} and {rates[1]:.0f} directly before and after: {share:.0%}\n"
         f"seconds of a request: median {p50:.2f}, 90 % {p90:.2f}, 99 % {p99:.2f}, longest {latencies.max():.2f}\n"
         f"memory of the server: {flat[0]:.0f} MB in the second quarter, {flat[1]:.0f} MB in the last"
     )
     assert not failed and flat[1] < 1.1 * flat[0] and share >= LEAST
-    os.chdir(before)
-    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    main(*map(float, sys.argv[1:]))
+    main(*sys.argv[1:])

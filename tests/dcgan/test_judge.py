@@ -53,7 +53,7 @@ def trained(tmp_path_factory):
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
             patch.delenv(name, raising=False)
         narrow(patch)
-        return Place(folder, signs, judge_of(signs, ITERATIONS, said.append), said)
+        return Place(folder, signs, judge_of(signs.parts, ITERATIONS, said.append), said)
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_it_learns_the_signs_and_their_mirror_images(trained, monkeypatch):
 
 def test_the_judge_that_was_trained_is_found_again(place, untrainable):
     said = []
-    again = judge_of(place.signs, ITERATIONS, said.append)
+    again = judge_of(place.signs.parts, ITERATIONS, said.append)
     assert again is not place.judge and said == []
     assert again.run_id == place.judge.run_id and again.accuracy == place.judge.accuracy
     images = cut(place.signs.train)[1].images
@@ -181,7 +181,7 @@ def test_the_judge_that_was_trained_is_found_again(place, untrainable):
 
 def test_it_is_found_by_what_is_in_the_data_and_not_by_its_name(place, untrainable):
     renamed = DataSet("elsewhere", place.signs.train, None)
-    assert judge_of(renamed, ITERATIONS, print).run_id == place.judge.run_id
+    assert judge_of(renamed.parts, ITERATIONS, print).run_id == place.judge.run_id
 
 
 def test_the_run_tells_what_was_trained_on_what_and_how_good_it_is(place):
@@ -222,11 +222,11 @@ def test_the_user_is_told(place):
 
 
 def test_other_iterations_and_other_data_make_another_judge(place, asked):
-    longer = judge_of(place.signs, ITERATIONS + 1, print)
+    longer = judge_of(place.signs.parts, ITERATIONS + 1, print)
     images = place.signs.train.images.copy()
     images[np.flatnonzero(~held_out(place.signs.train))[0], 5, 5, 0] ^= 1  # one pixel that is learned
     changed = DataSet("drawn:430", dataclasses.replace(place.signs.train, images=images), None)
-    other = judge_of(changed, ITERATIONS, print)
+    other = judge_of(changed.parts, ITERATIONS, print)
     assert asked == [(ITERATIONS + 1, 0), (ITERATIONS, 0)]
     assert len({longer.run_id, other.run_id, place.judge.run_id}) == 3
     assert "test.accuracy" not in run_of(other).data.metrics
@@ -234,7 +234,7 @@ def test_other_iterations_and_other_data_make_another_judge(place, asked):
     for signs, iterations, wanted in (
         (place.signs, ITERATIONS, place.judge), (place.signs, ITERATIONS + 1, longer), (changed, ITERATIONS, other),
     ):  # fmt: skip
-        assert judge_of(signs, iterations, print).run_id == wanted.run_id
+        assert judge_of(signs.parts, iterations, print).run_id == wanted.run_id
     assert len(asked) == 2
 
 
@@ -242,13 +242,13 @@ def test_held_out_images_do_not_matter_for_what_is_learned(place, untrainable):
     images = place.signs.train.images.copy()
     images[held_out(place.signs.train)] //= 2
     changed = DataSet("drawn:430", dataclasses.replace(place.signs.train, images=images), None)
-    assert judge_of(changed, ITERATIONS, print).run_id == place.judge.run_id
+    assert judge_of(changed.parts, ITERATIONS, print).run_id == place.judge.run_id
 
 
 def test_a_good_judge_gives_no_warning(place, asked, monkeypatch):
     monkeypatch.setattr(signs_judge, "ENOUGH", 0.0)
     said = []
-    judge = judge_of(place.signs, 2, said.append)
+    judge = judge_of(place.signs.parts, 2, said.append)
     assert len(said) == 2 and not [line for line in said if "warning" in line]
     assert "warning.judge" not in run_of(judge).data.tags
 
@@ -266,7 +266,7 @@ def test_without_images_of_a_class_there_is_no_judge(workplace, untrainable, tra
     said = []
     train = trained.signs.train
     lacking = DataSet("most", train.take(~np.isin(train.labels, (5, 20))), None)
-    assert judge_of(lacking, ITERATIONS, said.append) is None
+    assert judge_of(lacking.parts, ITERATIONS, said.append) is None
     assert len(said) == 1 and "most" in said[0] and "class 5 (Speed limit 80)" in said[0] and "\n" not in said[0]
     assert list(workplace.iterdir()) == []
 
@@ -274,7 +274,7 @@ def test_without_images_of_a_class_there_is_no_judge(workplace, untrainable, tra
 def test_without_held_out_signs_there_is_no_judge(workplace, untrainable):
     said = []
     lone = DataSet("lone", draw_signs(43, 43, 0)[0], None)  # one track of each class
-    assert judge_of(lone, ITERATIONS, said.append) is None
+    assert judge_of(lone.parts, ITERATIONS, said.append) is None
     assert len(said) == 1 and "lone" in said[0] and "\n" not in said[0]
     assert list(workplace.iterdir()) == []
 
@@ -284,6 +284,6 @@ def test_a_class_of_one_sign_is_learned_and_not_judged(place, asked):
     tracks = train.tracks.copy()
     tracks[train.labels == 0] = tracks[train.labels == 0][0]
     signs = DataSet("one sign of class 0", dataclasses.replace(train, tracks=tracks), None)
-    run_id = judge_of(signs, ITERATIONS, print).run_id
+    run_id = judge_of(signs.parts, ITERATIONS, print).run_id
     table = mlflow.load_table("by_class.json", run_ids=[run_id])
     assert table["class"][1] == "1 Speed limit 30" and table["held_out"].isna().tolist() == [True] + [False] * 42

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gan.data.labelled import LabelledImages, join
+from gan.data.sets import Parts
 from gan.data.signs import CLASSES, GTSRB
 from gan.dcgan import scorer as scorers
 from gan.dcgan import scores as scoring
@@ -465,7 +466,7 @@ def test_scores_of_a_checkpoint_are_those_of_the_generator_as_it_is_then() -> No
         return OTHER.images[64 + shown[0] : 64 + shown[0] + len(labels)]
 
     learned = of_classes(TRAINING, 17)
-    score = checkpoint_scores(Judge(), TRAINING, HELD_OUT, learned, 17, images)
+    score = checkpoint_scores(Judge(), Parts("", TRAINING, HELD_OUT, None), learned, 17, images)
     first = score()
     expected = compare(OTHER.images[64:128], learned.images, learned.tracks)
     expected |= scorer(classes=[17]).quick(OTHER.images[64:128])
@@ -485,7 +486,7 @@ def test_scores_of_a_checkpoint_of_all_classes() -> None:
         asked.append(labels.tolist())
         return generated.images
 
-    scores = checkpoint_scores(Judge(), training, held_out, training, None, images)()
+    scores = checkpoint_scores(Judge(), Parts("", training, held_out, None), training, None, images)()
     assert asked == [np.repeat(every, 4).tolist()]
     assert {"gan_test", "gan_test_worst", "fid_training", RANKED_BY, "diversity", "nearest_real"} <= set(scores)
     assert scores["gan_test"] == 1
@@ -501,7 +502,7 @@ def test_scores_of_a_checkpoint_without_a_judge_are_those_in_pixels(class_id: in
         return np.zeros((len(labels), 32, 32, 3), np.uint8)
 
     learned = every if class_id is None else of_classes(every, class_id)
-    scores = checkpoint_scores(None, every, every, learned, class_id, images)()
+    scores = checkpoint_scores(None, Parts("", every, every, None), learned, class_id, images)()
     assert set(scores) == {"diversity", "diversity_floor", "nearest_real", "nearest_real_floor"}
     assert [len(labels) for labels in asked] == [count]
     wanted = np.repeat(np.arange(CLASSES), 6) if class_id is None else np.zeros(count)

@@ -76,6 +76,19 @@ def main(config: TrainConfig) -> int:
 
 def train(config: TrainConfig) -> tuple[str, int]:
     """Data -> networks -> training -> archive; the run id, and the exit status of the program."""
+    from gan.invocation import start
+    from gan.progress import say
+
+    run, *words = prepared(config)  # which lets go of the data: what is learned is in the device's memory
+    run_id, status = run.train(*words)
+    if status == 0:
+        class_val = shlex.quote(run.info.class_val)
+        say(f"generate: {start('evaluate.py')} --class_val {class_val} --goodrun_ref {run_id}")
+    return run_id, status
+
+
+def prepared(config: TrainConfig):
+    """Data -> networks: the run, its name, what it learns in words, and the pattern of its folder's name."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
     from gan.checkpoints import CheckpointInfo
@@ -83,7 +96,6 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.data.signs import GTSRB, storable
     from gan.drawn.signs import with_drawings
     from gan.files import require_writable
-    from gan.invocation import start
     from gan.progress import say
 
     reading = Reading.of(dataclasses.asdict(config))
@@ -121,16 +133,14 @@ def train(config: TrainConfig) -> tuple[str, int]:
     known = CheckpointInfo.of_data(parts.name, learned.digest(), len(learned), goodrun and goodrun.info)
     known |= storable(classes)
     info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), known, goodrun)
-    judge = judge_of(parts, config.judge_iterations, say) if config.judge_iterations else None
+    sampler = gan.drawn if class_id is None and images is parts.learned.images else None  # memory has them once
+    judge = judge_of(parts, config.judge_iterations, say, sampler) if config.judge_iterations else None
     score = checkpoint_scores(judge, parts, learned, class_id, lambda wanted: gan.images(wanted, "scores"))
     compared = {"held-out": parts.held_out, "test": parts.test}
     others = {name: (part.digest(), len(part)) for name, part in compared.items() if part is not None and len(part)}
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY, others)
     name = f"dcgan class {config.class_val} {parts.name}"
-    run_id, status = run.train(name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}")
-    if status == 0:
-        say(f"generate: {start('evaluate.py')} --class_val {shlex.quote(config.class_val)} --goodrun_ref {run_id}")
-    return run_id, status
+    return run, name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}"
 
 
 def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):

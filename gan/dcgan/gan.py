@@ -156,7 +156,7 @@ class SignGan(AveragedGan):
         self.batch_size = batch_size
         self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
         self._augmented = augmented_share(len(photos))
-        self._drawn = sampling.Sampler(images, labels, network.classes * network.domains)
+        self.drawn = sampling.Sampler(images, labels, network.classes * network.domains)
         self._domain_shares = _cumulated(
             np.bincount(labels, minlength=network.classes * network.domains), network.domains
         )
@@ -218,7 +218,7 @@ class SignGan(AveragedGan):
             place = tf.random.stateless_uniform((self.batch_size, 1), key("domains"))
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
-        photos = self._drawn.of(labels, key("images"))
+        photos = self.drawn.of(labels, key("images"))
         real = augment(photos, key("augment real"), self._augmented)
         latents = sampling.latents(self.batch_size, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))

@@ -50,20 +50,31 @@ class Judge:
 
 
 def train_judge(
-    signs: LabelledImages, iterations: int, seed: int, words: str, report=None, hidden: bool = False
+    signs: LabelledImages,
+    iterations: int,
+    seed: int,
+    words: str,
+    report=None,
+    hidden: bool = False,
+    sampler: Sampler | None = None,
 ) -> Judge:
-    """Train a classifier on images of all classes, with their mirror images; see `fit` for the rest."""
-    learned = with_mirrored(signs)
-    trainer = SignJudgeTrainer(Sampler(learned.images, learned.labels, len(learned.classes)), iterations, seed)
+    """Train a classifier on images of all classes, with their mirror images.
+
+    See `fit` for the rest; `sampler` draws these very images, where one has them in the device's memory already.
+    """
+    if sampler is None:
+        learned = with_mirrored(signs)
+        sampler = Sampler(learned.images, learned.labels, len(learned.classes))
+    trainer = SignJudgeTrainer(sampler, iterations, seed)
     fit(trainer, iterations, words, report, hidden)
     return Judge(trainer.model)
 
 
-def judge_of(signs: Parts, iterations: int, say) -> Judge | None:
+def judge_of(signs: Parts, iterations: int, say, sampler: Sampler | None = None) -> Judge | None:
     """The judge for a data set: the one that the archive has, else one that is trained now and put there.
 
     It learns the tracks that are not held out, and is itself judged by those that are and by the test part. `say`
-    prints a line for the user.
+    prints a line for the user; `train_judge` explains the sampler.
 
     Returns:
         None where a class has no images, or no class has images of two signs: there is nothing to judge with then.
@@ -85,7 +96,7 @@ def judge_of(signs: Parts, iterations: int, say) -> Judge | None:
     say("training the classifier that judges generated images (once for each data set)")
 
     def train(run) -> judges.TrainedJudge:
-        judge = train_judge(fit_part, iterations, config.seed, "training the judge", run.metrics)
+        judge = train_judge(fit_part, iterations, config.seed, "training the judge", run.metrics, sampler=sampler)
         on_held = judge(held.images)[1]
         found = {"held_out": agreement(on_held, held.labels)}
         if signs.test is not None and len(signs.test):

@@ -60,8 +60,7 @@ class SignScorer:
 
     def quick_labels(self) -> np.ndarray:
         """Integers (N,): labels of the images that `quick` wants, class by class."""
-        most = QUICK_SAMPLE if len(self.class_ids) > 1 else 10 * QUICK_SAMPLE
-        sizes = np.minimum(smaller_part(self.training.counts(), self.held_out.counts()), most)
+        sizes = _quick_sizes(self.training, self.held_out, self.class_ids)
         return np.repeat(np.array(self.class_ids), sizes[self.class_ids])
 
     def quick(self, images: np.ndarray) -> dict[str, float]:
@@ -120,6 +119,13 @@ class SignScorer:
         return generated.images[rows], self.training.images[real_rows], distances
 
 
+def _quick_sizes(training: LabelledImages, held_out: LabelledImages, class_ids: list[int]) -> np.ndarray:
+    """Integers (C,): images of each class that are compared during training."""
+    most = QUICK_SAMPLE if len(class_ids) > 1 else 10 * QUICK_SAMPLE
+    sizes = np.minimum(smaller_part(training.counts(), held_out.counts()), most)
+    return np.where(np.isin(np.arange(len(sizes)), class_ids), sizes, 0)
+
+
 def pixel_scores(generated: LabelledImages, training: LabelledImages, class_ids: list[int]) -> Scores:
     """The scores of each class that need no classifier, and their means over the classes."""
     sample, real = (Sample(signs, *np.empty((2, len(signs), 0))) for signs in (generated, training))
@@ -148,7 +154,11 @@ def checkpoint_scores(
         A function that gives the scores of the generator as it is then.
     """
     classes = list(range(len(learned.classes))) if class_id is None else [class_id]
-    scorer = None if judge is None else SignScorer(judge, parts.learned, parts.held_out, classes)
+    scorer = None
+    if judge is not None:  # it gets what it compares, so that large data sets are neither judged nor kept
+        sizes = _quick_sizes(parts.learned, parts.held_out, classes)
+        compared = (part.take(some_of_each(part, sizes)) for part in (parts.learned, parts.held_out))
+        scorer = SignScorer(judge, *compared, classes)
     rows = some_of_each(
         learned, np.where(np.isin(np.arange(len(learned.classes)), classes), max(1, 2_000 // len(classes)), 0)
     )

@@ -319,7 +319,7 @@ def uneven() -> Recorded:
     random, seen = np.random.default_rng(0), Recorded()
     labels = random.permutation(np.repeat(np.arange(43), random.permutation(np.clip(np.arange(43) - 2, 1, 40))))
     trained = build(EVERY, labels, batch_size=258)
-    draw, pick, combine = trained._drawn.of, dcgan.pick_logits, trained._inputs
+    draw, pick, combine = trained.drawn.of, dcgan.pick_logits, trained._inputs
 
     def of(wanted, key):
         images = draw(wanted, key)
@@ -331,7 +331,7 @@ def uneven() -> Recorded:
         return combine(latents, wanted)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained._drawn, "of", of)
+        patch.setattr(trained.drawn, "of", of)
         patch.setattr(trained, "_inputs", inputs)
         patch.setattr(
             dcgan, "pick_logits", lambda logits, k, domains: seen.picked.append(np.asarray(k)) or pick(logits, k)
@@ -349,7 +349,7 @@ def two_looks() -> Recorded:
     """Iterations of three classes: class 0 photographed only, 1 in both domains, 2 once a photo, 9 times drawn."""
     seen, labels = Recorded(), np.repeat([0, 1, 2, 4, 5], [8, 5, 1, 5, 9])
     trained = build(DOMAINS, labels, batch_size=300)
-    draw, pick, of_classes = trained._drawn.of, dcgan.pick_logits, dcgan.losses.class_loss
+    draw, pick, of_classes = trained.drawn.of, dcgan.pick_logits, dcgan.losses.class_loss
 
     def of(wanted, key):
         images = draw(wanted, key)
@@ -367,7 +367,7 @@ def two_looks() -> Recorded:
         return of_classes(logits, wanted)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained._drawn, "of", of)
+        patch.setattr(trained.drawn, "of", of)
         patch.setattr(dcgan, "pick_logits", picked)
         patch.setattr(dcgan.losses, "class_loss", class_loss)
         for iteration in (1, 2, 3):

@@ -96,7 +96,7 @@ def test_full_scores_again_train_no_judge_and_change_nothing(own_archive, small_
     judges = mlflow.search_runs(filter_string="tags.`gan.kind` = 'classifier'", output_format="list")
     assert [judge.info.status for judge in judges] == ["FINISHED"] and "held_out.accuracy" in judges[0].data.metrics
 
-    def trained_again(*_):
+    def trained_again(*_, **__):
         raise AssertionError
 
     monkeypatch.setattr(signs_judge, "train_judge", trained_again)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +80,22 @@ def migrated_once(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for module in (utils, registry):
             patch.setattr(module, "_initialize_tables", initialize)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once():
+    """A set of drawn signs takes seconds: each is drawn once in a process, and copied."""
+    from gan.data import sets
+
+    draw = functools.cache(sets.draw_signs)
+
+    def copied(train, test, seed, classes=None):
+        parts = draw(train, test, seed, None if classes is None else tuple(classes))
+        return tuple(part.take(np.arange(len(part))) for part in parts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sets, "draw_signs", copied)
         yield
 
 

@@ -294,15 +294,12 @@ def test_9_and_8_iterations_are_17_bit_for_bit(workplace, small_networks, signs_
     assert sheets[0] == sheets[1]
 
 
-def test_another_learning_rate_on_resume_is_said(own_archive, small_networks, capsys):
-    train_dcgan.train(quick(iterations=62, goodrun_ref=own_archive.run_id, generator_lr=1e-4))
-    before = TrainConfig.generator_lr
-    assert f"going on with another generator_lr: {before} before, 0.0001 now" in capsys.readouterr().out
-
-
-def test_what_was_learned_before_is_known_of_the_weights_that_go_on(own_archive, small_networks, capsys):
-    run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=own_archive.run_id, use_held_out=True))
-    assert "going on with another data (digest)" in capsys.readouterr().out
+def test_another_learning_rate_and_other_data_on_resume_are_said_and_known(own_archive, small_networks, capsys):
+    changed = {"use_held_out": True, "generator_lr": 1e-4}
+    run_id, _ = train_dcgan.train(quick(iterations=61, goodrun_ref=own_archive.run_id, **changed))
+    said = capsys.readouterr().out
+    assert f"going on with another generator_lr: {TrainConfig.generator_lr} before, 0.0001 now" in said
+    assert "going on with another data (digest)" in said
     before = archive.resolve(own_archive.run_id, "dcgan", "17").info
     info = archive.resolve(run_id, "dcgan", "17").info
     assert info.data["learned_before"] == [before.data["digest"]]

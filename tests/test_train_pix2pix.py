@@ -154,23 +154,19 @@ def test_9_and_8_iterations_are_17_bit_for_bit(workplace, small_networks, preset
     assert mlflow.get_run(resumed).data.tags["goodrun"] == f"{whole}/9"
 
 
-def test_a_good_run_is_gone_on_from(own_archive, small_networks, capsys):
-    run_id, status = train_pix2pix.train(quick(iterations=22, goodrun_ref=own_archive.run_id, l1_weight=50.0))
-    assert status == 0 and mlflow.get_run(run_id).data.tags["goodrun"].startswith(own_archive.run_id)
-    assert "going on with another l1_weight: 100.0 before, 50.0 now" in capsys.readouterr().out
-    by_number, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref="22"))
-    assert mlflow.get_run(by_number).data.tags["goodrun"] == f"{run_id}/22"
-
-
-def test_what_a_good_run_had_learned_is_known_ever_after(own_archive, small_networks, capsys):
+def test_a_good_run_is_gone_on_from_and_what_it_had_learned_is_known_ever_after(own_archive, small_networks, capsys):
     first = archive.resolve(own_archive.run_id, "pix2pix", "").info
     digest = first.data["digest"]
     assert first.learned_only(digest) and not first.learned_only("0" * 16)
-    other, _ = train_pix2pix.train(quick(iterations=22, goodrun_ref=own_archive.run_id, data="drawn:9"))
-    info = archive.resolve(other, "pix2pix", "").info
-    assert "going on with another data" in capsys.readouterr().out
+    changed = {"data": "drawn:9", "l1_weight": 50.0}
+    other, status = train_pix2pix.train(quick(iterations=22, goodrun_ref=own_archive.run_id, **changed))
+    assert status == 0 and mlflow.get_run(other).data.tags["goodrun"].startswith(own_archive.run_id)
+    said, info = capsys.readouterr().out, archive.resolve(other, "pix2pix", "").info
+    assert "going on with another data" in said
+    assert "going on with another l1_weight: 100.0 before, 50.0 now" in said
     assert info.data["learned_before"] == [digest] and not info.learned_only(info.data["digest"])
-    back, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref=other))
+    back, _ = train_pix2pix.train(quick(iterations=23, goodrun_ref="22"))
+    assert mlflow.get_run(back).data.tags["goodrun"] == f"{other}/22"
     assert archive.resolve(back, "pix2pix", "").info.data["learned_before"] == [info.data["digest"]]
 
 

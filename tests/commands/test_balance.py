@@ -101,7 +101,7 @@ def test_the_manifest_counts_and_restores(place):
 
 
 def test_the_archive_keeps_what_was_made_and_how(place):
-    run(target="7", output="kept")
+    run(target="7", classes="0,2,3", output="kept")
     found = mlflow.search_runs(filter_string="params.output = 'kept'", output_format="list")[0]
     assert found.data.tags["gan.kind"] == "balance" and found.data.tags["data"] == "signs"
     assert found.data.tags["goodrun"] == f"{RUN_ID}/7" and found.data.tags["judge"] == FakeJudge.run_id

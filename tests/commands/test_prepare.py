@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gan.archive import store
 from gan.commands import prepare
 from gan.commands.prepare import PrepareConfig, main
 from gan.config import run
@@ -39,8 +40,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def archive_address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One archive for all tests: a new one takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('archive') / 'mlflow.db'}"
+    """One archive for all tests, and for commands in processes of their own: a new one takes seconds."""
+    folder = tmp_path_factory.mktemp("archive")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        store.prepare()
+    return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +64,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

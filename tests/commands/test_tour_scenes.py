@@ -17,7 +17,7 @@ def test_the_tour_ends_with_pairs_that_open_as_data(workplace, monkeypatch):
     narrow(monkeypatch)
     monkeypatch.setattr(tour_scenes, "SEGMENTER", 2)
     monkeypatch.setattr(tour_scenes, "AGREEMENT", "none")  # such a segmenter finds nothing
-    assert tour_scenes.main(TourConfig("drawn:8", iterations=6, width=64, height=32, count=3)) == 0
+    assert tour_scenes.main(TourConfig("drawn:8", iterations=1, width=64, height=32, count=3)) == 0
     (folder,) = Path("images/augment_scenes").iterdir()
     made = open_scenes(str(folder))
     assert len(made.training) == 3 and made.palette.ids == open_scenes("drawn:8").palette.ids

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -38,6 +39,25 @@ def build(network: Network = ONE, labels=(0,) * 20, **changed) -> SignGan:
     labels = np.array(labels, np.uint8)
     given = {"batch_size": BATCH, "rates": (1e-3, 1e-3), "seed": 0, "precision": "float32"}
     return SignGan(network, pictures(labels, network.size), labels, **given | changed)
+
+
+@functools.cache
+def _built(network: Network, labels: tuple[int, ...], changed: tuple) -> tuple[SignGan, dict[str, list[np.ndarray]]]:
+    trained = build(network, labels, **dict(changed))
+    return trained, state(trained)
+
+
+def reused(network: Network = ONE, labels=(0,) * 20, **changed) -> SignGan:
+    """What `build` gives, one at a time of a kind: it is built once, which takes longer than an update."""
+    trained, first = _built(network, tuple(labels), tuple(changed.items()))
+    put(trained, first)
+    return trained
+
+
+def put(trained: SignGan, wanted: dict[str, list[np.ndarray]]) -> None:
+    for part, variables in trained.parts().items():
+        for variable, value in zip(variables, wanted[part], strict=True):
+            variable.assign(value)
 
 
 def rates(still: str, moving: float = 1e-3) -> tuple[float, float]:
@@ -87,16 +107,16 @@ def test_an_update_moves_every_weight_of_everything(network: Network, labels: li
 
 def test_several_classes_have_metrics_of_their_classes_too() -> None:
     plain = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
-    assert build().metric_names == plain
+    assert reused().metric_names == plain
     several = build(THREE, [0, 1, 2])
     assert several.metric_names == (*plain, "class_loss_real", "class_loss_generated")
     assert len(np.asarray(several.iterate(tf.constant(0)))) == len(np.asarray(several.iterate(tf.constant(1)))) == 7
-    assert len(np.asarray(build().iterate(tf.constant(1)))) == 5
+    assert len(np.asarray(reused().iterate(tf.constant(1)))) == 5
 
 
 def test_each_network_learns_at_its_own_rate() -> None:
     for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
-        trained = build(rates=rates(still))
+        trained = reused(rates=rates(still))
         weights = {name: getattr(trained, name).trainable_variables for name in (still, moving)}
         before = {name: values(weights[name]) for name in weights}
         step(trained)
@@ -115,13 +135,13 @@ def without_matching(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_matching")
 def test_each_network_lowers_its_own_loss() -> None:
     for still, moving in (("generator", "discriminator"), ("discriminator", "generator")):
-        trained = build(rates=rates(still, 3e-3))
+        trained = reused(rates=rates(still, 3e-3))
         losses = [step(trained, 1)[f"{moving}_loss"] for _ in range(4)]  # what is drawn is the same each time
         assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] - 0.01
 
 
 def test_the_penalty_is_taken_every_so_many_iterations() -> None:
-    trained = build()
+    trained = reused()
     taken = [k for k in range(PENALTY_EVERY + 2) if step(trained, k)["gradient_penalty"] > 0]
     assert taken == [0, PENALTY_EVERY]
 
@@ -129,7 +149,7 @@ def test_the_penalty_is_taken_every_so_many_iterations() -> None:
 def test_the_penalty_is_in_the_update_of_those_iterations_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def after(iteration: int, weight: float) -> dict[str, list[np.ndarray]]:
         monkeypatch.setattr(dcgan, "PENALTY", weight)
-        trained = build()
+        trained = reused()
         step(trained, iteration)
         return state(trained)
 
@@ -142,7 +162,7 @@ def test_the_penalty_is_in_the_update_of_those_iterations_alone(monkeypatch: pyt
 def test_the_penalty_holds_the_slope_down(monkeypatch: pytest.MonkeyPatch) -> None:
     def slope(weight: float) -> float:
         monkeypatch.setattr(dcgan, "PENALTY", weight)
-        trained = build(rates=(0.0, 3e-3))
+        trained = reused(rates=(0.0, 3e-3))
         return [step(trained, 0)["gradient_penalty"] for _ in range(4)][-1]
 
     assert slope(100.0) < 0.5 * slope(0.0)
@@ -207,7 +227,7 @@ def after_one(patch: pytest.MonkeyPatch, network: Network, real: float, generate
     """State after one update with these weights of the class losses."""
     patch.setattr(dcgan, "CLASS_WEIGHT", real)
     patch.setattr(dcgan, "GENERATOR_CLASS_WEIGHT", generated)
-    trained = build(network, np.arange(20) % network.classes)
+    trained = reused(network, np.arange(20) % network.classes)
     step(trained, 1)
     return state(trained)
 
@@ -234,7 +254,7 @@ def test_class_losses_fade_with_the_images_seen(
         monkeypatch.setattr(dcgan, "LEARNED", learned)
         monkeypatch.setattr(dcgan, "CLASS_WEIGHT", 2 * weight)
         monkeypatch.setattr(dcgan, "GENERATOR_CLASS_WEIGHT", weight)
-        trained = build(THREE, np.arange(20) % 3)
+        trained = reused(THREE, np.arange(20) % 3)
         step(trained, iteration)
         return state(trained)
 
@@ -252,7 +272,7 @@ def test_step_sizes_stay_at_first_and_fall_with_the_root_of_the_images_seen(monk
     found = [float(size(tf.constant(step))) for step in (0, 9, 19, 39, 89)]
     np.testing.assert_allclose(found, [2e-3, 2e-3, 2e-3 / 2**0.5, 1e-3, 2e-3 / 3], rtol=1e-6)
     assert float(dcgan.StepSize(**size.get_config())(39)) == found[3]
-    trained = build(rates=(3e-3, 1e-3))
+    trained = reused(rates=(3e-3, 1e-3))
     for optimizer, start in ((trained.generator_optimizer, 3e-3), (trained.discriminator_optimizer, 1e-3)):
         assert float(optimizer.learning_rate) == pytest.approx(start)
         optimizer.iterations.assign(39)
@@ -277,14 +297,14 @@ def test_each_network_lowers_its_own_class_loss(
 ) -> None:
     for name in ("CLASS_WEIGHT", "GENERATOR_CLASS_WEIGHT"):
         monkeypatch.setattr(dcgan, name, 20.0)
-    trained = build(THREE, np.arange(20) % 3, rates=rates(still, 3e-3))
+    trained = reused(THREE, np.arange(20) % 3, rates=rates(still, 3e-3))
     losses = [step(trained, 1)[loss] for _ in range(5)]  # what is drawn is the same each time
     assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] - 0.01
 
 
 @pytest.mark.parametrize("iteration", [0, 3, 3000, 200_000])
 def test_the_average_is_the_one_worked_out_by_hand(iteration: int) -> None:
-    trained = build()
+    trained = reused()
     for variable in trained.averaged.variables:
         variable.assign(variable + 0.5)
     before = values(trained.averaged.variables)
@@ -456,9 +476,7 @@ def test_what_is_drawn_is_that_of_the_iteration_and_not_of_what_was_before() -> 
         trained = build()
         start = state(trained)
         history(trained)
-        for part, variables in trained.parts().items():
-            for variable, value in zip(variables, start[part], strict=True):
-                variable.assign(value)
+        put(trained, start)
         step(trained, 5)
         return state(trained)
 
@@ -469,7 +487,7 @@ def test_what_is_drawn_is_that_of_the_iteration_and_not_of_what_was_before() -> 
 def test_two_iterations_draw_other_things() -> None:
     states = []
     for iteration in (1, 2):
-        trained = build()
+        trained = reused()
         step(trained, iteration)
         paths = [variable.path for variable in trained.parts()["discriminator"]]
         values_by_path = dict(zip(paths, state(trained)["discriminator"], strict=True))
@@ -556,9 +574,7 @@ def test_parts_are_all_that_an_update_needs() -> None:
     trained, other = build(), build(seed=3)
     step(trained, 4)
     other.seed = 0
-    for part, variables in other.parts().items():
-        for variable, value in zip(variables, state(trained)[part], strict=True):
-            variable.assign(value)
+    put(other, state(trained))
     step(trained, 5)
     step(other, 5)
     assert_same(state(other), state(trained))

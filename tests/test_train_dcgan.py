@@ -497,13 +497,13 @@ def test_an_output_that_cannot_be_written(workplace, capsys):
     assert Path("images").read_text() == "a file where a folder should be"
 
 
-def test_a_disk_that_is_full_before_the_start(workplace, capsys, monkeypatch):
+def test_a_disk_that_is_full_before_the_start(workplace, small_networks, capsys, monkeypatch):
     import collections
     import shutil
 
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**6, 10**6))
-    assert "free some space" in refused(capsys, data=DATA, batch_size=4)
+    assert "free some space" in refused(capsys, **QUICK)
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,26 @@ def goodrun(tmp_path_factory):
     return write_goodrun(tmp_path_factory.mktemp("run"))
 
 
+@pytest.fixture(scope="module")
+def restored_once():
+    """Restores the generator of a good run the first time only."""
+    from gan.dcgan.generator import Generator
+
+    made = {}
+
+    def restored(goodrun):
+        if goodrun.checkpoint not in made:
+            made[goodrun.checkpoint] = Generator(goodrun)
+        return made[goodrun.checkpoint]
+
+    return restored
+
+
 @pytest.fixture
-def restoring(goodrun, monkeypatch):
+def restoring(goodrun, restored_once, monkeypatch):
     """With a good run of fresh weights, taken for one that has learned whatever is given."""
-    monkeypatch.setattr("gan.dcgan.learned.ENOUGH", 0)
+    monkeypatch.setattr("gan.dcgan.learned.require_learned", lambda *_: None)
+    monkeypatch.setattr("gan.dcgan.generator.Generator", restored_once)
     return GANOverSampler(random_state=0, goodrun_ref=goodrun, quality=0, verbose=False)
 
 

@@ -78,7 +78,10 @@ def load(path: Path, parts: dict[str, list]) -> CheckpointInfo:
                 raise _other_network(path, part)
             for number, variable in enumerate(variables):
                 array = _array(path, archive, f"{part}/{number:04d}")
-                if array.shape != tuple(variable.shape) or not _fits(array.dtype, np.asarray(variable).dtype):
+                # Weights may be stored in half precision, to be half as large.
+                wanted = np.asarray(variable).dtype
+                fits = array.dtype == wanted or (wanted == np.float32 and array.dtype == np.float16)
+                if array.shape != tuple(variable.shape) or not fits:
                     raise _other_network(path, part)
                 found[part].append(array)
     for part, variables in parts.items():
@@ -197,11 +200,6 @@ def _array(path: Path, archive, name: str) -> np.ndarray:
             f"{path} is damaged ({name} can't be read); name another iteration of the run, or its run id."
         )
     return array
-
-
-def _fits(stored: np.dtype, wanted: np.dtype) -> bool:
-    """Whether a variable can take stored numbers; weights may be stored in half precision, to be half as large."""
-    return stored == wanted or (wanted == np.float32 and stored == np.float16)
 
 
 def _info(path: Path, archive) -> CheckpointInfo:

@@ -123,7 +123,8 @@ def main(config: BalanceConfig) -> None:
             for file in files:
                 archived.file(file)
             fill_folder(part, output)
-    print("\n".join([balance_report.table_text(counts), *notes]))
+    shown = table.rename(columns=lambda name: name.replace("_", " "))
+    print("\n".join([shown.to_string(), *notes]))
     print(f"{data}: {len(real) + len(generated):,} images; report: {output / 'report.html'}")
     print(f"{next_step}\nbrowse: {archive.browse_hint(archived.id)}")
 

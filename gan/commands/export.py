@@ -138,8 +138,8 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         "| score | generated | real | | meaning |",
         "| --- | --- | --- | --- | --- |",
         *(
-            f"| {result.score.name} | {result.value:.4g} | {_number(result.reference)} | {_flag(result)} | "
-            f"{result.score.meaning} |"
+            f"| {result.score.name} | {result.value:.4g} | {_number(result.reference)} | "
+            f"{'out of range' * result.flagged} | {result.score.meaning} |"
             for result in found
         ),
     ]
@@ -160,10 +160,6 @@ def _cells(found: list) -> tuple[str, str]:
         return "-", "-"
     value = _number(found[0].value)
     return f"**{value}**" if found[0].flagged else value, _number(found[0].reference)
-
-
-def _flag(result) -> str:
-    return "out of range" if result.flagged else ""
 
 
 def _number(value: float | None) -> str:

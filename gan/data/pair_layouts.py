@@ -89,7 +89,9 @@ def named_and_split(keys: Sequence[Key]) -> tuple[dict[Key, str], dict[Key, str]
     """Name and part of each scene, and sentences about them."""
     stems = {key: key[1].rpartition("/")[2] for key in keys}
     alike = len({(part, stems[part, below]) for part, below in keys}) < len(keys)
-    names = {key: _clean(key[1].replace("/", "_") if alike else stems[key]) for key in keys}
+    wanted = {key: key[1].replace("/", "_") if alike else stems[key] for key in keys}
+    # Names for files, on any operating system.
+    names = {key: re.sub(r"[^\w.()+-]", "_", name).lstrip(".")[:150] or "scene" for key, name in wanted.items()}
     parts, notes = _parts(names)
     taken: dict[tuple[str, str], Key] = {}
     for key in keys:
@@ -121,8 +123,3 @@ def _parts(names: dict[Key, str]) -> tuple[dict[Key, str], list[str]]:
     if TEST not in parts.values():
         notes.append("There is no test part: the source has none.")
     return parts, notes
-
-
-def _clean(name: str) -> str:
-    """A name for files, on any operating system."""
-    return re.sub(r"[^\w.()+-]", "_", name).lstrip(".")[:150] or "scene"

@@ -1,6 +1,5 @@
 """What balancing shows: histogram before and after, images of every class, what was thrown away, tables, report."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +60,6 @@ def table(counts: list[ClassCounts]) -> pd.DataFrame:
     return pd.DataFrame([count.row() for count in counts], index=[count.label for count in counts])
 
 
-def table_text(counts: list[ClassCounts]) -> str:
-    """The table for the console."""
-    return table(counts).rename(columns=lambda name: name.replace("_", " ")).to_string()
-
-
 def notes(counts: list[ClassCounts], goodrun: GoodRun, source: DataSet) -> list[str]:
     """What to know about the balanced data, in sentences."""
     info, real = goodrun.info, source.train
@@ -86,8 +80,9 @@ def notes(counts: list[ClassCounts], goodrun: GoodRun, source: DataSet) -> list[
         )
     unknown = [c.class_id for c in counts if c.real and (real.tracks[real.labels == c.class_id] < 0).all()]
     if unknown and not source.files:  # where files are written, generated ones are known as such
+        keys = ", ".join(real.classes.keys[k] for k in unknown)
         sentences.append(
-            f"warning: the source does not say which images of class {_keys(real, unknown)} show the same "
+            f"warning: the source does not say which images of class {keys} show the same "
             "physical sign, so nothing of it is held out in training on this data; prepare makes data that says it."
         )
     if len(unknown) < len(counts) and len(cut(real)[1]):
@@ -99,10 +94,6 @@ def notes(counts: list[ClassCounts], goodrun: GoodRun, source: DataSet) -> list[
             "after training on this data mean little; generate from a run that was trained on this source."
         )
     return sentences
-
-
-def _keys(real: LabelledImages, class_ids: Sequence[int]) -> str:
-    return ", ".join(real.classes.keys[k] for k in class_ids)
 
 
 def write(

@@ -10,6 +10,7 @@ from pathlib import Path
 from gan.config import Config, option, run, seed_option
 from gan.errors import UserError
 
+PHOTOS = "generate", "paste"
 PIXEL_BYTES = 5  # of a generated pair on the disk, at most, for each of its pixels
 
 
@@ -21,6 +22,9 @@ class AugmentConfig(Config):
         "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
     )
     data: str = option("", "folder of prepared scenes, or drawn; by default the data of the run")
+    photo: str = option(
+        "generate", "generate: by the good run; paste: the real photo, what is put in keeps its pixels", PHOTOS
+    )
     count: int = option(500, "pairs to keep", ge=1, le=100_000)
     classes: str = option("", "classes to put in, names or ids with commas between; by default the rare ones")
     seed: int = seed_option("of the label maps, 0 or more; the same run, data and seed give the same bytes")
@@ -59,6 +63,7 @@ def main(config: AugmentConfig) -> None:
     classes = parse_classes(config.classes, scenes.palette)
     chosen = (
         "count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations", "previews", "original_size",
+        "photo",
     )  # fmt: skip
     origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in chosen}}
     name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
@@ -75,8 +80,9 @@ def main(config: AugmentConfig) -> None:
     make_deterministic()
     with unfinished(output) as part:
         generator = PairGenerator.restored(
-            good, classes, config.seed, config.agreement, config.segmenter_iterations, say, bool(config.classes)
-        )
+            good, classes, config.seed, config.agreement, config.segmenter_iterations, say, bool(config.classes),
+            config.photo == "paste",
+        )  # fmt: skip
         pool = generator.pool if config.original_size else None
         writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), pool)
         gallery, counts = Gallery(generator.pool), Counts()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from PIL import Image
 
 from gan import archive, checkpoints
 from gan.archive import GoodRun
@@ -202,7 +203,7 @@ class PairGenerator:
         pool: what can be put in, of the training part.
         seed: of the label maps.
         size: working width and height.
-        photos: the generator.
+        photos: the generator; None: the photos of the scenes, with what is put in pasted into them.
         answers: the segmenter.
         keep: the filter.
     """
@@ -210,14 +211,14 @@ class PairGenerator:
     pool: Pool
     seed: int
     size: tuple[int, int]
-    photos: Photos
+    photos: Photos | None
     answers: Answers
     keep: Filter
 
     @classmethod
     def restored(
         cls, good: Restored, classes: tuple[int, ...], seed: int, agreement: str, segmenter_iterations: int,
-        say: Callable[[str], None], named: bool = False,
+        say: Callable[[str], None], named: bool = False, pasted: bool = False,
     ) -> "PairGenerator":  # fmt: skip
         """The pairs of a good run.
 
@@ -229,6 +230,7 @@ class PairGenerator:
             segmenter_iterations: training of the segmenter, if the archive has none yet.
             say: prints a line for the user.
             named: the user named the classes: none is left out because the segmenter finds too little of it.
+            pasted: objects are pasted into real photos, and the generator is not used.
 
         Raises:
             UserError: there is nothing to put in, no segmenter can be trained, or it finds too little of what is
@@ -252,7 +254,7 @@ class PairGenerator:
             require_objects(pool)
         if keep.blind:
             say(keep.blind_text())
-        return cls(pool, seed, good.size, good.photos(seed), answers, keep)
+        return cls(pool, seed, good.size, None if pasted else good.photos(seed), answers, keep)
 
     def pairs(self, count: int, counts: Counts) -> Iterator[Pair]:
         """All pairs, rejected ones too, until so many are kept, or for `MOST_TRIES` times as many tries.
@@ -274,7 +276,7 @@ class PairGenerator:
 
     def _tries(self, most: int) -> Iterator[Pair | None]:
         def new_label_map(number: int) -> tuple[int, Edited | None]:
-            new = edited(self.pool, self.seed, number)
+            new = edited(self.pool, self.seed, number, with_photo=self.photos is None)
             return number, new and _reduced(new, self.size)
 
         label_maps = in_threads(new_label_map, range(most))
@@ -290,7 +292,10 @@ class PairGenerator:
         labels = np.array([self.pool.scenes.palette.indices(new.labels) for _, new in label_maps])
         instances = [new.instances for _, new in label_maps]
         edges = None if instances[0] is None else boundaries(np.array(instances))
-        photos = self.photos(labels, edges, first)
+        if self.photos is None:
+            photos = np.array([new.photo for _, new in label_maps])
+        else:
+            photos = self.photos(labels, edges, first)
         for (number, new), photo, answer in zip(label_maps, photos, self.answers(photos), strict=True):
             yield Pair(number, new, photo, answer, self.keep.check(new.labels, new.added, answer))
 
@@ -302,4 +307,7 @@ def _reduced(new: Edited, size: tuple[int, int]) -> Edited | None:
     )
     if np.bincount(added.ravel(), minlength=2)[1:].max() < LEAST:
         return None
-    return dataclasses.replace(new, labels=labels, instances=instances, added=added)
+    photo = new.photo
+    if photo is not None:
+        photo = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+    return dataclasses.replace(new, labels=labels, instances=instances, added=added, photo=photo)

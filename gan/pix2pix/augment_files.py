@@ -97,9 +97,10 @@ class PairWriter:
 
     def _enlarged(self, pair: Pair) -> Scene:
         """A pair at the size of the scene that it is made from, its label map as fine as it was edited."""
-        fine = edited(self._pool, self._seed, pair.number)
+        fine = edited(self._pool, self._seed, pair.number, with_photo=pair.label_map.photo is not None)
         size = self._scenes.training.scene(fine.source).size
-        photo = Image.fromarray(pair.photo).resize(size, Image.Resampling.LANCZOS)
+        photo = Image.fromarray(pair.photo if fine.photo is None else fine.photo)
+        photo = photo.resize(size, Image.Resampling.LANCZOS)
         instances = None if fine.instances is None else nearest(fine.instances, *size)
         return Scene(np.asarray(photo), nearest(fine.labels, *size), instances)
 

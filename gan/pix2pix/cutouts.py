@@ -6,7 +6,7 @@ import numpy as np
 
 from gan.data.palettes import Palette
 from gan.data.parallel import in_threads
-from gan.data.scene import Scenes, nearest
+from gan.data.scene import Scene, Scenes, nearest, resized
 from gan.errors import UserError
 from gan.pix2pix.objects import Kinds, Objects, Standing, find_objects, find_standing
 from gan.pix2pix.perspective import Perspective, View
@@ -69,11 +69,19 @@ class Pool:
     def labels(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Label map and instances of a scene, at the pool's size."""
         scene = self.scenes.scene(number)
+        size = self._size(scene)
+        return tuple(None if part is None else nearest(part, *size) for part in (scene.labels, scene.instances))
+
+    def photo(self, number: int) -> np.ndarray:
+        """The photo of a scene, at the pool's size: uint8 (h, w, 3)."""
+        scene = self.scenes.scene(number)
+        return resized(scene, *self._size(scene)).photo
+
+    def _size(self, scene: Scene) -> tuple[int, int]:
         width, height = scene.size
         if height <= self._rows:
-            return scene.labels, scene.instances
-        size = max(1, round(width * self._rows / height)), self._rows
-        return tuple(None if part is None else nearest(part, *size) for part in (scene.labels, scene.instances))
+            return scene.size
+        return max(1, round(width * self._rows / height)), self._rows
 
     def horizon(self, labels: np.ndarray, objects: Objects) -> float:
         """The row of a scene's horizon."""

@@ -13,6 +13,7 @@ from scipy import ndimage
 from gan.data.scene import nearest
 from gan.pix2pix.cutouts import Cutout, Pool
 from gan.pix2pix.objects import Standing, edges, find_objects, foot_of
+from gan.pix2pix.paste import Pasted, paste
 
 SCALES = 0.5, 1.5  # of a cut-out; beyond, its outline is too coarse or its thin parts get lost
 LEAST = 0.06  # height of what is put in, as a share of the scene's: smaller is nothing at the sizes of training
@@ -38,6 +39,7 @@ class Edited:
         instances: uint16 (h, w), or None where the data has no instances.
         added: uint8 (h, w), 1 and up for the pixels of each object that was put in, else 0.
         edits: what was done, for the manifest.
+        photo: uint8 (h, w, 3), the scene's photo with the same done to it, or None.
     """
 
     source: int
@@ -45,15 +47,17 @@ class Edited:
     instances: np.ndarray | None
     added: np.ndarray
     edits: dict
+    photo: np.ndarray | None = None
 
 
-def edited(pool: Pool, seed: int, number: int) -> Edited | None:
+def edited(pool: Pool, seed: int, number: int, with_photo: bool = False) -> Edited | None:
     """New label map `number`: a function of the pool, `seed` and `number` alone.
 
     Args:
         pool: with a cut-out of one class at least.
         seed: 0 or more.
         number: 0 or more.
+        with_photo: the photo too, into which the objects are pasted with their own pixels.
 
     Returns:
         None where no object found a place in any of some scenes.
@@ -63,7 +67,8 @@ def edited(pool: Pool, seed: int, number: int) -> Edited | None:
     for _ in range(SOURCES):
         source = int(random.integers(len(pool.scenes)))
         mirror = bool(random.integers(2))
-        canvas = Canvas(pool, *(mirrored(part) if mirror else part for part in pool.labels(source)))
+        parts = *pool.labels(source), pool.photo(source) if with_photo else None
+        canvas = Canvas(pool, *(mirrored(part) if mirror else part for part in parts))
         pasted = []
         for _ in range(int(random.integers(1, PUT_IN + 1))):
             k = present[random.integers(len(present))]
@@ -73,26 +78,27 @@ def edited(pool: Pool, seed: int, number: int) -> Edited | None:
                 pasted.append(place)
         if pasted:
             rows = BENT * len(canvas.labels)
-            labels, instances, added = warped((canvas.labels, canvas.instances, canvas.added), rows, random)
+            parts = canvas.labels, canvas.instances, canvas.added, canvas.photo
+            labels, instances, added, photo = warped(parts, rows, random)
             edits = {"mirrored": mirror, "put_in": pasted, "bent": round(rows, 2)}
-            return Edited(source, labels, instances, added, edits)
+            return Edited(source, labels, instances, added, edits, photo)
     return None
 
 
 def mirrored(values: np.ndarray | None) -> np.ndarray | None:
-    """An array (h, w) with left and right exchanged; None stays None."""
+    """An array (h, w, ...) with left and right exchanged; None stays None."""
     return None if values is None else np.ascontiguousarray(values[:, ::-1])
 
 
 def warped(arrays, amount: float, random: np.random.Generator):
-    """Arrays (h, w) bent alike by a smooth random displacement; every new pixel has the value of an old one.
+    """Arrays (h, w, ...) bent alike by a smooth random displacement; every new pixel has the value of an old one.
 
     Args:
-        arrays: of one shape; None stays None.
+        arrays: of one height and width; None stays None.
         amount: standard deviation of the displacement in pixels.
         random: where the displacement is drawn from.
     """
-    shape = arrays[0].shape
+    shape = arrays[0].shape[:2]
     coarse = [max(4, 1 + round(side / (BENT_EVERY * shape[0]))) for side in shape]
     moved = []
     for axis, side in enumerate(shape):
@@ -105,16 +111,17 @@ def warped(arrays, amount: float, random: np.random.Generator):
 
 
 class Canvas:
-    """A label map that objects are put into.
+    """A label map, and perhaps its photo, that objects are put into.
 
     Args:
         pool: whose cut-outs are put in.
         labels: uint8 (h, w), ids; not changed.
         instances: uint16 (h, w) or None; not changed.
+        photo: uint8 (h, w, 3) or None; not changed.
     """
 
-    def __init__(self, pool: Pool, labels: np.ndarray, instances: np.ndarray | None):
-        self._pool = pool
+    def __init__(self, pool: Pool, labels: np.ndarray, instances: np.ndarray | None, photo: np.ndarray | None = None):
+        self._pool, self.photo = pool, None if photo is None else photo.copy()
         self.labels, self.instances = labels.copy(), None if instances is None else instances.copy()
         self.added = np.zeros(labels.shape, np.uint8)
         self._objects = find_objects(self.labels, self.instances, pool.kinds)
@@ -163,6 +170,8 @@ class Canvas:
         ):
             return None
         self._paint(box, visible, labels, numbers)
+        if self.photo is not None:
+            paste(self.photo, box, visible, _with_pixels(self._pool, cutout, mirror))
         name_of = self._pool.scenes.palette.name_of
         return {
             "classes": [name_of(k) for k in standing.classes],
@@ -194,6 +203,13 @@ class Canvas:
                 free = np.setdiff1d(np.arange(k * 1000 if 1 <= k <= 64 else 1, 2**16), self.instances)
                 self.instances[box][own] = free[0]
         self._objects = find_objects(self.labels, self.instances, self._pool.kinds)
+
+
+def _with_pixels(pool: Pool, cutout: Cutout, mirror: bool) -> Pasted:
+    """What is put in, with its photo."""
+    (column, row), mask = cutout.standing.corner, cutout.standing.numbers > 0
+    box = slice(row, row + mask.shape[0]), slice(column, column + mask.shape[1])
+    return Pasted(pool.photo(pool.scenes.names.index(cutout.scene)), box, mask, mirror)
 
 
 def _scaled(standing: Standing, scale: float, mirror: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ Segmenters and the generator learn the training part. The study is decided by th
 validation part is measured too, but checkpoints and the filter of generated pairs were chosen by it.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -83,8 +84,14 @@ class SceneStudy(Experiment):
         return self.source.read()
 
     @functools.cached_property
-    def _pairs_digest(self) -> str:
-        return digest(self.pairs)
+    def _pasted(self) -> dict[str, np.ndarray]:
+        return self.source.read(pasted=True)
+
+    @functools.cached_property
+    def _digests(self) -> dict[bool, str]:
+        """Of generated pairs (False), and of those with pasted objects (True), where there are some."""
+        there = {False: self.source.path, True: self.source.pasted}
+        return {pasted: digest(self._pasted if pasted else self.pairs) for pasted, path in there.items() if path}
 
     @functools.cached_property
     def _traits(self) -> dict[str, Any]:
@@ -109,17 +116,19 @@ class SceneStudy(Experiment):
 
     def data_identity(self, cell: Cell) -> dict[str, Any]:
         """See `Experiment`."""
-        return self._traits | ({"generated": self._pairs_digest} if self.arms[cell.arm].generated else {})
+        arm = self.arms[cell.arm]
+        return self._traits | ({"generated": self._digests[arm.pasted]} if arm.share else {})
 
     def trainer(self, cell: Cell) -> SegmenterTrainer:
         """See `Experiment`."""
         arm, config, palette = self.arms[cell.arm], self.config, self.scenes.palette
         photos, labels, weights = self._real
         of_scenes = None
-        if arm.generated:
-            of_scenes = odds(arm.share, len(photos), len(self.pairs["photos"]))
-            photos = np.concatenate([photos, self.pairs["photos"]])
-            labels = np.concatenate([labels, palette.scored_indices(self.pairs["labels"])])
+        if arm.share:
+            pairs = self._pasted if arm.pasted else self.pairs
+            of_scenes = odds(arm.share, len(photos), len(pairs["photos"]))
+            photos = np.concatenate([photos, pairs["photos"]])
+            labels = np.concatenate([labels, palette.scored_indices(pairs["labels"])])
         # Classes weigh the same in all arms, so that these differ in what is drawn and in nothing else.
         sampler = PairSampler(photos, labels, len(palette.scored), of_scenes)
         return SegmenterTrainer(sampler, config.steps, cell.seed, config.precision, arm.classical, weights)
@@ -208,4 +217,7 @@ def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], 
     study = SceneStudy(config, Source(info.run_id, good.goodrun.iteration, good.size), good.scenes)
     if study.design.generated:
         study.source = generated(folder, good, config.count, say)
+    if any(arm.pasted for arm in study.arms.values()):
+        pasted = generated(folder, good, config.count, say, pasted=True).pasted
+        study.source = dataclasses.replace(study.source, pasted=pasted)
     return study, functools.partial(SceneStudy, config, study.source)

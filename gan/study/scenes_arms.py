@@ -9,7 +9,7 @@ from gan.errors import UserError
 from gan.study.grid import split_names
 
 FULL = "full"
-USUAL = "real,classical,generated-25,generated-50,both-25,both-50"
+USUAL = "real,classical,pasted-25,pasted-50,generated-25,generated-50,both-25,both-50"
 _CLASSICAL = "mirrored, zoomed, shifted and in another light"
 
 
@@ -20,12 +20,13 @@ class Arm:
     name: str  # as the parameter `arms` says it
     words: str  # for tables
     classical: bool = False  # scenes are mirrored, zoomed, shifted and shown in another light
-    share: int = 0  # percent of the draws that are generated pairs
+    share: int = 0  # percent of the draws that are new pairs
+    pasted: bool = False  # the photos of these are real ones, with objects pasted into them
 
     @property
     def generated(self) -> bool:
         """Whether it uses generated pairs."""
-        return self.share > 0
+        return self.share > 0 and not self.pasted
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
@@ -38,15 +39,16 @@ def _arm(name: str) -> Arm:
         return Arm(name, "real scenes only, as they are")
     if name == "classical":
         return Arm(name, f"real scenes only, {_CLASSICAL}", classical=True)
-    found = re.fullmatch(r"(generated|both)-([1-9]\d?)", name)
+    found = re.fullmatch(r"(generated|both|pasted)-([1-9]\d?)", name)
     if found is None:
         raise UserError(
-            "arms of task=scenes are some of real, classical, generated-SHARE and both-SHARE (a percentage from 1 to "
-            f"99, as generated-25) with commas between them, not {name!r}."
+            "arms of task=scenes are some of real, classical, generated-SHARE, both-SHARE and pasted-SHARE (a "
+            f"percentage from 1 to 99, as generated-25) with commas between them, not {name!r}."
         )
-    share, both = int(found[2]), found[1] == "both"
-    words = f"{share} % of the draws are generated pairs, the others real scenes"
-    return Arm(name, f"{words}; all {_CLASSICAL}" if both else words, both, share)
+    share, classical, pasted = int(found[2]), found[1] != "generated", found[1] == "pasted"
+    pairs = "real scenes with objects pasted into them" if pasted else "generated pairs"
+    words = f"{share} % of the draws are {pairs}, the others real scenes"
+    return Arm(name, f"{words}; all {_CLASSICAL}" if classical else words, classical, share, pasted)
 
 
 def parse_regimes(text: str) -> tuple[str, ...]:

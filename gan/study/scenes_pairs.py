@@ -11,9 +11,10 @@ from gan.archive import judges
 from gan.data.palettes import Palette
 from gan.errors import UserError
 from gan.files import require_writable
-from gan.pix2pix import augment, cutouts, edits, pair_filter, segmenter
+from gan.pix2pix import augment, cutouts, edits, pair_filter, paste, segmenter
 from gan.pix2pix.augment import Counts, PairGenerator, Restored
 from gan.pix2pix.augment_report import Gallery, thrown_text
+from gan.pix2pix.pair_filter import NONE
 from gan.pix2pix.segmenter import build_segmenter
 from gan.study.grid import cached_arrays
 
@@ -30,9 +31,10 @@ class Source:
     iteration: int
     size: tuple[int, int]  # width and height of what it generates, and of all that segmenters learn
     path: Path | None = None  # None while there is no file, or where no arm needs it
+    pasted: Path | None = None  # the same of pairs that objects are pasted into
 
-    def read(self) -> dict[str, np.ndarray]:
-        """The pairs that were kept, and what is known of them.
+    def read(self, pasted: bool = False) -> dict[str, np.ndarray]:
+        """The generated pairs that were kept, or those with pasted objects, and what is known of them.
 
         Returns:
             photos: uint8 (M, height, width, 3).
@@ -42,12 +44,12 @@ class Source:
             told: JSON; "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
                 "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge.
         """
-        with np.load(self.path, allow_pickle=False) as arrays:
+        with np.load(self.pasted if pasted else self.path, allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def summary(self) -> dict:
+    def summary(self, pasted: bool = False) -> dict:
         """The `told` of `read`."""
-        with np.load(self.path, allow_pickle=False) as arrays:
+        with np.load(self.pasted if pasted else self.path, allow_pickle=False) as arrays:
             return json.loads(str(arrays["told"]))
 
 
@@ -74,14 +76,15 @@ def wanted_classes(palette: Palette) -> tuple[int, ...]:
     return cutouts.parse_classes(",".join(map(str, classes)), palette)
 
 
-def generated(folder: Path, good: Restored, count: int, say) -> Source:
-    """The generated pairs of a study: read if the folder has them, else made.
+def generated(folder: Path, good: Restored, count: int, say, pasted: bool = False) -> Source:
+    """The generated pairs of a study, or those with pasted objects: read if the folder has them, else made.
 
     Args:
         folder: the study's folder.
         good: the generator and its data.
         count: pairs to keep; fewer where too few pass the filter, which the user is told.
         say: prints a line for the user.
+        pasted: paste objects into the real photos, and generate none.
 
     Raises:
         UserError: there is nothing to put in, no segmenter can be trained, or no pair passes the filter.
@@ -91,29 +94,35 @@ def generated(folder: Path, good: Restored, count: int, say) -> Source:
     network = build_segmenter(len(palette.scored), width, height)
     # Names of runs and folders decide nothing: the same weights and scenes give the same pairs.
     identity = {
-        "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, pair_filter),
+        "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, paste, pair_filter),
         "weights": origin["weights"], "training": origin["digests"]["training"],
         "size": [width, height], "classes": list(classes),
         "count": count, "seed": SEED, "agreement": AGREEMENT, "segmenter_iterations": SEGMENTER_ITERATIONS,
+        "pasted": pasted,
     }  # fmt: skip
 
     def make() -> dict[str, np.ndarray]:
         require_writable(folder, count * width * height * 4)
-        say(f"generating {count} pairs from iteration {good.goodrun.iteration} of run {good.goodrun.run_id}")
-        return _arrays(good, classes, count, say)
+        run = f"iteration {good.goodrun.iteration} of run {good.goodrun.run_id}"
+        say(f"pasting objects into {count} scenes" if pasted else f"generating {count} pairs from {run}")
+        return _arrays(good, classes, count, say, pasted)
 
     path = cached_arrays(folder / "pools", identity, make)
-    source = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), path)
-    found = source.summary()
+    paths = {"pasted" if pasted else "path": path}
+    source = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), **paths)
+    found = source.summary(pasted)
     if found["kept"] < count:
-        say(f"warning: only {found['kept']} generated pairs of {count} passed the filter, in {found['tries']} tries")
+        kind = "pasted" if pasted else "generated"
+        say(f"warning: only {found['kept']} {kind} pairs of {count} passed the filter, in {found['tries']} tries")
     return source
 
 
-def _arrays(good: Restored, classes: tuple[int, ...], count: int, say) -> dict[str, np.ndarray]:
+def _arrays(good: Restored, classes: tuple[int, ...], count: int, say, pasted: bool) -> dict[str, np.ndarray]:
     width, height = good.size
     photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
-    generator = PairGenerator.restored(good, classes, SEED, AGREEMENT, SEGMENTER_ITERATIONS, say)
+    generator = PairGenerator.restored(
+        good, classes, SEED, NONE if pasted else AGREEMENT, SEGMENTER_ITERATIONS, say, pasted=pasted
+    )
     gallery, counts = Gallery(generator.pool), Counts()
     for pair in generator.pairs(count, counts):
         gallery.add(pair)

@@ -170,9 +170,10 @@ def test_a_segmenter_that_finds_nothing_stops_it_unless_nothing_shall_judge(good
     assert len(names(output)) == 5 and not (output / "training_dataset/previews").exists()
 
 
-def test_pairs_of_the_size_of_their_scenes(good):
-    output = augmented(output="large", original_size=True)
-    made, pairs = open_scenes("large").training, manifest(output)["pairs"]
+@pytest.mark.parametrize("photo", ["generate", "paste"])
+def test_pairs_of_the_size_of_their_scenes(good, photo):
+    output = augmented(output=f"large-{photo}", original_size=True, photo=photo, agreement="none")
+    made, pairs = open_scenes(str(output)).training, manifest(output)["pairs"]
     for k, entry in enumerate(sorted(pairs, key=lambda entry: entry["name"])):
         source = good.scenes.training.names.index(entry["source"])
         scene = made.scene(k)

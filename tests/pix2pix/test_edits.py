@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from gan.data.palettes import CAMVID, CITYSCAPES
 from gan.data.scene import Scene, Scenes
@@ -9,6 +10,7 @@ from gan.pix2pix import edits
 from gan.pix2pix.cutouts import Pool
 from gan.pix2pix.edits import Canvas, edited, mirrored, warped
 from gan.pix2pix.objects import Standing, find_objects
+from gan.pix2pix.paste import Pasted, paste
 from tests.made_up_streets import (
     BICYCLE,
     BUILDING,
@@ -63,6 +65,28 @@ def test_new_label_maps_are_a_function_of_seed_and_number(pool, made):
     assert edited(pool, 1, 3).labels.tobytes() != made[3].labels.tobytes()
     other = Pool(some_streets(12), (PERSON, CAR), 0, HEIGHT)
     assert edited(other, 0, 3).labels.tobytes() == made[3].labels.tobytes()
+
+
+def test_pasted_objects_keep_their_pixels_in_the_light_of_their_new_place(pool, made):
+    for number in range(8):
+        new = edited(pool, 0, number, with_photo=True)
+        assert new.edits == made[number].edits and new.labels.tobytes() == made[number].labels.tobytes()
+        expected = CITYSCAPES.colour(new.labels).astype(float)
+        scene = ~ndimage.binary_dilation(new.added > 0, iterations=2)
+        np.testing.assert_array_equal(new.photo[scene], expected[scene])
+        inside = ndimage.binary_erosion(new.added > 0, iterations=2)
+        ratio = (new.photo[inside] + 1.0) / (expected[inside] + 1)
+        assert (ratio > 0.4).all() and (ratio < 2.1).all(), "its own colours, darker or brighter"
+
+
+def test_what_is_pasted_is_mirrored_scaled_and_lit_as_it_is_put_in():
+    photo = np.full((20, 20, 3), 50, np.uint8)
+    photo[5:15, 5:10], photo[5:15, 10:15] = (200, 0, 0), (0, 0, 200)
+    thing = Pasted(photo, (slice(5, 15), slice(5, 15)), np.ones((10, 10), bool), mirrored=True)
+    place = np.full((40, 40, 3), 25, np.uint8)
+    paste(place, (slice(10, 30), slice(10, 30)), np.ones((20, 20), bool), thing)
+    assert place[20, 13, 2] == place[20, 26, 0] == 102, "half as bright, left and right exchanged"
+    assert (place[:10] == 25).all() and 25 < place[20, 10, 2] < 102, "a soft edge, inwards"
 
 
 def test_scenes_stay_as_they_were(pool, made):

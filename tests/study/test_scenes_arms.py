@@ -8,7 +8,7 @@ from gan.study.scenes_arms import odds, parse_arms, parse_regimes
 
 
 def test_all_arms_are_meant_by_nothing_and_some_by_their_names() -> None:
-    usual = ["real", "classical", "generated-25", "generated-50", "both-25", "both-50"]
+    usual = ["real", "classical", "pasted-25", "pasted-50", "generated-25", "generated-50", "both-25", "both-50"]
     assert [arm.name for arm in parse_arms("")] == usual
     assert [arm.name for arm in parse_arms("both-7, real")] == ["both-7", "real"]
 
@@ -17,11 +17,13 @@ def test_a_name_says_what_is_drawn() -> None:
     found = {arm.name: (arm.share, arm.classical) for arm in parse_arms("real,classical,generated-99,both-5")}
     assert found == {"real": (0, False), "classical": (0, True), "generated-99": (99, False), "both-5": (5, True)}
     assert "99 % of the draws" in parse_arms("generated-99")[0].words
+    (pasted,) = parse_arms("pasted-30")
+    assert pasted.classical and pasted.share == 30 and not pasted.generated and "pasted into them" in pasted.words
 
 
 @pytest.mark.parametrize("name", ["fake", "generated", "both", "generated-0", "generated-100", "both-05", "real-5"])
 def test_other_arms_are_refused(name) -> None:
-    with pytest.raises(UserError, match=f"generated-SHARE and both-SHARE .*not '{name}'"):
+    with pytest.raises(UserError, match=f"both-SHARE and pasted-SHARE .*not '{name}'"):
         parse_arms(f"real,{name}")
 
 

@@ -16,7 +16,7 @@ from gan.errors import UserError
 from gan.pix2pix import augment as augmenting
 from gan.pix2pix.presets import LABELS
 from gan.report import Report
-from gan.study import scenes_pairs
+from gan.study import scenes_arms, scenes_pairs
 from gan.study.grid import Cell
 from gan.study.scenes import SceneStudy, ids_in, measured, prepare
 from gan.study.scenes_pairs import Source, digest, generated, wanted_classes
@@ -61,7 +61,7 @@ def study(scenes, tmp_path) -> SceneStudy:
 
 def test_the_design_names_everything(study) -> None:
     design = study.design
-    assert list(design.arms) == ["real", "classical", "generated-25", "generated-50", "both-25", "both-50"]
+    assert list(design.arms) == scenes_arms.USUAL.split(",")
     assert design.generated == ("generated-25", "generated-50", "both-25", "both-50")
     assert list(design.measures) == [
         "test.rare", "test.mean_iou", "test.pixel_accuracy", "test.iou_24_person",
@@ -240,6 +240,18 @@ def test_pairs_are_made_once_and_used_again(scenes, tmp_path, capsys) -> None:
     again = generated(tmp_path, GoodRun(scenes, never), 4, print)
     assert again == first and again.path.stat().st_mtime_ns == before
     assert capsys.readouterr().out.count("generating 4 pairs") == 1
+
+
+def test_pasted_pairs_need_no_generator_and_are_drawn_by_their_arms(scenes, tmp_path) -> None:
+    source = generated(tmp_path, GoodRun(scenes, never), 4, print, pasted=True)
+    pairs = source.read(pasted=True)
+    assert source.path is None and source.summary(pasted=True)["kept"] == len(pairs["photos"]) == 4
+    config = settled(StudyConfig(task="scenes", arms="classical,pasted-25,pasted-50", steps=2))
+    study = SceneStudy(config, source, scenes)
+    identities = [study.identity(Cell(0, "full", arm)) for arm in study.arms]
+    assert len(set(map(repr, identities))) == 3 and not study.design.generated
+    _, labels = drawn(study, "pasted-50", 20)
+    assert (labels == WITH_PERSONS.scored.index(PERSON)).any()
 
 
 def test_other_weights_data_or_numbers_of_pairs_make_others(scenes, tmp_path) -> None:

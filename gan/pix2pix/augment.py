@@ -204,7 +204,7 @@ class PairGenerator:
         seed: of the label maps.
         size: working width and height.
         photos: the generator; None: the photos of the scenes, with what is put in pasted into them.
-        answers: the segmenter.
+        answers: the segmenter; None where nothing judges: it would see what the label map says.
         keep: the filter.
     """
 
@@ -212,7 +212,7 @@ class PairGenerator:
     seed: int
     size: tuple[int, int]
     photos: Photos | None
-    answers: Answers
+    answers: Answers | None
     keep: Filter
 
     @classmethod
@@ -245,7 +245,8 @@ class PairGenerator:
             learned = training
         else:
             say(f"the segmenter that filters learns {len(learned)} training scenes, {len(held)} give thresholds")
-        answers = good.answers(learned, segmenter_iterations, say)
+        judged = not (pasted and agreement == NONE)  # real pixels that nothing judges need no segmenter
+        answers = good.answers(learned, segmenter_iterations, say) if judged else None
         keep = filter_for(agreement, held, good.size, answers, classes, named)
         if keep.unseen:
             listed = ", ".join(map(good.scenes.palette.name_of, keep.unseen))
@@ -296,7 +297,11 @@ class PairGenerator:
             photos = np.array([new.photo for _, new in label_maps])
         else:
             photos = self.photos(labels, edges, first)
-        for (number, new), photo, answer in zip(label_maps, photos, self.answers(photos), strict=True):
+        if self.answers is None:
+            answers = self.pool.scenes.palette.scored_indices(np.array([new.labels for _, new in label_maps]))
+        else:
+            answers = self.answers(photos)
+        for (number, new), photo, answer in zip(label_maps, photos, answers, strict=True):
             yield Pair(number, new, photo, answer, self.keep.check(new.labels, new.added, answer))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from gan import pictures
+from gan.data.palettes import NOT_SCORED
 from gan.data.scenes import nearest
 from gan.pix2pix.augment import Counts, Pair, PairGenerator
 from gan.pix2pix.cutouts import Pool
@@ -15,7 +16,7 @@ from gan.report import Report
 
 KEPT = 16  # pairs that were kept
 REJECTED = 8  # and pairs that were not
-HEADS = "label map before", "new label map", "generated photo", "what the segmenter sees"
+HEADS = "label map before", "new label map", "new photo", "what the segmenter sees"
 
 
 class Gallery:
@@ -42,7 +43,9 @@ class Gallery:
             return
         before = self._pool.labels(new.source)[0]
         before = nearest(mirrored(before) if new.edits["mirrored"] else before, *new.labels.shape[::-1])
-        seen = np.array(palette.scored, np.uint8)[pair.answer]
+        ids = np.zeros(256, np.uint8)
+        ids[: len(palette.scored)] = palette.scored
+        seen = np.where(pair.answer == NOT_SCORED, new.labels, ids[pair.answer])
         self._rows[kept].append(
             (palette.colour(before), palette.colour(new.labels), pair.photo, palette.colour(seen))
         )

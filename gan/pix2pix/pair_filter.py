@@ -145,7 +145,7 @@ def filter_for(
     agreement: str,
     real: Scenes,
     size: tuple[int, int],
-    answers: Answers,
+    answers: Answers | None,
     classes: tuple[int, ...] = (),
     named: bool = True,
 ) -> Filter:
@@ -158,7 +158,7 @@ def filter_for(
             which it finds less than that in the median real photo is not judged. "none" asks for nothing.
         real: scenes that the segmenter did not learn.
         size: working width and height.
-        answers: the segmenter.
+        answers: the segmenter; "none" needs none.
         classes: ids of what is to be put in.
         named: the user named them: no one is left out.
 
@@ -166,7 +166,7 @@ def filter_for(
         UserError: the segmenter finds too little of all that is to be put in, or of one that was named.
     """
     palette, ids = real.palette, list(real.palette.scored)
-    if agreement == NONE:
+    if agreement == NONE or answers is None:
         nothing = dict.fromkeys(ids, 0.0)
         return Filter(palette, nothing, nothing, real_kept=1.0)
     scenes = in_threads(lambda k: resized(real.scene(k), *size), spread_over(len(real), MOST_REAL).tolist())

@@ -68,7 +68,7 @@ def test_the_design_names_everything(study) -> None:
         "validation.rare", "validation.mean_iou", "validation.pixel_accuracy",
     ]  # fmt: skip
     assert design.headline == "test.rare" and design.subject == "the mean IoU of the rare classes"
-    assert design.measures["test.rare"].endswith("that the test part has") and len(design.cells()) == 18
+    assert design.measures["test.rare"].endswith("that the test part has") and len(design.cells()) == 24
 
 
 def test_without_rare_classes_in_the_test_part_all_classes_decide(scenes) -> None:

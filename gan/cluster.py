@@ -9,6 +9,7 @@ import os
 import pickle
 import platform
 import queue
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -63,6 +64,7 @@ def on_cluster(
     with client:
         if not client.scheduler_info()["workers"]:
             say(f"{address} has no workers yet; waiting for them")
+        _name_main()
         job, sent = pickle.dumps(build), (variables, str(Path.cwd()), code_version())
         finished: queue.Queue = queue.Queue()
         running = {client.submit(_cell, job, cell, *sent, pure=False, retries=TRIES - 1): cell for cell in cells}
@@ -83,6 +85,16 @@ def on_cluster(
                 values, seconds, steps = _answer(future, cell)
                 bar.update(steps)
                 yield cell, values, seconds
+
+
+def _name_main() -> None:
+    """Have pickles call this program by the name of its module: on a worker `__main__` is another program."""
+    main = sys.modules["__main__"]
+    if main.__spec__ is not None:
+        sys.modules.setdefault(main.__spec__.name, main)
+        for value in vars(main).values():
+            if getattr(value, "__module__", "") == "__main__":
+                value.__module__ = main.__spec__.name
 
 
 def _answer(future: Any, cell: Any) -> tuple[Any, float, int]:

@@ -19,7 +19,7 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
 GPU_MEMORY = "TF_FORCE_GPU_ALLOW_GROWTH"  # else the first process takes all of it
 POLL = 0.5  # seconds between two updates of the progress bar
 
-_study: Any = None  # in a worker: what it runs cells of
+_study: Any = None  # in a worker: what it runs cells of, or why there is none
 _steps: Any = None  # in a worker: the counter of steps that all share
 
 
@@ -131,7 +131,11 @@ def _start(build: Callable[[], Any], steps: Any) -> None:
     for number in {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    _study, _steps = build(), steps
+    _steps = steps
+    try:
+        _study = build()
+    except Exception as error:  # a process that fails to start would be taken for one that was killed
+        _study = error
 
 
 def _run(cell: Any) -> tuple[dict[str, float], float]:
@@ -139,6 +143,8 @@ def _run(cell: Any) -> tuple[dict[str, float], float]:
         with _steps.get_lock():
             _steps.value += steps
 
+    if isinstance(_study, Exception):
+        raise _study
     return timed(_study, cell, count)
 
 

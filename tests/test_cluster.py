@@ -42,6 +42,11 @@ def made_up(folder, trouble):
     return functools.partial(MadeUp, trace=str(folder / "trace.txt"), trouble=trouble)
 
 
+def no_data() -> MadeUp:
+    """A study that can't be built."""
+    raise UserError("the data went away; bring it back.")
+
+
 def on_workers() -> list[psutil.Process]:
     """The processes that run cells: those that the workers have started."""
     found = [process for worker in psutil.Process().children() for process in worker.children()]
@@ -61,7 +66,7 @@ def test_a_lost_worker_costs_no_cell_and_cells_are_those_of_this_machine(cluster
 
 def test_mistakes_end_the_work_with_their_sentence_and_nothing_goes_on(cluster, tmp_path):
     with pytest.raises(UserError, match="bring it back"):
-        list(processes.run(made_up(tmp_path, "mistake"), CELLS[:1], 2, 0, Bar(), cluster.scheduler_address))
+        list(processes.run(no_data, CELLS[:1], 2, 0, Bar(), cluster.scheduler_address))
     answers = processes.run(made_up(tmp_path, "slow"), CELLS[:2], 2, 0, Bar(), cluster.scheduler_address)
     assert next(answers)[0] == CELLS[1] and on_workers()
     answers.close()

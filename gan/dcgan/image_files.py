@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import itertools
 import shutil
 import tarfile
 import types
@@ -20,6 +21,7 @@ from gan.training.devices import make_deterministic
 
 SHARDS = "shards"  # the folder of tar files
 SHARD = 160 * BATCH  # images of one
+CELL = 4 * SHARD  # images of a class that a worker of a cluster writes at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,31 +46,31 @@ class ImageWriter:
 
     def __init__(self, goodrun: GoodRun, seed: int, form: str, places: dict[int, Path], keep: int):
         make_deterministic()
-        self._generator, self._seed, self._form, self._places, self._keep = (
-            Generator(goodrun),
-            seed,
-            form,
-            places,
-            keep,
-        )
+        self._generator, self._seed = Generator(goodrun), seed
+        self._form, self._places, self._keep = form, places, keep
 
     def run_cell(self, cell: Cell, tick: Callable[[int], Any]) -> np.ndarray:
-        """Write the images of a cell, a tar file or many PNGs; those that are kept, uint8 (N, size, size, 3)."""
+        """Write the images of a cell; those of them that are kept, uint8 (N, size, size, 3)."""
         k, place, keep = cell.class_id, self._places[cell.class_id], max(0, self._keep - cell.first)
         bar = types.SimpleNamespace(update=tick)
         batches = self._generator.batches(cell.last, self._seed, k, bar, cell.first)
         if self._form == "png":
-            return write_images(batches, lambda n, data: (place / f"{n:05d}.png").write_bytes(data), keep, cell.first)
-        path = place / f"{k:03d}-{cell.first // SHARD:05d}.tar"
-        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+            return write_images(batches, lambda n, png: (place / f"{n:05d}.png").write_bytes(png), keep, cell.first)
+        kept = []
+        for first in range(cell.first, cell.last, SHARD):
+            path = place / f"{k:03d}-{first // SHARD:05d}.tar"
+            with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+                shard, add = itertools.islice(batches, SHARD // BATCH), functools.partial(_add, archive, k)
+                kept.append(write_images(shard, add, max(0, keep + cell.first - first), first))
+        return np.concatenate(kept)
 
-            def add(number: int, png: bytes) -> None:
-                for suffix, data in (("png", png), ("cls", str(k).encode())):
-                    member = tarfile.TarInfo(f"{k:03d}-{number:07d}.{suffix}")  # of no user and no time: equal bytes
-                    member.size = len(data)
-                    archive.addfile(member, io.BytesIO(data))
 
-            return write_images(batches, add, keep, cell.first)
+def _add(archive: tarfile.TarFile, class_id: int, number: int, png: bytes) -> None:
+    """Put an image and its class id into a tar file."""
+    for suffix, data in (("png", png), ("cls", str(class_id).encode())):
+        member = tarfile.TarInfo(f"{class_id:03d}-{number:07d}.{suffix}")  # of no user and no time: equal bytes
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
 
 
 def write_images(
@@ -107,7 +109,8 @@ def generate(writer: tuple, count: int, cluster: str, bar) -> list[np.ndarray]:
         The images of each class that are kept, uint8 (N, size, size, 3).
     """
     goodrun, _, _, places, _ = writer
-    cells = [Cell(k, n, min(n + SHARD, count)) for k in places for n in range(0, count, SHARD)]
+    size = CELL if cluster else count
+    cells = [Cell(k, n, min(n + size, count)) for k in places for n in range(0, count, size)]
     if cluster:
         copy = next(iter(places.values())) / f".{goodrun.checkpoint.name}"  # workers may not see the archive
         shutil.copyfile(goodrun.checkpoint, copy)

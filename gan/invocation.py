@@ -58,14 +58,17 @@ def shown(uri: str) -> str:
 
 
 def code_version() -> str:
-    """The commit of the code that runs, with "-changed" where files differ from it; "unknown" outside of git."""
+    """The commit of the code that runs, with "-changed" where files differ from it.
+
+    Outside of git the variable CODE_VERSION, as the image of `deploy` has it, or "unknown".
+    """
     try:
         commit = subprocess.run(
             ["git", "-C", str(ROOT), "describe", "--always", "--dirty=-changed", "--exclude=*"],
             capture_output=True, text=True, timeout=20, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return os.environ.get("CODE_VERSION") or "unknown"
     return commit.stdout.strip()
 
 

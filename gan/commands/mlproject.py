@@ -1,4 +1,4 @@
-"""Write the MLproject file from the configurations of all entry points: `python -m gan.commands.mlproject`."""
+"""Write the MLproject files from the configurations of all entry points: `python -m gan.commands.mlproject`."""
 
 import dataclasses
 import importlib
@@ -25,11 +25,18 @@ HEAD = """\
 # Written by `python -m gan.commands.mlproject` from the configurations of the programs.
 name: gan-augmentation
 
-# Every package stands under `pip:` in it, so that conda, virtualenv and uv all install the same.
-conda_env: conda.yaml
+{environment}
 
 entry_points:
 """
+CONDA = """\
+# Every package stands under `pip:` in it, so that conda, virtualenv and uv all install the same.
+conda_env: conda.yaml"""
+DOCKER = """\
+# The image of deploy/Dockerfile, which holds the project: start it in its folder there, see deploy/README.md.
+docker_env:
+  image: gan-augmentation
+  volumes: ["/shared:/shared"]"""
 TYPES = {int: "int", float: "float"}  # of a parameter in MLproject; everything else is a string
 
 
@@ -65,10 +72,11 @@ def entry(name: str) -> str:
     return f"  {name}:\n    parameters:\n" + "\n".join(lines) + f"\n    command: >-\n{body}"
 
 
-def text() -> str:
+def text(environment: str = CONDA) -> str:
     """The whole MLproject file."""
-    return HEAD + "\n".join(map(entry, ENTRY_POINTS))
+    return HEAD.format(environment=environment) + "\n".join(map(entry, ENTRY_POINTS))
 
 
 if __name__ == "__main__":
     (ROOT / "MLproject").write_text(text())
+    (ROOT / "deploy" / "MLproject").write_text(text(DOCKER))

@@ -9,6 +9,7 @@ from gan.config import (
     ITERATIONS_HELP,
     MOST_ITERATIONS,
     Config,
+    device_option,
     option,
     precision_option,
     reading_option,
@@ -47,11 +48,16 @@ class TrainConfig(Config):
         ge=0, le=10_000,
     )  # fmt: skip
     use_held_out: bool = option(False, "learn the held-out tracks too; the scores compare with them no more then")
-    batch_size: int = option(32, "real images an iteration, and as many generated ones", ge=2, le=4096)
+    batch_size: int = option(
+        32, "real images an iteration, shared by all devices, and as many generated ones", ge=2, le=4096
+    )
     generator_lr: float = option(8e-4, "step size of Adam for the generator, at the start", gt=0, lt=1)
     discriminator_lr: float = option(8e-4, "the same for the discriminator", gt=0, lt=1)
     seed: int = seed_option("of the first weights and of every draw, 0 or more")
     precision: str = precision_option()
+    devices: str = device_option("devices")
+    deterministic: bool | None = device_option("deterministic")
+    jit_compile: bool = device_option("jit_compile")
     sample_interval: int = option(100, "iterations between two grids of samples", ge=1, le=MOST_ITERATIONS)
     checkpoint_interval: int = option(1_000, "iterations between two checkpoints", ge=1, le=MOST_ITERATIONS)
     keep_checkpoints: int = option(
@@ -116,10 +122,17 @@ def prepared(config: TrainConfig):
     from gan.dcgan.gan import Network, SignGan
     from gan.dcgan.judge import judge_of
     from gan.dcgan.scorer import RANKED_BY, checkpoint_scores
-    from gan.training import devices
-    from gan.training.run import TrainingRun, restored_gan
+    from gan.training import distribution
+    from gan.training.run import Following, TrainingRun, restored_gan
 
-    devices.make_deterministic()
+    digest = learned.digest()
+    config, replicas = distribution.start(config, 2, digest, goodrun)
+    fewest = int(learned.counts()[learned.counts() > 0].min())
+    if len(learned) < FEW or fewest < FEW_OF_A_CLASS:
+        say(
+            f"warning: {len(learned)} images, {fewest} of the smallest class, are soon known by heart: look at "
+            "nearest_real, c_t_pixels and the closest pairs of an evaluation before you use what is generated."
+        )
     network = Network(len(classes) if class_id is None else 1, domains=2 if config.drawn else 1, size=learned.size)
     if goodrun:
         network = dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout)
@@ -129,11 +142,15 @@ def prepared(config: TrainConfig):
     precision, gan = restored_gan(
         config, goodrun, "dcgan", dataclasses.asdict(network),
         lambda tried: SignGan(network, images, labels, config.batch_size, rates, config.seed, tried),
+        replicas,
     )  # fmt: skip
-    known = CheckpointInfo.of_data(parts.name, learned.digest(), len(learned), goodrun and goodrun.info)
+    known = CheckpointInfo.of_data(parts.name, digest, len(learned), goodrun and goodrun.info)
     known |= storable(classes)
     info = CheckpointInfo.of_run("dcgan", config, precision, dataclasses.asdict(network), known, goodrun)
-    sampler = gan.drawn if class_id is None and images is parts.learned.images else None  # memory has them once
+    if not replicas.chief:
+        return (Following(gan, info, config),)
+    once = class_id is None and images is parts.learned.images and replicas.count == 1
+    sampler = gan.drawn if once else None  # memory has the images once
     judge = judge_of(parts, config.judge_iterations, say, sampler) if config.judge_iterations else None
     score = checkpoint_scores(judge, parts, learned, class_id, lambda wanted: gan.images(wanted, "scores"))
     compared = {"held-out": parts.held_out, "test": parts.test}
@@ -146,7 +163,6 @@ def prepared(config: TrainConfig):
 def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
     """The parts of the data set, and the images that a generator learns."""
     from gan.data.sets import open_images, select
-    from gan.progress import say
 
     class_id = classes.parse(config.class_val)
     data = open_images(config.data, None if config.judge_iterations else class_id, reading, classes)
@@ -155,12 +171,6 @@ def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
 
         require_same_classes(goodrun.info, data)
     learned = select(data, class_id, config.use_test, config.use_held_out)
-    fewest = int(learned.counts()[learned.counts() > 0].min())
-    if len(learned) < FEW or fewest < FEW_OF_A_CLASS:
-        say(
-            f"warning: {len(learned)} images, {fewest} of the smallest class, are soon known by heart: look at "
-            "nearest_real, c_t_pixels and the closest pairs of an evaluation before you use what is generated."
-        )
     return data.parts, learned
 
 

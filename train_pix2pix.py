@@ -8,6 +8,7 @@ from gan.config import (
     ITERATIONS_HELP,
     MOST_ITERATIONS,
     Config,
+    device_option,
     option,
     precision_option,
     run,
@@ -39,7 +40,9 @@ class TrainConfig(Config):
         128, "the same; 256x128 has the shape of Cityscapes, 128x96 that of CamVid", ge=32, le=1024, multiple_of=32
     )
     direction: str = option("labels_to_photo", f"what is made of what: {' or '.join(DIRECTIONS)}", DIRECTIONS)
-    batch_size: int | None = option(None, "pairs an iteration; by default as the preset says", ge=1, le=256)
+    batch_size: int | None = option(
+        None, "pairs an iteration, shared by all devices; by default as the preset says", ge=1, le=256
+    )
     generator_lr: float | None = option(
         None, "step size of Adam for the generator; by default as the preset says", gt=0, lt=1
     )
@@ -49,6 +52,9 @@ class TrainConfig(Config):
     )
     seed: int = seed_option("of the first weights and of every draw, 0 or more")
     precision: str = precision_option()
+    devices: str = device_option("devices")
+    deterministic: bool | None = device_option("deterministic")
+    jit_compile: bool = device_option("jit_compile")
     sample_interval: int = option(500, "iterations between two grids of samples", ge=1, le=MOST_ITERATIONS)
     checkpoint_interval: int = option(2_000, "iterations between two checkpoints", ge=1, le=MOST_ITERATIONS)
     keep_checkpoints: int = option(
@@ -87,10 +93,9 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.pix2pix.judge import segmenter_of
     from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
     from gan.pix2pix.sheets import SHOWN
-    from gan.training import devices
-    from gan.training.run import TrainingRun, restored_gan
+    from gan.training import distribution
+    from gan.training.run import Following, TrainingRun, restored_gan
 
-    devices.make_deterministic()
     size = config.width, config.height
     network = presets.SceneNetwork(
         presets.PRESETS[config.preset], *size, config.direction, scenes.palette,
@@ -100,17 +105,20 @@ def train(config: TrainConfig) -> tuple[str, int]:
         network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
     chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
     config = dataclasses.replace(config, **chosen)
+    digest = scenes.training.digest()
+    config, replicas = distribution.start(config, 1, digest, goodrun)
     feed = Pairs(scenes.training, *size, config.batch_size, config.seed, network.edges)
     sampled = load(scenes.validation.take(spread_over(len(scenes.validation), SHOWN)), *size, edges=network.edges)
     rates = config.generator_lr, config.discriminator_lr
     precision, gan = restored_gan(
         config, goodrun, "pix2pix", network.describe(),
-        lambda tried: SceneGan(network, feed, rates, config.l1_weight, config.seed, tried, sampled), trial=4,
+        lambda tried: SceneGan(network, feed, rates, config.l1_weight, config.seed, tried, sampled),
+        replicas, trial=4,
     )  # fmt: skip
-    data = CheckpointInfo.of_data(
-        scenes.name, scenes.training.digest(), len(scenes.training), goodrun and goodrun.info
-    )
+    data = CheckpointInfo.of_data(scenes.name, digest, len(scenes.training), goodrun and goodrun.info)
     info = CheckpointInfo.of_run("pix2pix", config, precision, network.describe(), data, goodrun)
+    if not replicas.chief:
+        return Following(gan, info, config).train()
     segmenter = segmenter_of(scenes, *size, config.segmenter_iterations, say) if config.segmenter_iterations else None
     scorer = CheckpointScorer(segmenter, scenes.validation, *size)
 

@@ -77,6 +77,18 @@ def cluster_option() -> Any:
     )  # fmt: skip
 
 
+def device_option(name: str) -> Any:
+    """A field that says on what, and how, a training computes (see `gan.training.distribution.start`)."""
+    if name == "deterministic":
+        return option(None, "equal bits at every run; by default on CPUs, and not on GPUs, where it costs time")
+    if name == "jit_compile":
+        return option(False, "compile updates with XLA, for one GPU; slower on CPUs")
+    return option(
+        "auto", "auto (all GPUs, or one CPU), cpu, gpu:N for N GPUs, or cpu:N for N parts of the CPU",
+        pattern="auto|(cpu|gpu)(:[1-9][0-9]?)?", wanted="auto, cpu, cpu:N, gpu or gpu:N",
+    )  # fmt: skip
+
+
 def reading_option(name: str) -> Any:
     """A field that says how images of somebody's own are read (see `gan.data.class_folders.Reading`)."""
     default, text, choices = READING[name]

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
+_silenced: list[bool] = []
+
 
 def progress(
     total: int, what: str, unit: str, start: int = 0, items: Iterable | None = None, hidden: bool = False
@@ -31,10 +33,16 @@ def progress(
         maxinterval=1 if terminal else 30,
         leave=True,
         file=sys.stderr,
-        disable=hidden,
+        disable=hidden or bool(_silenced),
     )
 
 
 def say(text: str) -> None:
     """Print a line for the user without disturbing a progress bar."""
-    tqdm.write(text)
+    if not _silenced:
+        tqdm.write(text)
+
+
+def silence() -> None:
+    """Show nothing from now on: another process speaks for this one."""
+    _silenced.append(True)

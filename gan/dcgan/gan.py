@@ -212,15 +212,16 @@ class SignGan(AveragedGan):
         def key(purpose):
             return sampling.key(self.seed, iteration, purpose)
 
-        labels = tf.random.stateless_uniform((self.batch_size,), key("labels"), 0, self.network.classes, tf.int32)
+        count = sampling.share(self.batch_size)
+        labels = tf.random.stateless_uniform((count,), key("labels"), 0, self.network.classes, tf.int32)
         classes, domains = labels, self.network.domains
         if domains > 1:
-            place = tf.random.stateless_uniform((self.batch_size, 1), key("domains"))
+            place = tf.random.stateless_uniform((count, 1), key("domains"))
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
         photos = self.drawn.of(labels, key("images"))
         real = augment(photos, key("augment real"), self._augmented)
-        latents = sampling.latents(self.batch_size, LATENT, key("latents"))
+        latents = sampling.latents(count, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))
 
         # One pass through both networks serves both losses: the simultaneous update of Mescheder et al. 2018.
@@ -253,6 +254,7 @@ class SignGan(AveragedGan):
         )
         self.generator_optimizer.apply(generator_gradients, self.generator.trainable_variables)
         self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
+        self.share_statistics()
         self.average(iteration)
         accuracies = losses.ranking_accuracy(on_real, on_generated)
         return tf.stack([generator_loss, discriminator_loss, *accuracies, penalty, *class_losses])

@@ -48,13 +48,13 @@ class Pairs:
         self.in_memory = len(scenes) * each <= memory
         self._loaded = load(scenes, *self._larger, edges=self._edges) if self.in_memory else None
         self._threads = ThreadPoolExecutor(1 if self.in_memory else os.cpu_count() or 1, "pairs")
-        self._coming: dict[int, Future[Batch]] = {}
+        self._coming: dict[tuple[int, int, int], Future[Batch]] = {}
         self._waited = 0.0
         self.trouble: UserError | None = None
         self._epoch = functools.lru_cache(3)(self._order)
 
     def batch(self, iteration):
-        """The batch of an iteration, in a compiled function.
+        """The batch of an iteration, in a compiled function; with several replicas the part of this one.
 
         Args:
             iteration: int32 scalar tensor, 0 or more.
@@ -63,10 +63,12 @@ class Pairs:
             uint8 photos (N, height, width, 3), label maps (N, height, width) of positions in the palette, and
             boundaries of instances (N, height, width), 0 everywhere if they are not wanted.
         """
-        arrays = tf.numpy_function(self._take, [iteration], [tf.uint8] * 3)
+        replica = tf.distribute.get_replica_context()
+        parts = replica.num_replicas_in_sync
+        arrays = tf.numpy_function(self._take, [iteration, replica.replica_id_in_sync_group, parts], [tf.uint8] * 3)
         width, height = self._size
         for array, channels in zip(arrays, ((3,), (), ()), strict=True):
-            array.set_shape((self.batch_size, height, width, *channels))
+            array.set_shape((self.batch_size // parts, height, width, *channels))
         return arrays
 
     def waited(self) -> float:
@@ -83,40 +85,43 @@ class Pairs:
         return Loaded(self._loaded.photos[chosen], self._loaded.labels[chosen],
                       None if edges is None else edges[chosen])  # fmt: skip
 
-    def _take(self, iteration) -> Batch:
-        iteration = int(iteration)
-        wanted = range(iteration, iteration + 1 + AHEAD)
+    def _take(self, iteration, part, parts) -> Batch:
+        wanted = [(int(iteration) + k, int(part), int(parts)) for k in range(1 + AHEAD)]
         for other in set(self._coming).difference(wanted):
-            self._coming.pop(other).cancel()
+            if other[1:] == wanted[0][1:]:
+                self._coming.pop(other).cancel()
         for each in wanted:
             if each not in self._coming:
-                self._coming[each] = self._threads.submit(self.prepare, each)
+                self._coming[each] = self._threads.submit(self.prepare, *each)
         began = time.perf_counter()
         try:
-            return self._coming.pop(iteration).result()
+            return self._coming.pop(wanted[0]).result()
         except UserError as error:  # TensorFlow would turn it into an error of its own
             self.trouble = error
             raise
         finally:
             self._waited += time.perf_counter() - began
 
-    def prepare(self, iteration: int) -> Batch:
-        """The same arrays, made now."""
+    def prepare(self, iteration: int, part: int = 0, parts: int = 1) -> Batch:
+        """The same arrays, made now: all of the batch, or one of several parts."""
         random = np.random.default_rng([self._seed, 1, iteration])
         width, height = self._size
+        count = self.batch_size // parts
         batch = (
-            np.empty((self.batch_size, height, width, 3), np.uint8),
-            np.empty((self.batch_size, height, width), np.uint8),
-            np.zeros((self.batch_size, height, width), np.uint8),
+            np.empty((count, height, width, 3), np.uint8),
+            np.empty((count, height, width), np.uint8),
+            np.zeros((count, height, width), np.uint8),
         )
-        for place in range(self.batch_size):
+        for place in range((part + 1) * count):
             epoch, number = divmod(iteration * self.batch_size + place, len(self._scenes))
-            arrays = self._larger_pair(int(self._epoch(epoch)[number]))
             top = random.integers(0, self._larger[1] - height + 1)
             left = random.integers(0, self._larger[0] - width + 1)
             step = -1 if random.random() < 0.5 else 1
+            if place < part * count:
+                continue
+            arrays = self._larger_pair(int(self._epoch(epoch)[number]))
             for array, into in zip(arrays, batch, strict=False):
-                into[place] = array[top : top + height, left : left + width][:, ::step]
+                into[place - part * count] = array[top : top + height, left : left + width][:, ::step]
         return batch
 
     def _order(self, epoch: int) -> np.ndarray:

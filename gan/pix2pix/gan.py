@@ -102,7 +102,9 @@ class SceneGan(AveragedGan):
         Returns:
             float32 (M,): the values of `metric_names`.
         """
-        photos, labels, edges = self.feed.batch(iteration)
+        return self.with_xla(self._update)(iteration, *self.feed.batch(iteration))
+
+    def _update(self, iteration, photos, labels, edges):
         if self.network.to_photos:
             condition, wanted = _condition(self.network, labels, edges), _as_float(photos)
         else:
@@ -110,7 +112,7 @@ class SceneGan(AveragedGan):
         classes = tf.cast(labels, tf.int32)
         sampling.set_dropout(self.generator, sampling.key(self.seed, iteration, "dropout"))
         latents = sampling.latents(
-            self.batch_size, self.network.preset.latent, sampling.key(self.seed, iteration, "latents")
+            photos.shape[0], self.network.preset.latent, sampling.key(self.seed, iteration, "latents")
         )
         ask, discriminator = self._objective, self.discriminator
         light = sampling.key(self.seed, iteration, "light")

@@ -11,6 +11,13 @@ class Adam(keras.optimizers.Adam):
     weights: with one image in a batch that was a third of an iteration.
     """
 
+    def apply(self, grads, trainable_variables=None):
+        """Update variables; gradients of several replicas are averaged, since each has a mean over its part."""
+        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+        if replicas > 1:  # Keras adds them up
+            grads = [tf.convert_to_tensor(gradient) / replicas for gradient in grads]
+        super().apply(grads, trainable_variables)
+
     def update_step(self, gradient, variable, learning_rate):
         """Update one variable and its two moments."""
         place = self._get_variable_index(variable)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from gan import pictures
 from gan.data.spread import spread_over
+from gan.training.distribution import mean_of_replicas
 from gan.training.loop import Trainable
 
 EMA_RAMP = 0.05  # the half-life is at most this share of the images seen, so that the start is forgotten
@@ -92,6 +93,13 @@ class AveragedGan(Trainable):
         step = 1 - tf.pow(0.5, updates * self.batch_size / half_life)
         for averaged, current in zip(weights(self.averaged), weights(self.generator), strict=True):
             averaged.assign_add(step * (current - averaged))
+
+    def share_statistics(self) -> None:
+        """Average the moving statistics of the trained generator's batch normalisation over all replicas."""
+        moving = [variable for variable in self.generator.non_trainable_variables if "moving" in variable.path]
+        for variable, mean in zip(moving, mean_of_replicas([v.value for v in moving]), strict=True):
+            if mean is not variable.value:
+                variable.assign(mean)
 
     def _copy_generator(self) -> None:
         for into, current in zip(weights(self.averaged), weights(self.generator), strict=True):

@@ -1,19 +1,24 @@
-"""Which device a run uses."""
+"""Which devices a run uses."""
 
 import os
 
 import tensorflow as tf
 
 
-def describe() -> str:
-    """The devices in words: "GPU (NVIDIA H100)" or "CPU, 2 cores"."""
+def describe(used: int = 1) -> str:
+    """The devices of this host in words: "GPU (NVIDIA H100)", "2 GPUs (NVIDIA H100)" or "CPU, 2 cores".
+
+    Args:
+        used: how many a training uses.
+    """
     gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
+    if gpus and tf.config.get_visible_devices("GPU"):
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "unknown")
-        unused = f"; {len(gpus) - 1} more are not used" if len(gpus) > 1 else ""
-        return f"GPU ({name}){unused}"
+        unused = f"; {len(gpus) - used} more not used" if len(gpus) > used else ""
+        return f"{'GPU' if used == 1 else f'{used} GPUs'} ({name}){unused}"
     threads = tf.config.threading.get_intra_op_parallelism_threads() or _cores()
-    return f"CPU, {threads} cores" + ("" if tf.test.is_built_with_cuda() else " (TensorFlow without CUDA)")
+    parts = f" as {used} devices" if used > 1 else ""
+    return f"CPU, {threads} cores{parts}" + ("" if tf.test.is_built_with_cuda() else " (TensorFlow without CUDA)")
 
 
 def make_deterministic() -> None:

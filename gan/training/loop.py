@@ -17,6 +17,7 @@ import tensorflow as tf
 from gan import config
 from gan.errors import UserError
 from gan.progress import progress, say
+from gan.training.distribution import ONE, Replicas
 from gan.training.precision import Memory, choose_precision
 
 BLOCK = 25  # iterations at most between two looks at the world: an interruption waits that long
@@ -30,11 +31,15 @@ class Trainable:
         metric_names: names of the numbers that `iterate` gives.
         batch_size: real images an iteration.
         feed: what prepares data beside the compiled loop, or None (see `gan.pix2pix.batches`).
+        replicas: the devices that it is trained on.
+        jit_compile: whether XLA compiles its updates.
     """
 
     metric_names: tuple[str, ...] = ()
     batch_size: int = 1
     feed: Any = None
+    replicas: Replicas = ONE
+    jit_compile: bool = False
 
     def iterate(self, iteration):
         """Make update number `iteration` (an int32 scalar tensor); float32 (M,), the values of `metric_names`."""
@@ -47,27 +52,33 @@ class Trainable:
     @functools.cached_property
     def block(self) -> Callable[[Any, Any], Any]:
         """A compiled function (first iteration, count) that makes `count` updates and returns the mean metrics."""
+        iterate = self.replicas.everywhere(self.iterate if self.feed else self.with_xla(self.iterate))
 
         def update(iteration, total):
-            return iteration + 1, total + self.iterate(iteration)
+            return iteration + 1, total + iterate(iteration)
 
         # Autograph would write Python files to the temporary folder, and `kill -9` would leave them there.
         @tf.function(input_signature=[tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.int32)], autograph=False)
         def compiled(first, count):
             start = first, tf.zeros(len(self.metric_names))
             _, total = tf.while_loop(lambda iteration, _: iteration < first + count, update, start)
-            return total / tf.cast(count, tf.float32)
+            return self.replicas.average(total) / tf.cast(count, tf.float32)
 
         return compiled
+
+    def with_xla(self, function: Callable) -> Callable:
+        """`function`, compiled by XLA where that is wanted; a feed can't be part of it."""
+        return tf.function(function, jit_compile=True, autograph=False) if self.jit_compile else function
 
     def update(self, first: int, count: int) -> np.ndarray:
         """Make `count` updates from number `first` on; float32 (M,), the means of the metrics.
 
         Raises:
-            UserError: the feed met damaged data.
+            UserError: the feed met damaged data, or another host is lost.
         """
         try:
-            return self.block(tf.constant(first), tf.constant(count)).numpy()
+            with self.replicas.watched():
+                return self.block(tf.constant(first), tf.constant(count)).numpy()
         except tf.errors.OpError:
             trouble = getattr(self.feed, "trouble", None)
             if isinstance(trouble, UserError):
@@ -84,6 +95,7 @@ class StopRequested:
     Attributes:
         signal: the first signal that arrived, None before.
         hurried: whether a second one arrived, more than `SECOND_SIGNAL` after the first.
+        broken: whether going on makes no sense.
 
     Args:
         already: a signal that arrived before.
@@ -91,7 +103,7 @@ class StopRequested:
 
     def __init__(self, already: int | None = None):
         self.signal = already
-        self.hurried = False
+        self.hurried = self.broken = False
         self._arrived = time.monotonic()
         self._before: dict[int, Any] = {}
 
@@ -155,14 +167,14 @@ def run_blocks(
 def run_until_stopped(
     trainable: Trainable, start: int, end: int, intervals: list[int], stop: StopRequested
 ) -> Iterator[tuple[int, dict[str, float]]]:
-    """`run_blocks` with a progress bar; no block begins after a signal."""
+    """`run_blocks` with a progress bar; no block begins after a signal, on whichever host it arrived."""
     with progress(end, "training", "iteration", start) as bar:
         for done, metrics in run_blocks(trainable, start, end, intervals):
             noted = {name: f"{value:.2f}" for name, value in metrics.items() if name.endswith(("loss", "data_wait"))}
             bar.set_postfix(noted, refresh=False)
             bar.update(done - bar.n)
             yield done, metrics
-            if stop.signal is not None:
+            if trainable.replicas.any(stop.broken or stop.signal is not None):
                 return
 
 
@@ -198,7 +210,7 @@ def build_in_precision(
 
     def rate(precision: str) -> float:
         tried[precision] = build(precision)
-        return measure_rate(tried[precision], iterations)
+        return tried[precision].replicas.mean(measure_rate(tried[precision], iterations))
 
     precision = choose_precision(wanted, rate, say, before, memory)
     return precision, tried[precision] if precision in tried else build(precision)

@@ -33,13 +33,14 @@ class Memory:
     key: str
 
     @classmethod
-    def of_training(cls, kind: str, batch_size: int, network: dict[str, Any]) -> "Memory | None":
+    def of_training(cls, kind: str, batch_size: int, network: dict[str, Any], used: int = 1) -> "Memory | None":
         """The memory of a kind of training on this machine; None for a user without a home folder.
 
         Args:
             kind: of the GAN, "dcgan" or "pix2pix".
             batch_size: real images an iteration.
             network: sizes of the networks, as JSON knows them.
+            used: devices of the machine.
         """
         try:
             path = machine.cache_folder() / "precision.json"
@@ -48,7 +49,7 @@ class Memory:
         processor = " ".join([machine.processor(), *machine.bfloat16_instructions()])
         threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "all")
         digest = hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:16]
-        key = f"{processor}; {devices.describe()}, {threads} threads; TensorFlow {tf.__version__}; "
+        key = f"{processor}; {devices.describe(used)}, {threads} threads; TensorFlow {tf.__version__}; "
         return cls(path, f"{key}{kind}, batch_size {batch_size}, network {digest}")
 
     def read(self) -> str | None:

@@ -16,9 +16,9 @@ from gan.files import require_writable
 from gan.invocation import command
 from gan.progress import say
 from gan.report import Report
-from gan.training import devices
 from gan.training.averaged_gan import AveragedGan
 from gan.training.description import PICTURE, describe
+from gan.training.distribution import Replicas
 from gan.training.health import Finding, Watch
 from gan.training.loop import StopRequested, build_in_precision, run_until_stopped
 from gan.training.precision import Memory
@@ -33,6 +33,7 @@ def restored_gan(
     kind: str,
     network: dict,
     build: Callable[[str], Gan],
+    replicas: Replicas,
     trial: int = 16,
 ) -> tuple[str, Gan]:
     """Build a GAN in the precision wanted, with the weights of the good run, on a machine with room for its run.
@@ -43,6 +44,7 @@ def restored_gan(
         kind: of the GAN, "dcgan" or "pix2pix".
         network: sizes of the networks, as a checkpoint has them.
         build: makes the GAN of a precision.
+        replicas: the devices that it is trained on.
         trial: iterations that are timed in each precision.
 
     Returns:
@@ -51,9 +53,17 @@ def restored_gan(
     Raises:
         UserError: the checkpoint does not fit, the disk has no room, or the feed met damaged data.
     """
+
+    def replicated(precision: str) -> Gan:
+        with replicas.scope():
+            gan = build(precision)
+        gan.replicas, gan.jit_compile = replicas, parameters.jit_compile
+        return gan
+
     before = goodrun.info.config.get("precision") if goodrun else None
-    memory = Memory.of_training(kind, parameters.batch_size, network)
-    precision, gan = build_in_precision(parameters.precision, build, before, trial, memory)
+    # Hosts that remember different precisions would train with them.
+    memory = None if replicas.cluster else Memory.of_training(kind, parameters.batch_size, network, replicas.local)
+    precision, gan = build_in_precision(parameters.precision, replicated, before, trial, memory)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, gan.parts())
     require_writable(Path.cwd(), bytes_needed(gan, parameters, goodrun.iteration if goodrun else 0))
@@ -71,6 +81,26 @@ def bytes_needed(gan: AveragedGan, parameters, start: int) -> int:
     coming = (parameters.iterations - start) // parameters.checkpoint_interval + 1
     sheets = (parameters.iterations - start) // parameters.sample_interval + 1
     return checkpoint * (min(coming, parameters.keep_checkpoints + 2) + 2) + sheets * gan.sheet_bytes()
+
+
+class Following:
+    """What a host does that is not the chief: it trains along, and keeps nothing; see `TrainingRun`."""
+
+    def __init__(self, gan: AveragedGan, info: CheckpointInfo, parameters):
+        self.gan, self.info, self.parameters = gan, info, parameters
+
+    def train(self) -> tuple[str, int]:
+        """No run id, and the exit status of the program."""
+        start, end = self.info.iteration, self.parameters.iterations
+        with StopRequested(config.stops[0] if config.stops else None) as stop:
+            done = [k for k, _ in run_until_stopped(self.gan, start, end, intervals(self.parameters), stop)]
+            self.gan.replicas.wait()
+        return "", 0 if done[-1] == end else 128 + (stop.signal or signal.SIGINT)
+
+
+def intervals(parameters) -> list[int]:
+    """Iterations after which something is recorded."""
+    return [parameters.sample_interval, parameters.checkpoint_interval]
 
 
 class TrainingRun:
@@ -126,8 +156,9 @@ class TrainingRun:
             run.data(self.info.data["name"], self.info.data["digest"], images=self.info.data["images"])
             for purpose, (digest, images) in self.others.items():
                 run.other_data(self.info.data["name"], digest, purpose, images)
-            self.facts = f"{facts}, {devices.describe()}, {precision}"
-            run.tags({"device": devices.describe(), "precision_used": precision})
+            device = self.gan.replicas.describe()
+            self.facts = f"{facts}, {device}, {precision}"
+            run.tags({"device": device, "precision_used": precision})
             if self.goodrun:
                 run.tags({"goodrun": f"{self.goodrun.run_id}/{self.goodrun.iteration}"})
                 for difference in self.info.differences(self.goodrun.info):
@@ -135,11 +166,11 @@ class TrainingRun:
             say(f"{name}: {self.facts}; run {run.id}")
             status = self._train()
             say(f"samples: {self.folder}\nbrowse: {archive.browse_hint(run.id)}")
+        self.gan.replicas.wait()
         return run.id, status
 
     def _train(self) -> int:
         gan, end = self.gan, self.parameters.iterations
-        intervals = [self.parameters.sample_interval, self.parameters.checkpoint_interval]
         self.folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(self.real_sheet).save(self.folder / "real.png")
         self.run.image("samples/real", self.real_sheet, self.start)
@@ -148,10 +179,11 @@ class TrainingRun:
             self.run.patience.ended = lambda: stop.signal is not None
             try:
                 self._record_samples(done)  # the slider of the UI begins here
-                for done, metrics in run_until_stopped(gan, self.start, end, intervals, stop):
+                for done, metrics in run_until_stopped(gan, self.start, end, intervals(self.parameters), stop):
                     self._record_losses(done, metrics)
+                    stop.broken = self.broken
                     if self.broken:
-                        break
+                        continue
                     if done % self.parameters.sample_interval == 0 or done == end:
                         self._record_samples(done)
                     if done % self.parameters.checkpoint_interval == 0 or done == end:

@@ -31,6 +31,11 @@ def key(seed: int, iteration, purpose: str):
     return tf.random.fold_in(mixed, tf.cast(context.replica_id_in_sync_group, tf.int32))
 
 
+def share(batch_size: int) -> int:
+    """How many images of a batch a replica takes."""
+    return batch_size // tf.distribute.get_replica_context().num_replicas_in_sync
+
+
 def latents(count: int, size: int, drawn_with):
     """float32 (count, size) from the standard normal distribution."""
     return tf.random.stateless_normal((count, size), drawn_with)
@@ -132,10 +137,12 @@ class Sampler:
 def _variable(parts: list[np.ndarray]) -> tf.Variable:
     """Images as one variable; piece by piece, so that memory never holds a second copy of many images."""
     shape = sum(map(len, parts)), *parts[0].shape[1:]
-    images, first = tf.Variable(tf.zeros(shape, tf.uint8), trainable=False), 0
+    # TensorFlow sends no uint8 to other hosts, and half floats hold the same values.
+    several = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+    images, first = tf.Variable(tf.zeros(shape, tf.float16 if several else tf.uint8), trainable=False), 0
     for part in parts:
         for start in range(0, len(part), PIECE):
-            piece = part[start : start + PIECE]
+            piece = part[start : start + PIECE].astype(images.dtype.as_numpy_dtype)
             images.scatter_update(tf.IndexedSlices(piece, tf.range(first, first + len(piece))))
             first += len(piece)
     return images

@@ -9,9 +9,10 @@ from gan.training.devices import describe
 Device = namedtuple("Device", "name")
 
 
-def have(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    gpus = [Device(name) for name in names]
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus if kind == "GPU" else [])
+def have(monkeypatch: pytest.MonkeyPatch, *devices: str) -> None:
+    gpus = [Device(name) for name in devices]
+    for name in ("list_physical_devices", "get_visible_devices"):
+        monkeypatch.setattr(tf.config, name, lambda kind=None: gpus if kind == "GPU" else [])
     monkeypatch.setattr(
         tf.config.experimental,
         "get_device_details",
@@ -26,7 +27,8 @@ def test_a_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_gpus_that_are_not_used_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     have(monkeypatch, "NVIDIA H100", "NVIDIA T4", "NVIDIA T4")
-    assert describe() == "GPU (NVIDIA H100); 2 more are not used"
+    assert describe() == "GPU (NVIDIA H100); 2 more not used"
+    assert describe(2) == "2 GPUs (NVIDIA H100); 1 more not used"
 
 
 def test_a_gpu_without_a_name_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,90 @@
+"""The workers of one training on several hosts, by TF_CONFIG or by Slurm."""
+
+import dataclasses
+import json
+import socket
+from collections.abc import MutableMapping, Sequence
+from typing import Any
+
+from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
+
+from gan.errors import UserError
+
+PORTS = 20_000, 10_000  # the first, and how many, that jobs of Slurm are spread over
+JOBS = ("chief", "worker")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The workers of one training, each a process on a host of its own.
+
+    Attributes:
+        jobs: addresses ("host:port") by job, "chief" or "worker"; without a chief the first worker is it.
+        job: of this process.
+        index: of this process in its job.
+    """
+
+    jobs: dict[str, list[str]]
+    job: str
+    index: int
+
+    @classmethod
+    def of(cls, environment: MutableMapping[str, str]) -> "Cluster | None":
+        """The cluster that TF_CONFIG names, or that Slurm has started; None for one process.
+
+        TF_CONFIG is set to the cluster that Slurm has started: TensorFlow reads it there.
+
+        Raises:
+            UserError: TF_CONFIG makes no sense.
+        """
+        try:
+            if int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "TF_CONFIG" not in environment:
+                environment["TF_CONFIG"] = json.dumps(_of_slurm(environment))
+            known = json.loads(environment.get("TF_CONFIG") or "{}")
+            jobs, task = known.get("cluster", {}), known.get("task", {})
+            if sum(map(len, jobs.values())) < 2:
+                return None
+            cluster = cls(jobs, task["type"], int(task["index"]))
+            fits = all(int(each.rpartition(":")[2]) for each in cluster.addresses)
+            if not fits or set(jobs) - set(JOBS) or not 0 <= cluster.index < len(jobs[cluster.job]):
+                raise ValueError
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise UserError(
+                "TF_CONFIG, or what Slurm says of its step, names no cluster; TF_CONFIG is JSON like "
+                '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
+            ) from None
+        return cluster
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of all workers, the chief's first."""
+        return [address for job in JOBS for address in self.jobs.get(job, [])]
+
+    @property
+    def number(self) -> int:
+        """The place of this process among `addresses`; 0 is the chief."""
+        return self.index + (len(self.jobs.get("chief", [])) if self.job == "worker" else 0)
+
+
+def _of_slurm(environment: MutableMapping[str, str]) -> dict[str, Any]:
+    """TF_CONFIG of a step of Slurm, whose tasks fill one node after the other.
+
+    TensorFlow's own resolver takes nodes in alphabetical order, node10 before node9, and fails without GPUs.
+    """
+    nodes = slurm.expand_hostlist(environment["SLURM_STEP_NODELIST"])
+    tasks = slurm.expand_tasks_per_node(environment["SLURM_STEP_TASKS_PER_NODE"])
+    port = PORTS[0] + int(environment.get("SLURM_JOB_ID", "0")) % PORTS[1]
+    workers = [f"{node}:{port + k}" for node, count in zip(nodes, tasks, strict=True) for k in range(count)]
+    return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": int(environment["SLURM_PROCID"])}}
+
+
+def silent(addresses: Sequence[str]) -> list[str]:
+    """Those of "host:port" where nothing listens."""
+    gone = []
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), 2).close()
+        except OSError:
+            gone.append(address)
+    return gone

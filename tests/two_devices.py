@@ -83,7 +83,6 @@ def main() -> None:
         for name in kept:
             np.testing.assert_array_equal(kept[name], restored[name], err_msg=name)
         assert (after.sample() == before.sample()).all()
-        after.update(20, 1)
     assert_replicas_are_equal(several)
 
 

@@ -22,27 +22,27 @@ from gan import progress
 from gan.config import stop_signals
 from gan.errors import UserError
 from gan.training import devices
-from gan.training.cluster import JOBS, Cluster, silent
+from gan.training.hosts import JOBS, Hosts, silent
 
-PATIENCE = 50  # seconds in which the workers of a cluster have to find each other
+PATIENCE = 50  # seconds in which the hosts have to find each other
 SILENCE = 20  # seconds without a sign of life from a worker
 LOST = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.CancelledError, tf.errors.AbortedError,
         tf.errors.InternalError, tf.errors.FailedPreconditionError)  # fmt: skip
 
 
 class Replicas:
-    """What trains one model: one device, several of one host, or those of a cluster.
+    """What trains one model: one device, several of one host, or those of several hosts.
 
     Args:
         strategy: a `tf.distribute.Strategy`; None for one device.
         local: devices of this host that are used.
-        cluster: None for one host.
+        hosts: all of them; None for one.
     """
 
     def __init__(
-        self, strategy: tf.distribute.Strategy | None = None, local: int = 1, cluster: Cluster | None = None
+        self, strategy: tf.distribute.Strategy | None = None, local: int = 1, hosts: Hosts | None = None
     ):
-        self.strategy, self.local, self.cluster = strategy, local, cluster
+        self.strategy, self.local, self.hosts = strategy, local, hosts
 
     @property
     def count(self) -> int:
@@ -52,11 +52,11 @@ class Replicas:
     @property
     def chief(self) -> bool:
         """Whether this process is the one that keeps what is trained."""
-        return self.cluster is None or self.cluster.number == 0
+        return self.hosts is None or self.hosts.number == 0
 
     def describe(self) -> str:
         """The devices in words."""
-        hosts = f"{len(self.cluster.addresses)} hosts, each " if self.cluster else ""
+        hosts = f"{len(self.hosts.addresses)} hosts, each " if self.hosts else ""
         return hosts + devices.describe(self.local)
 
     @contextlib.contextmanager
@@ -78,13 +78,13 @@ class Replicas:
 
     def average(self, value):
         """The mean over all hosts of a tensor, in a compiled function."""
-        if self.cluster is None:
+        if self.hosts is None:
             return value
         return self._local(self.strategy.run(lambda each: mean_of_replicas([each])[0], (value,)))[0]
 
     def mean(self, value: float) -> float:
         """The mean over all hosts of a number that every one has; all wait for the last one here."""
-        if self.cluster is None:
+        if self.hosts is None:
             return value
         with self.watched():
             return float(self._compiled_mean(tf.constant(value, tf.float64)))
@@ -103,9 +103,9 @@ class Replicas:
         try:
             yield
         except LOST as error:
-            if self.cluster is None:
+            if self.hosts is None:
                 raise
-            gone = " and ".join(silent(self.cluster.addresses)) or f"another worker ({_first_line(error)})"
+            gone = " and ".join(silent(self.hosts.addresses)) or f"another worker ({_first_line(error)})"
             raise UserError(f"the training on several hosts ends: {gone} answers no more.") from None
 
     @functools.cached_property
@@ -144,9 +144,9 @@ def start(parameters, least: int, data: str, goodrun) -> tuple[Any, Replicas]:
         UserError: the devices aren't there, the batch can't be shared, other hosts can't be reached or train
             something else.
     """
-    cluster, gpus = Cluster.of(os.environ), tf.config.list_physical_devices("GPU")
-    kind, local = chosen(parameters.devices, len(gpus), None if cluster else parameters.batch_size, least)
-    if cluster and kind == "cpu" and local > 1:
+    hosts, gpus = Hosts.of(os.environ), tf.config.list_physical_devices("GPU")
+    kind, local = chosen(parameters.devices, len(gpus), None if hosts else parameters.batch_size, least)
+    if hosts and kind == "cpu" and local > 1:
         raise UserError("devices=cpu:N is for one host; on several leave devices out, or give cpu or gpu:N.")
     if gpus:
         tf.config.set_visible_devices(gpus[:local] if kind == "gpu" else [], "GPU")
@@ -154,7 +154,7 @@ def start(parameters, least: int, data: str, goodrun) -> tuple[Any, Replicas]:
         parameters = dataclasses.replace(parameters, deterministic=kind == "cpu")
     if parameters.deterministic:
         devices.make_deterministic()
-    replicas = Replicas(_strategy(kind, local, cluster), local, cluster)
+    replicas = Replicas(_strategy(kind, local, hosts), local, hosts)
     count, each = replicas.count, parameters.batch_size / replicas.count
     if count > 1 and (each < least or each % 1):
         raise UserError(
@@ -163,7 +163,7 @@ def start(parameters, least: int, data: str, goodrun) -> tuple[Any, Replicas]:
         )
     if count > 1 and parameters.jit_compile:
         raise UserError(f"jit_compile is for one device, not for {count}; leave it out, or give devices=gpu:1.")
-    if cluster:
+    if hosts:
         same = {name: value for name, value in dataclasses.asdict(parameters).items() if name != "devices"}
         digest = zlib.crc32(repr((same, data, goodrun and goodrun.info)).encode())
         if replicas.mean(digest) != digest:
@@ -196,9 +196,9 @@ def chosen(wanted: str, gpus: int, batch_size: int | None, least: int) -> tuple[
     return kind, int(number or gpus)
 
 
-def _strategy(kind: str, local: int, cluster: Cluster | None) -> tf.distribute.Strategy | None:
-    if cluster:
-        return _joined(cluster)
+def _strategy(kind: str, local: int, hosts: Hosts | None) -> tf.distribute.Strategy | None:
+    if hosts:
+        return _joined(hosts)
     if local == 1:
         return None
     if kind == "cpu":
@@ -207,21 +207,22 @@ def _strategy(kind: str, local: int, cluster: Cluster | None) -> tf.distribute.S
     return tf.distribute.MirroredStrategy([f"{kind}:{k}" for k in range(local)])
 
 
-def _joined(cluster: Cluster) -> tf.distribute.Strategy:
-    """The strategy of a cluster whose workers have found each other."""
-    chief, *workers = cluster.addresses
-    if cluster.number:
-        progress.say(f"worker {cluster.number} of {len(workers)}: trains along with the chief, {chief}")
+def _joined(hosts: Hosts) -> tf.distribute.Strategy:
+    """The strategy of hosts that have found each other."""
+    chief, *workers = hosts.addresses
+    if hosts.number:
+        progress.say(f"worker {hosts.number} of {len(workers)}: trains along with the chief, {chief}")
         progress.silence()
-    leader = next(job for job in JOBS if cluster.jobs.get(job))
+    leader = next(job for job in JOBS if hosts.jobs.get(job))
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{leader}/replica:0/task:0",
-        coordinated_jobs=[CoordinatedJob(name=job, num_tasks=len(tasks)) for job, tasks in cluster.jobs.items()],
+        coordinated_jobs=[CoordinatedJob(name=job, num_tasks=len(tasks)) for job, tasks in hosts.jobs.items()],
         cluster_register_timeout_in_ms=1000 * PATIENCE,
         heartbeat_timeout_in_ms=1000 * SILENCE,
     )
-    if not cluster.number:  # TensorFlow would wait for ever, and hear no signal
+    if not hosts.number:  # TensorFlow would wait for ever, and hear no signal
+        progress.say(f"waits for {' and '.join(workers)}")
         began = time.monotonic()
         while missing := silent(workers):
             if time.monotonic() - began > PATIENCE:
@@ -233,12 +234,12 @@ def _joined(cluster: Cluster) -> tf.distribute.Strategy:
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
-        if cluster.number and isinstance(error, LOST):
+        if hosts.number and isinstance(error, LOST):
             raise UserError(
                 f"the chief, {chief}, did not come within {PATIENCE} seconds: start it and all workers, and let its "
                 "port through."
             ) from None
-        own = cluster.addresses[cluster.number]
+        own = hosts.addresses[hosts.number]
         raise UserError(f"{own} can't serve the other hosts ({_first_line(error)}); choose another port.") from None
     for number in stop_signals():  # TensorFlow has taken SIGTERM for itself
         signal.signal(number, signal.getsignal(number))

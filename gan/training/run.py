@@ -62,7 +62,7 @@ def restored_gan(
 
     before = goodrun.info.config.get("precision") if goodrun else None
     # Hosts that remember different precisions would train with them.
-    memory = None if replicas.cluster else Memory.of_training(kind, parameters.batch_size, network, replicas.local)
+    memory = None if replicas.hosts else Memory.of_training(kind, parameters.batch_size, network, replicas.local)
     precision, gan = build_in_precision(parameters.precision, replicated, before, trial, memory)
     if goodrun:
         checkpoints.load(goodrun.checkpoint, gan.parts())

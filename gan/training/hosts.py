@@ -15,7 +15,7 @@ JOBS = ("chief", "worker")
 
 
 @dataclasses.dataclass(frozen=True)
-class Cluster:
+class Hosts:
     """The workers of one training, each a process on a host of its own.
 
     Attributes:
@@ -29,10 +29,10 @@ class Cluster:
     index: int
 
     @classmethod
-    def of(cls, environment: MutableMapping[str, str]) -> "Cluster | None":
-        """The cluster that TF_CONFIG names, or that Slurm has started; None for one process.
+    def of(cls, environment: MutableMapping[str, str]) -> "Hosts | None":
+        """The hosts that TF_CONFIG names, or that Slurm has started; None for one process.
 
-        TF_CONFIG is set to the cluster that Slurm has started: TensorFlow reads it there.
+        TF_CONFIG is set to those that Slurm has started: TensorFlow reads it there.
 
         Raises:
             UserError: TF_CONFIG makes no sense.
@@ -44,16 +44,16 @@ class Cluster:
             jobs, task = known.get("cluster", {}), known.get("task", {})
             if sum(map(len, jobs.values())) < 2:
                 return None
-            cluster = cls(jobs, task["type"], int(task["index"]))
-            fits = all(int(each.rpartition(":")[2]) for each in cluster.addresses)
-            if not fits or set(jobs) - set(JOBS) or not 0 <= cluster.index < len(jobs[cluster.job]):
+            hosts = cls(jobs, task["type"], int(task["index"]))
+            fits = all(int(each.rpartition(":")[2]) for each in hosts.addresses)
+            if not fits or set(jobs) - set(JOBS) or not 0 <= hosts.index < len(jobs[hosts.job]):
                 raise ValueError
         except (ValueError, TypeError, KeyError, AttributeError):
             raise UserError(
-                "TF_CONFIG, or what Slurm says of its step, names no cluster; TF_CONFIG is JSON like "
+                "TF_CONFIG, or what Slurm says of its step, names no hosts; TF_CONFIG is JSON like "
                 '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
             ) from None
-        return cluster
+        return hosts
 
     @property
     def addresses(self) -> list[str]:

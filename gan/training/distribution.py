@@ -39,9 +39,7 @@ class Replicas:
         hosts: all of them; None for one.
     """
 
-    def __init__(
-        self, strategy: tf.distribute.Strategy | None = None, local: int = 1, hosts: Hosts | None = None
-    ):
+    def __init__(self, strategy: tf.distribute.Strategy | None = None, local: int = 1, hosts: Hosts | None = None):
         self.strategy, self.local, self.hosts = strategy, local, hosts
 
     @property

@@ -10,8 +10,8 @@ import tensorflow as tf
 import train_dcgan
 from gan.errors import UserError
 from gan.training import devices, distribution
-from gan.training.hosts import Hosts
 from gan.training.distribution import chosen, start
+from gan.training.hosts import Hosts
 from tests.conftest import QUICK, refused, start_script
 from train_dcgan import TrainConfig
 

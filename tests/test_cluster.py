@@ -42,6 +42,13 @@ def made_up(folder, trouble):
     return functools.partial(MadeUp, trace=str(folder / "trace.txt"), trouble=trouble)
 
 
+def wait_for(true, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def no_data() -> MadeUp:
     """A study that can't be built."""
     raise UserError("the data went away; bring it back.")
@@ -67,13 +74,11 @@ def test_a_lost_worker_costs_no_cell_and_cells_are_those_of_this_machine(cluster
 def test_mistakes_end_the_work_with_their_sentence_and_nothing_goes_on(cluster, tmp_path):
     with pytest.raises(UserError, match="bring it back"):
         list(processes.run(no_data, CELLS[:1], 2, 0, Bar(), cluster.scheduler_address))
-    answers = processes.run(made_up(tmp_path, "slow"), CELLS[:2], 2, 0, Bar(), cluster.scheduler_address)
-    assert next(answers)[0] == CELLS[1] and on_workers()
+    answers = processes.run(made_up(tmp_path, "slow"), CELLS[1::-1], 2, 0, Bar(), cluster.scheduler_address)
+    assert next(answers)[0] == CELLS[1]
+    wait_for(on_workers)
     answers.close()
-    until = time.monotonic() + 30
-    while on_workers():
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_for(lambda: not on_workers())
 
 
 def test_scenes_that_a_cluster_prepares_are_the_same_files(cluster, tmp_path):
@@ -95,7 +100,7 @@ def test_scenes_that_a_cluster_prepares_are_the_same_files(cluster, tmp_path):
 
 
 def test_a_scheduler_that_goes_away_or_is_not_there_is_named(cluster, tmp_path):
-    answers = on_cluster(cluster.scheduler_address, made_up(tmp_path, "slow"), CELLS[:2], {}, Bar(), patience=1)
+    answers = on_cluster(cluster.scheduler_address, made_up(tmp_path, "slow"), CELLS[1::-1], {}, Bar(), patience=1)
     assert next(answers)[0] == CELLS[1]
     closing = threading.Thread(target=cluster.close)
     closing.start()

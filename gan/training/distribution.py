@@ -100,10 +100,10 @@ class Replicas:
         """Turn what TensorFlow says of a lost worker into a UserError."""
         try:
             yield
-        except LOST as error:
+        except LOST:
             if self.hosts is None:
                 raise
-            gone = " and ".join(silent(self.hosts.addresses)) or f"another worker ({_first_line(error)})"
+            gone = " and ".join(silent(self.hosts.addresses)) or "another worker"
             raise UserError(f"the training on several hosts ends: {gone} answers no more.") from None
 
     @functools.cached_property

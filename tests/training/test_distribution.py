@@ -140,7 +140,7 @@ def test_hosts_have_one_cpu_each(monkeypatch):
 def test_lost_hosts_are_said_in_a_sentence(monkeypatch):
     hosts = Hosts.of({"TF_CONFIG": tf_config(0)})
     replicas = distribution.Replicas(None, 1, hosts)
-    for gone, words in ((["127.0.0.1:2223"], "127.0.0.1:2223"), ([], r"another worker \(Socket closed\)")):
+    for gone, words in ((["127.0.0.1:2223"], "127.0.0.1:2223"), ([], "another worker")):
         monkeypatch.setattr(distribution, "silent", lambda addresses, gone=gone: gone)
         with pytest.raises(UserError, match=f"several hosts ends: {words} answers no more"), replicas.watched():
             raise tf.errors.UnavailableError(None, None, "Socket closed\nmore")

@@ -272,7 +272,7 @@ def test_9_and_8_iterations_are_17_bit_for_bit(workplace, small_networks, signs_
     from gan.dcgan import judge as signs_judge
 
     trained_judges, train_judge = [], signs_judge.train_judge
-    monkeypatch.setattr(signs_judge, "train_judge", lambda *a: trained_judges.append(a) or train_judge(*a))
+    monkeypatch.setattr(signs_judge, "train_judge", lambda *a, **k: trained_judges.append(a) or train_judge(*a, **k))
     config = quick(data=signs_folder, judge_iterations=2, iterations=17, checkpoint_interval=9, sample_interval=5)
     whole, _ = train_dcgan.train(config)
     resumed, _ = train_dcgan.train(dataclasses.replace(config, goodrun_ref=f"{whole}/9"))

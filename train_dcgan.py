@@ -123,16 +123,12 @@ def prepared(config: TrainConfig):
     from gan.dcgan.judge import judge_of
     from gan.dcgan.scorer import RANKED_BY, checkpoint_scores
     from gan.training import distribution
-    from gan.training.run import Following, TrainingRun, restored_gan
+    from gan.training.following import Following
+    from gan.training.run import TrainingRun, restored_gan
 
     digest = learned.digest()
     config, replicas = distribution.start(config, 2, digest, goodrun)
-    fewest = int(learned.counts()[learned.counts() > 0].min())
-    if len(learned) < FEW or fewest < FEW_OF_A_CLASS:
-        say(
-            f"warning: {len(learned)} images, {fewest} of the smallest class, are soon known by heart: look at "
-            "nearest_real, c_t_pixels and the closest pairs of an evaluation before you use what is generated."
-        )
+    warn_of_few(learned.counts())
     network = Network(len(classes) if class_id is None else 1, domains=2 if config.drawn else 1, size=learned.size)
     if goodrun:
         network = dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout)
@@ -158,6 +154,18 @@ def prepared(config: TrainConfig):
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY, others)
     name = f"dcgan class {config.class_val} {parts.name}"
     return run, name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}"
+
+
+def warn_of_few(counts) -> None:
+    """Say that so few images, by class, are known by heart soon, if they are."""
+    from gan.progress import say
+
+    images, fewest = int(counts.sum()), int(counts[counts > 0].min())
+    if images < FEW or fewest < FEW_OF_A_CLASS:
+        say(
+            f"warning: {images} images, {fewest} of the smallest class, are soon known by heart: look at "
+            "nearest_real, c_t_pixels and the closest pairs of an evaluation before you use what is generated."
+        )
 
 
 def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):

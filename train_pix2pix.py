@@ -94,12 +94,12 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
     from gan.pix2pix.sheets import SHOWN
     from gan.training import distribution
-    from gan.training.run import Following, TrainingRun, restored_gan
+    from gan.training.following import Following
+    from gan.training.run import TrainingRun, restored_gan
 
-    size = config.width, config.height
+    size, edges = (config.width, config.height), config.direction == presets.PHOTOS and scenes.training.has_instances
     network = presets.SceneNetwork(
-        presets.PRESETS[config.preset], *size, config.direction, scenes.palette,
-        config.direction == presets.PHOTOS and scenes.training.has_instances,
+        presets.PRESETS[config.preset], *size, config.direction, scenes.palette, edges
     )  # fmt: skip
     if goodrun:
         network = network.going_on_from(goodrun.info.network, config.goodrun_ref)

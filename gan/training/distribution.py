@@ -40,7 +40,8 @@ class Replicas:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None, local: int = 1, hosts: Hosts | None = None):
-        self.strategy, self.local, self.hosts = strategy, local, hosts
+        self.strategy: Any = strategy
+        self.local, self.hosts = local, hosts
 
     @property
     def count(self) -> int:

@@ -19,6 +19,7 @@ from gan.report import Report
 from gan.training.averaged_gan import AveragedGan
 from gan.training.description import PICTURE, describe
 from gan.training.distribution import Replicas
+from gan.training.following import intervals
 from gan.training.health import Finding, Watch
 from gan.training.loop import StopRequested, build_in_precision, run_until_stopped
 from gan.training.precision import Memory
@@ -81,26 +82,6 @@ def bytes_needed(gan: AveragedGan, parameters, start: int) -> int:
     coming = (parameters.iterations - start) // parameters.checkpoint_interval + 1
     sheets = (parameters.iterations - start) // parameters.sample_interval + 1
     return checkpoint * (min(coming, parameters.keep_checkpoints + 2) + 2) + sheets * gan.sheet_bytes()
-
-
-class Following:
-    """What a host does that is not the chief: it trains along, and keeps nothing; see `TrainingRun`."""
-
-    def __init__(self, gan: AveragedGan, info: CheckpointInfo, parameters):
-        self.gan, self.info, self.parameters = gan, info, parameters
-
-    def train(self) -> tuple[str, int]:
-        """No run id, and the exit status of the program."""
-        start, end = self.info.iteration, self.parameters.iterations
-        with StopRequested(config.stops[0] if config.stops else None) as stop:
-            done = [k for k, _ in run_until_stopped(self.gan, start, end, intervals(self.parameters), stop)]
-            self.gan.replicas.wait()
-        return "", 0 if done[-1] == end else 128 + (stop.signal or signal.SIGINT)
-
-
-def intervals(parameters) -> list[int]:
-    """Iterations after which something is recorded."""
-    return [parameters.sample_interval, parameters.checkpoint_interval]
 
 
 class TrainingRun:

@@ -184,7 +184,7 @@ def test_the_judge_never_learns_held_out_tracks(workplace, small_networks, signs
     from gan.data.split import cut
     from gan.dcgan import judge as signs_judge
 
-    def stop(signs, *_):
+    def stop(signs, *_, **__):
         raise Seen(signs)
 
     monkeypatch.setattr(signs_judge, "train_judge", stop)

@@ -78,7 +78,7 @@ def asked(monkeypatch):
     """Iterations and seed of every training that is asked for; none takes place, and little is archived."""
     asked = []
 
-    def untrained(signs, iterations, seed, *_):
+    def untrained(signs, iterations, seed, *_, **__):
         asked.append((iterations, seed))
         keras.utils.set_random_seed(iterations)
         return Judge(signs_judge.build_judge(CLASSES))

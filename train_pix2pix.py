@@ -98,9 +98,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.training.run import TrainingRun, restored_gan
 
     size, edges = (config.width, config.height), config.direction == presets.PHOTOS and scenes.training.has_instances
-    network = presets.SceneNetwork(
-        presets.PRESETS[config.preset], *size, config.direction, scenes.palette, edges
-    )  # fmt: skip
+    network = presets.SceneNetwork(presets.PRESETS[config.preset], *size, config.direction, scenes.palette, edges)
     if goodrun:
         network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
     chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}

@@ -15,6 +15,7 @@ import evaluate
 from evaluate import EvaluateConfig
 from gan import archive, checkpoints
 from gan.dcgan.gan import Network
+from gan.dcgan.generator import Generator
 from gan.dcgan.image_files import Cell, ImageWriter
 from gan.dcgan.learned import real_images
 from tests import conftest
@@ -165,7 +166,8 @@ def test_the_count_does_not_change_the_images(own_archive, tmp_path):
     assert few["00000.png"] != few["00001.png"] and "00069.png" in many
     goodrun, part = archive.resolve(own_archive.run_id, "dcgan", "17"), tmp_path / "part"
     part.mkdir()
-    assert len(ImageWriter(goodrun, 0, "png", {17: part}, 68).run_cell(Cell(17, 64, 70), lambda count: None)) == 4
+    writer, cell = ImageWriter(0, "png", {17: part}, 68), Cell(17, 64, 70)
+    assert len(writer.write(Generator(goodrun), cell, lambda count: None)) == 4
     assert contents(part) == {name: many[name] for name in (f"000{k}.png" for k in range(64, 70))}
     run(own_archive.run_id, str(tmp_path / "tar"), count=70, format="tar")
     with tarfile.open(tmp_path / "tar" / "shards" / "017-00000.tar") as shard:

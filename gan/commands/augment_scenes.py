@@ -10,7 +10,11 @@ from pathlib import Path
 from gan.config import Config, option, run, seed_option
 from gan.errors import UserError
 
-PHOTOS = "generate", "paste"
+PASTE = "paste"
+# What decides the bytes of the pairs, besides run, data and classes.
+DECIDING = (
+    "count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations", "previews", "original_size", "photo",
+)  # fmt: skip
 PIXEL_BYTES = 5  # of a generated pair on the disk, at most, for each of its pixels
 
 
@@ -23,7 +27,9 @@ class AugmentConfig(Config):
     )
     data: str = option("", "folder of prepared scenes, or drawn; by default the data of the run")
     photo: str = option(
-        "generate", "generate: by the good run; paste: the real photo, what is put in keeps its pixels", PHOTOS
+        "generate",
+        "generate: by the good run; paste: the real photo, what is put in keeps its pixels",
+        ("generate", PASTE),
     )
     count: int = option(500, "pairs to keep", ge=1, le=100_000)
     classes: str = option("", "classes to put in, names or ids with commas between; by default the rare ones")
@@ -61,11 +67,7 @@ def main(config: AugmentConfig) -> None:
     good = restore(config.goodrun_ref, config.data)
     scenes, goodrun = good.scenes, good.goodrun
     classes = parse_classes(config.classes, scenes.palette)
-    chosen = (
-        "count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations", "previews", "original_size",
-        "photo",
-    )  # fmt: skip
-    origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in chosen}}
+    origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in DECIDING}}
     name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
     output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
     if made_before(output, MANIFEST, origin):
@@ -81,7 +83,7 @@ def main(config: AugmentConfig) -> None:
     with unfinished(output) as part:
         generator = PairGenerator.restored(
             good, classes, config.seed, config.agreement, config.segmenter_iterations, say, bool(config.classes),
-            config.photo == "paste",
+            config.photo == PASTE,
         )  # fmt: skip
         pool = generator.pool if config.original_size else None
         writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), pool)

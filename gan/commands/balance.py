@@ -123,8 +123,7 @@ def main(config: BalanceConfig) -> None:
             for file in files:
                 archived.file(file)
             fill_folder(part, output)
-    shown = table.rename(columns=lambda name: name.replace("_", " "))
-    print("\n".join([shown.to_string(), *notes]))
+    print("\n".join([table.rename(columns=lambda name: name.replace("_", " ")).to_string(), *notes]))
     print(f"{data}: {len(real) + len(generated):,} images; report: {output / 'report.html'}")
     print(f"{next_step}\nbrowse: {archive.browse_hint(archived.id)}")
 

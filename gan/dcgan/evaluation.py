@@ -11,7 +11,7 @@ from gan.data.signs import stored_classes
 from gan.dcgan.evaluation_report import add_photo_scores, add_scores, page
 from gan.dcgan.gan import Network
 from gan.dcgan.generator import Generator
-from gan.dcgan.image_files import SHARDS, generate
+from gan.dcgan.image_files import SHARDS, ImageWriter, generate
 from gan.dcgan.inception import Inception
 from gan.dcgan.judge import judge_of, train_judge
 from gan.dcgan.learned import real_images, unseen_part
@@ -87,8 +87,8 @@ class SignEvaluation:
         for place in places.values():
             place.mkdir(exist_ok=True)
         with progress(config.count * len(self.classes), "generating", "image") as bar:
-            writer = self._goodrun, config.seed, config.format, places, most
-            kept = generate(writer, config.count, config.cluster, bar)
+            writer = ImageWriter(config.seed, config.format, places, most)
+            kept = generate(writer, self._goodrun, generator, config.count, config.cluster, bar)
         if config.format == "tar":
             names = {str(k): self._known.names[k] for k in self.classes}
             (folder / SHARDS / "classes.json").write_text(json.dumps(names, indent=1))

@@ -33,28 +33,28 @@ class Cell:
     last: int
 
 
+@dataclasses.dataclass(frozen=True)
 class ImageWriter:
-    """Generates images and writes them.
+    """Writes generated images.
 
-    Args:
-        goodrun: what is restored.
+    Attributes:
         seed: of the latents.
         form: "png" or "tar".
         places: the folder of each class.
         keep: images of a class to return, the first ones; memory holds no more than these and a batch.
     """
 
-    def __init__(self, goodrun: GoodRun, seed: int, form: str, places: dict[int, Path], keep: int):
-        make_deterministic()
-        self._generator, self._seed = Generator(goodrun), seed
-        self._form, self._places, self._keep = form, places, keep
+    seed: int
+    form: str
+    places: dict[int, Path]
+    keep: int
 
-    def run_cell(self, cell: Cell, tick: Callable[[int], Any]) -> np.ndarray:
+    def write(self, generator: Generator, cell: Cell, tick: Callable[[int], Any]) -> np.ndarray:
         """Write the images of a cell; those of them that are kept, uint8 (N, size, size, 3)."""
-        k, place, keep = cell.class_id, self._places[cell.class_id], max(0, self._keep - cell.first)
+        k, place, keep = cell.class_id, self.places[cell.class_id], max(0, self.keep - cell.first)
         bar = types.SimpleNamespace(update=tick)
-        batches = self._generator.batches(cell.last, self._seed, k, bar, cell.first)
-        if self._form == "png":
+        batches = generator.batches(cell.last, self.seed, k, bar, cell.first)
+        if self.form == "png":
             return write_images(batches, lambda n, png: (place / f"{n:05d}.png").write_bytes(png), keep, cell.first)
         kept = []
         for first in range(cell.first, cell.last, SHARD):
@@ -63,6 +63,17 @@ class ImageWriter:
                 shard, add = itertools.islice(batches, SHARD // BATCH), functools.partial(_add, archive, k)
                 kept.append(write_images(shard, add, max(0, keep + cell.first - first), first))
         return np.concatenate(kept)
+
+
+class _Worker:
+    """What a worker of a cluster builds."""
+
+    def __init__(self, goodrun: GoodRun, writer: ImageWriter):
+        make_deterministic()
+        self._generator, self._writer = Generator(goodrun), writer
+
+    def run_cell(self, cell: Cell, tick: Callable[[int], Any]) -> np.ndarray:
+        return self._writer.write(self._generator, cell, tick)
 
 
 def _add(archive: tarfile.TarFile, class_id: int, number: int, png: bytes) -> None:
@@ -96,11 +107,15 @@ def write_images(
     return np.concatenate(kept)
 
 
-def generate(writer: tuple, count: int, cluster: str, bar) -> list[np.ndarray]:
+def generate(
+    writer: ImageWriter, goodrun: GoodRun, generator: Generator, count: int, cluster: str, bar
+) -> list[np.ndarray]:
     """Write images of each class.
 
     Args:
-        writer: what an `ImageWriter` takes.
+        writer: writes them.
+        goodrun: what the workers of a cluster restore.
+        generator: the same, restored: it generates here.
         count: images of each class.
         cluster: see `gan.processes.run`; the folders are on storage that its workers share.
         bar: a progress bar that counts images.
@@ -108,16 +123,14 @@ def generate(writer: tuple, count: int, cluster: str, bar) -> list[np.ndarray]:
     Returns:
         The images of each class that are kept, uint8 (N, size, size, 3).
     """
-    goodrun, _, _, places, _ = writer
     size = CELL if cluster else count
-    cells = [Cell(k, n, min(n + size, count)) for k in places for n in range(0, count, size)]
+    cells = [Cell(k, n, min(n + size, count)) for k in writer.places for n in range(0, count, size)]
     if cluster:
-        copy = next(iter(places.values())) / f".{goodrun.checkpoint.name}"  # workers may not see the archive
+        copy = next(iter(writer.places.values())) / f".{goodrun.checkpoint.name}"  # workers may not see the archive
         shutil.copyfile(goodrun.checkpoint, copy)
-        build = functools.partial(ImageWriter, dataclasses.replace(goodrun, checkpoint=copy), *writer[1:])
+        build = functools.partial(_Worker, dataclasses.replace(goodrun, checkpoint=copy), writer)
         kept = {cell: images for cell, images, _ in processes.run(build, cells, 1, 0, bar, cluster)}
         copy.unlink()
     else:
-        here = ImageWriter(*writer)
-        kept = {cell: here.run_cell(cell, bar.update) for cell in cells}
-    return [np.concatenate([kept[cell] for cell in cells if cell.class_id == k]) for k in places]
+        kept = {cell: writer.write(generator, cell, bar.update) for cell in cells}
+    return [np.concatenate([kept[cell] for cell in cells if cell.class_id == k]) for k in writer.places]

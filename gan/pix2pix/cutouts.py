@@ -70,12 +70,14 @@ class Pool:
         """Label map and instances of a scene, at the pool's size."""
         scene = self.scenes.scene(number)
         size = self._size(scene)
+        if size == scene.size:
+            return scene.labels, scene.instances
         return tuple(None if part is None else nearest(part, *size) for part in (scene.labels, scene.instances))
 
-    def photo(self, number: int) -> np.ndarray:
-        """The photo of a scene, at the pool's size: uint8 (h, w, 3)."""
+    def scene(self, number: int) -> Scene:
+        """A scene at the pool's size, its photo too."""
         scene = self.scenes.scene(number)
-        return resized(scene, *self._size(scene)).photo
+        return resized(scene, *self._size(scene))
 
     def _size(self, scene: Scene) -> tuple[int, int]:
         width, height = scene.size

@@ -67,7 +67,8 @@ def edited(pool: Pool, seed: int, number: int, with_photo: bool = False) -> Edit
     for _ in range(SOURCES):
         source = int(random.integers(len(pool.scenes)))
         mirror = bool(random.integers(2))
-        parts = *pool.labels(source), pool.photo(source) if with_photo else None
+        whole = pool.scene(source) if with_photo else None
+        parts = (whole.labels, whole.instances, whole.photo) if whole else pool.labels(source)
         canvas = Canvas(pool, *(mirrored(part) if mirror else part for part in parts))
         pasted = []
         for _ in range(int(random.integers(1, PUT_IN + 1))):
@@ -209,7 +210,7 @@ def _with_pixels(pool: Pool, cutout: Cutout, mirror: bool) -> Pasted:
     """What is put in, with its photo."""
     (column, row), mask = cutout.standing.corner, cutout.standing.numbers > 0
     box = slice(row, row + mask.shape[0]), slice(column, column + mask.shape[1])
-    return Pasted(pool.photo(pool.scenes.names.index(cutout.scene)), box, mask, mirror)
+    return Pasted(pool.scene(pool.scenes.names.index(cutout.scene)).photo, box, mask, mirror)
 
 
 def _scaled(standing: Standing, scale: float, mirror: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -166,7 +166,7 @@ def filter_for(
         UserError: the segmenter finds too little of all that is to be put in, or of one that was named.
     """
     palette, ids = real.palette, list(real.palette.scored)
-    if agreement == NONE or answers is None:
+    if agreement == NONE:
         nothing = dict.fromkeys(ids, 0.0)
         return Filter(palette, nothing, nothing, real_kept=1.0)
     scenes = in_threads(lambda k: resized(real.scene(k), *size), spread_over(len(real), MOST_REAL).tolist())

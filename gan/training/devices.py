@@ -1,8 +1,8 @@
 """Which devices a run uses."""
 
-import os
-
 import tensorflow as tf
+
+from gan.machine import cores
 
 
 def describe(used: int = 1) -> str:
@@ -16,7 +16,7 @@ def describe(used: int = 1) -> str:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "unknown")
         unused = f"; {len(gpus) - used} more not used" if len(gpus) > used else ""
         return f"{'GPU' if used == 1 else f'{used} GPUs'} ({name}){unused}"
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or _cores()
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or cores()
     parts = f" as {used} devices" if used > 1 else ""
     return f"CPU, {threads} cores{parts}" + ("" if tf.test.is_built_with_cuda() else " (TensorFlow without CUDA)")
 
@@ -26,7 +26,3 @@ def make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
     # This pass of the graph optimiser fails on the gradient penalty and says so on stderr at every start.
     tf.config.optimizer.set_experimental_options({"remapping": False})
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -39,7 +39,7 @@ def test_a_gpu_without_a_name_is_still_one(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("limit", "shown"), [(0, 12), (3, 3)])
 def test_without_a_gpu_the_cores_are_counted(monkeypatch: pytest.MonkeyPatch, limit: int, shown: int) -> None:
     have(monkeypatch)
-    monkeypatch.setattr(devices, "_cores", lambda: 12)
+    monkeypatch.setattr(devices, "cores", lambda: 12)
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: limit)
     text = describe()
     assert text.startswith(f"CPU, {shown} cores")

@@ -9,6 +9,7 @@ from gan.config import (
     ITERATIONS_HELP,
     MOST_ITERATIONS,
     Config,
+    as_text,
     device_option,
     option,
     precision_option,
@@ -47,6 +48,11 @@ class TrainConfig(Config):
         "drawn signs of each class that are learned as another domain of it: they lend their shapes to rare classes",
         ge=0, le=10_000,
     )  # fmt: skip
+    pictograms: bool = option(
+        False,
+        "learn to paint pictograms of traffic signs as photos, also those of signs that it has no photo of (the "
+        "command new_signs)",
+    )
     use_held_out: bool = option(False, "learn the held-out tracks too; the scores compare with them no more then")
     batch_size: int = option(
         32, "real images an iteration, shared by all devices, and as many generated ones", ge=2, le=4096
@@ -72,6 +78,8 @@ class TrainConfig(Config):
         super().__post_init__()
         if self.drawn and self.class_val != ALL:
             raise UserError("drawn needs class_val=all: what a photo looks like is learned from all classes.")
+        if self.pictograms and (self.class_val != ALL or self.drawn):
+            raise UserError("pictograms=true needs class_val=all, and drawn=0: it knows the drawing of every sign.")
         Reading.of(dataclasses.asdict(self))
 
 
@@ -108,18 +116,21 @@ def prepared(config: TrainConfig):
     classes = classes_of(config.data, reading)
     class_id = classes.parse(config.class_val)
     config = dataclasses.replace(config, class_val=classes.key(class_id))  # runs are found again by it
-    if config.drawn and classes != GTSRB:
-        raise UserError("drawn signs are of GTSRB's classes; leave drawn out with images of your own.")
+    if (config.drawn or config.pictograms) and classes != GTSRB:
+        name = "drawn" if config.drawn else "pictograms"
+        raise UserError(f"{name} is of GTSRB's signs alone; leave it out with images of your own.")
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
         known = goodrun.info.config.get("drawn", 0)
         if (known > 0) != (config.drawn > 0):
             raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
+        if (paints := goodrun.info.config.get("pictograms", False)) != config.pictograms:
+            raise UserError(f"the good run was trained with pictograms={as_text(paints)}; give the same.")
         goodrun.require_more(config.iterations)
     parts, learned = read(config, classes, reading, goodrun)
     require_writable(Path("images/train").resolve())
 
-    from gan.dcgan.gan import Network, SignGan
+    from gan.dcgan.gan import Network, SignGan, with_pictograms
     from gan.dcgan.judge import judge_of
     from gan.dcgan.scorer import RANKED_BY, checkpoint_scores
     from gan.training import distribution
@@ -129,10 +140,14 @@ def prepared(config: TrainConfig):
     digest = learned.digest()
     config, replicas = distribution.start(config, 2, digest, goodrun)
     warn_of_few(learned.counts())
-    network = Network(len(classes) if class_id is None else 1, domains=2 if config.drawn else 1, size=learned.size)
+    network = Network(
+        len(classes) if class_id is None else 1, domains=2 if config.drawn else 1, size=learned.size,
+        pictograms=config.pictograms,
+    )  # fmt: skip
     if goodrun:
         network = dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout)
     images, labels = with_drawings(learned, config.drawn, config.seed)
+    images = with_pictograms(learned) if config.pictograms else images
     labels = labels if class_id is None else labels * 0
     rates = config.generator_lr, config.discriminator_lr
     precision, gan = restored_gan(
@@ -178,7 +193,7 @@ def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
         from gan.dcgan.learned import require_same_classes
 
         require_same_classes(goodrun.info, data)
-    learned = select(data, class_id, config.use_test, config.use_held_out)
+    learned = select(data, class_id, config.use_test, config.use_held_out, not config.pictograms)
     return data.parts, learned
 
 

@@ -11,7 +11,7 @@ REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_wei
 # Parameters that are read from a checkpoint when something is generated or gone on from it, with their types.
 READ_AGAIN = {
     "drawn": int, "batch_size": int, "use_test": bool, "use_held_out": bool, "fit": str, "groups": str, "mirror": str,
-    "turned": bool, "skip_damaged": bool,
+    "turned": bool, "skip_damaged": bool, "pictograms": bool,
 }  # fmt: skip
 MOST_CLASSES = 1000
 LONGEST_NAME = 1000  # letters of a class

@@ -29,7 +29,8 @@ from gan.files import is_folder
 from gan.invocation import ROOT, shown
 
 NOT_GIVEN = {"drawn": "0"}  # parameters that earlier versions had not, and what these did
-PRETRAINED = "pretrained"  # the good run that comes with the project
+PRETRAINED = "pretrained"  # the good run of GTSRB's classes that comes with the project
+PICTOGRAMS = "pictograms"  # that of pictograms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +74,9 @@ def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool 
     Args:
         reference: "" for none; a run id (its best checkpoint by score, else its last), whole, as "runs:/<run id>", or
             its first eight digits or more; "<run id>/<iteration>"; "<iteration>" in the newest run of the same class
-            that kept it; "models:/<name>@<alias>" or "models:/<name>/<version>"; "pretrained" for the weights that
-            come with the project; a folder that holds a checkpoint.
+            that kept it; "models:/<name>@<alias>" or "models:/<name>/<version>"; "pretrained" for the weights
+            of all classes that come with the project, "pictograms" for those of pictograms; a folder that holds a
+            checkpoint.
         wanted: kinds of program that may have made it ("dcgan", "pix2pix"), and of each the class that it must have
             been trained on: a class, "all", or "" for programs without classes; None for whatever it was.
         one_of_all: a checkpoint of all classes will do for any class.
@@ -86,8 +88,8 @@ def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool 
         return None
     in_run = re.fullmatch(r"(?:runs:/)?([0-9a-f]{8,32})(?:/(\d{1,9}))?", reference)
     is_iteration = re.fullmatch(r"\d{1,9}", reference)
-    if reference == PRETRAINED:
-        path = _from_pretrained()
+    if reference in (PRETRAINED, PICTOGRAMS):
+        path = _from_pretrained(reference)
     elif is_iteration:
         prepare(create=False)
         path = _from_newest_run(int(reference), wanted)
@@ -231,11 +233,11 @@ def _from_folder(reference: str) -> Path:
     return newest_in(folder.expanduser())
 
 
-def _from_pretrained() -> Path:
-    folder = ROOT / "gan" / PRETRAINED
+def _from_pretrained(reference: str) -> Path:
+    folder = ROOT / "gan" / PRETRAINED / (PICTOGRAMS if reference == PICTOGRAMS else "")
     if not folder.is_dir():
         raise UserError(
-            f"goodrun_ref {PRETRAINED}: this copy of the project came without {folder}; give a run, "
-            f"or ./{PRETRAINED} for a folder of your own of that name."
+            f"goodrun_ref {reference}: this copy of the project came without {folder}; give a run, "
+            f"or ./{reference} for a folder of your own of that name."
         )
     return newest_in(folder)

@@ -16,6 +16,7 @@ ENTRY_POINTS = {
     "train_pix2pix": ("train_pix2pix", "TrainConfig"),
     "evaluate": ("evaluate", "EvaluateConfig"),
     "augment_scenes": ("gan.commands.augment_scenes", "AugmentConfig"),
+    "new_signs": ("gan.commands.new_signs", "NewSignsConfig"),
     "balance": ("gan.commands.balance", "BalanceConfig"),
     "study": ("gan.commands.study", "StudyConfig"),
     "promote": ("gan.commands.promote", "PromoteConfig"),

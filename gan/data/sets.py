@@ -185,7 +185,9 @@ def mirror_of(classes: Classes, class_id: int) -> int:
     return classes.mirror.index(class_id) if class_id in classes.mirror else class_id
 
 
-def select(data: DataSet, class_id: int | None, use_test: bool, use_held_out: bool) -> LabelledImages:
+def select(
+    data: DataSet, class_id: int | None, use_test: bool, use_held_out: bool, complete: bool = True
+) -> LabelledImages:
     """The images that a generator learns: of one class or all, with the mirror images that are of it.
 
     Args:
@@ -193,6 +195,7 @@ def select(data: DataSet, class_id: int | None, use_test: bool, use_held_out: bo
         class_id: the class, or None for all.
         use_test: take the test part too.
         use_held_out: take the tracks too that scores are to be compared with (see `gan.data.split`).
+        complete: whether all classes must have images where all are wanted.
 
     Raises:
         UserError: the test part is wanted and missing, or there are too few images.
@@ -214,7 +217,7 @@ def select(data: DataSet, class_id: int | None, use_test: bool, use_held_out: bo
                 f"the data {data.name} has {len(chosen) or 'no'} images of class {data.classes.phrase(class_id)} "
                 "and 2 or more are needed; prepare data that has them."
             )
-    elif (missing := np.flatnonzero(chosen.counts() == 0)).size:
+    elif complete and (missing := np.flatnonzero(chosen.counts() == 0)).size:
         raise UserError(
             f"class_val=all needs images of every class, and {data.name} has none of class "
             f"{data.classes.keys[missing[0]]}."

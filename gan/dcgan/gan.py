@@ -10,15 +10,18 @@ import tensorflow as tf
 
 from gan.config import PRECISIONS
 from gan.data.decode import SIZES
-from gan.data.labelled import to_uint8
+from gan.data.labelled import LabelledImages, to_uint8
 from gan.data.spread import spread_over
+from gan.dcgan import poses
 from gan.dcgan.networks import (
     ENLARGED,
     LATENT,
     LAYOUTS,
+    PICTOGRAM,
     TRANSPOSED,
     build_discriminator,
     build_generator,
+    build_pictogram_generator,
     class_logits,
     pick_logits,
 )
@@ -63,11 +66,14 @@ class Network:
     domains: int = 1  # 2 where drawn signs are learned beside photographed ones
     layout: str = ENLARGED  # see `gan.dcgan.networks.build_generator`
     size: int = 32  # width and height of the images
+    pictograms: bool = False  # whether it is a pictogram that is painted, and not a class (GTSRB's have one each)
 
     def __post_init__(self):
         sizes = self.classes, self.generator_width, self.discriminator_width, self.domains, self.size
         fits = all(type(size) is int and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
-        if not fits or not 0 <= self.dropout < 1 or self.layout not in LAYOUTS or self.size not in SIZES:
+        plain = not self.pictograms or (self.domains == 1 and self.layout == ENLARGED)
+        known = self.layout in LAYOUTS and self.size in SIZES and type(self.pictograms) is bool
+        if not (fits and plain and known and 0 <= self.dropout < 1):
             raise ValueError(f"no network can be built of {self}")
 
     @classmethod
@@ -94,10 +100,18 @@ class Network:
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
-        sizes = self.classes, self.discriminator_width, self.dropout
-        return build_discriminator(*sizes, PRECISIONS[precision], self.domains, self.layout, self.size)
+        seen = (1, 3 + PICTOGRAM) if self.pictograms else (self.classes, 3)
+        sizes = seen[0], self.discriminator_width, self.dropout
+        return build_discriminator(*sizes, PRECISIONS[precision], self.domains, self.layout, self.size, seen[1])
+
+    @property
+    def conditional(self) -> bool:
+        """Whether generator and discriminator are told the class by its number."""
+        return self.classes > 1 and not self.pictograms
 
     def _generator(self, precision: str, portable: bool) -> keras.Model:
+        if self.pictograms:
+            return build_pictogram_generator(self.generator_width, PRECISIONS[precision], portable, self.size)
         sizes = self.classes, self.generator_width
         return build_generator(*sizes, PRECISIONS[precision], self.domains, self.layout, portable, self.size)
 
@@ -140,7 +154,8 @@ class SignGan(AveragedGan):
 
     Args:
         network: sizes of the networks.
-        images: uint8 (N, size, size, 3), the real images, kept whole in the device's memory.
+        images: uint8 (N, size, size, 3), the real images, kept whole in the device's memory; with pictograms uint8
+            (N, size, size, 7): behind each photo the pictogram in its pose (see `with_pictograms`).
         labels: integers (N,), class + classes * domain (see `gan.dcgan.networks.build_generator`); classes are drawn
             evenly, and the domains of a class as often as it has images of them.
         batch_size: real images an iteration, as many generated ones.
@@ -153,13 +168,14 @@ class SignGan(AveragedGan):
         optimizers = tuple(Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99) for rate in rates)
         photos = images if network.domains == 1 else images[np.asarray(labels) < network.classes]
         super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
-        self.batch_size = batch_size
-        self.metric_names = METRICS + (CLASS_METRICS if network.classes > 1 else ())
+        self.real, self.batch_size = self.real[..., :3], batch_size
+        self.metric_names = METRICS + (CLASS_METRICS if network.conditional else ())
         self._augmented = augmented_share(len(photos))
         self.drawn = sampling.Sampler(images, labels, network.classes * network.domains)
-        self._domain_shares = _cumulated(
-            np.bincount(labels, minlength=network.classes * network.domains), network.domains
-        )
+        counts = np.bincount(labels, minlength=network.classes * network.domains)
+        self._domain_shares = _cumulated(counts, network.domains)
+        self._present = tf.constant(np.flatnonzero(counts), tf.int32)
+        self._textures = poses.textures_of_classes(network.size) if network.pictograms else None
 
     def sample(self) -> np.ndarray:
         """Images of the averaged generator from noise that is the same at every call.
@@ -184,15 +200,22 @@ class SignGan(AveragedGan):
         labels = np.asarray(labels, np.int32)
         latents = sampling.latents(len(labels), LATENT, sampling.key(self.seed, 0, purpose))
         made = np.empty((len(labels), self.network.size, self.network.size, 3), np.uint8)
+        normals = sampling.latents(len(labels), poses.NUMBERS, sampling.key(self.seed, 0, f"{purpose} poses"))
         for first in range(0, len(labels), SAMPLE_BATCH):
             part = slice(first, first + SAMPLE_BATCH)
-            inputs = self._inputs(latents[part], tf.constant(labels[part]))
+            condition = tf.constant(labels[part])
+            if self.network.pictograms:
+                condition = painted(self._textures[labels[part]], normals[part], self.network.size)
+            inputs = self._inputs(latents[part], condition)
             made[part] = to_uint8(np.asarray(self.averaged(inputs, training=False)))
         return made
 
     def example(self) -> np.ndarray | dict[str, np.ndarray]:
         """An example of the generator's input: a latent, with a label where there are classes."""
         latent = np.zeros((1, LATENT), np.float32)
+        if self.network.pictograms:
+            size = self.network.size
+            return {"latent": latent, "pictogram": np.zeros((1, size, size, PICTOGRAM), np.float32)}
         return latent if self.network.classes == 1 else {"latent": latent, "label": np.zeros((1,), np.int32)}
 
     def sheet_bytes(self) -> int:
@@ -219,15 +242,20 @@ class SignGan(AveragedGan):
             place = tf.random.stateless_uniform((count, 1), key("domains"))
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
-        photos = self.drawn.of(labels, key("images"))
-        real = augment(photos, key("augment real"), self._augmented)
+        if self.network.pictograms:  # there may be photos of some classes alone
+            labels = tf.gather(self._present, labels % len(self._present))
+        drawn, condition = self.drawn.of(labels, key("images")), labels
+        photos, real = drawn[..., :3], augment(drawn, key("augment real"), self._augmented)
+        if self.network.pictograms:  # in the pose of another photo
+            condition = self.drawn.of(labels, key("pictograms"))[..., 3:]
         latents = sampling.latents(count, LATENT, key("latents"))
         sampling.set_dropout(self.discriminator, key("dropout"))
 
         # One pass through both networks serves both losses: the simultaneous update of Mescheder et al. 2018.
         with tf.GradientTape(persistent=True) as tape:
-            generated = self.generator(self._inputs(latents, labels), training=True)
-            shown = tf.concat([real, augment(generated, key("augment generated"), self._augmented)], axis=0)
+            generated = self.generator(self._inputs(latents, condition), training=True)
+            made = tf.concat([generated, condition], axis=3) if self.network.pictograms else generated
+            shown = tf.concat([real, augment(made, key("augment generated"), self._augmented)], axis=0)
             twice = tf.concat([labels, labels], axis=0)
             logits = self.discriminator(shown, training=True)
             on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)
@@ -238,7 +266,7 @@ class SignGan(AveragedGan):
                 weight *= tf.minimum(seen / LEARNED, 1.0)  # classes come first
                 total_generator_loss += weight * losses.matching_loss(measure, photos, generated)
             class_losses = []
-            if self.network.classes > 1:
+            if self.network.conditional:
                 class_losses = [
                     losses.class_loss(class_logits(each, domains), classes) for each in tf.split(logits, 2)
                 ]
@@ -276,8 +304,31 @@ class SignGan(AveragedGan):
         # The last bias shifts all logits alike: the penalty has no gradient there.
         return penalty, [a if b is None else a + factor * b for a, b in zip(gradients, extra, strict=True)]
 
-    def _inputs(self, first, labels):
-        return [first, labels] if self.network.classes > 1 else first
+    def _inputs(self, latents, condition):
+        return [latents, condition] if self.network.classes > 1 or self.network.pictograms else latents
+
+
+def painted(textures, normals, size: int):
+    """Pictograms in poses by chance, as a generator takes them: float32 (N, size, size, 4) in [-1, 1].
+
+    Args:
+        textures: float32 (N, side, side, 4), see `gan.dcgan.poses.textures`.
+        normals: float32 (N, 8), from the standard normal distribution.
+        size: width and height in pixels.
+    """
+    return poses.posed(tf.constant(textures), poses.random_poses(tf.constant(normals)), size) * 2 - 1
+
+
+def with_pictograms(signs: LabelledImages) -> np.ndarray:
+    """uint8 (N, size, size, 7): photos of signs, and behind each the pictogram of its class in the photo's pose."""
+    found, textures = poses.registered(signs), poses.textures_of_classes(signs.size)
+    both = np.empty((*signs.images.shape[:3], 3 + PICTOGRAM), np.uint8)
+    both[..., :3] = signs.images
+    for first in range(0, len(signs), SAMPLE_BATCH):
+        part = slice(first, first + SAMPLE_BATCH)
+        drawing = poses.posed(tf.constant(textures[signs.labels[part]]), tf.constant(found[part]), signs.size)
+        both[part, ..., 3:] = np.rint(np.asarray(drawing) * 255)
+    return both
 
 
 def _cumulated(counts: np.ndarray, domains: int):

@@ -27,6 +27,8 @@ FEWEST = 16  # channels of the levels of large images
 DETAIL = 4  # maps that are projected from the latent, for texture as fine as a pixel
 LARGEST_DETAIL = 64  # width and height of these maps: a matrix for more would be most of the network
 FINE = 32  # channels of the discriminator's convolution of single pixels
+PICTOGRAM = 4  # channels of a pictogram: red, green, blue and alpha
+SYMBOL = 16  # width of the smallest maps that see what is on a pictogram
 TRANSPOSED, ENLARGED = LAYOUTS = ("transposed", "enlarged")
 
 
@@ -78,17 +80,68 @@ def build_generator(
         if layout == ENLARGED and level == min(size, LARGEST_DETAIL):
             x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, level, x.shape[-1], precision)])
         x = _modulated(x, style, str(level), precision, portable)
+    model = keras.Model(inputs, _image(x, layout, portable), name="generator")
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2DTranspose):
+            _start_smooth(layer)
+    return model
+
+
+def build_pictogram_generator(
+    width: int = 64, precision: str = "float32", portable: bool = False, size: int = 32
+) -> keras.Model:
+    """A model from latents and pictograms in a pose to photos of such signs.
+
+    The pictogram is added to the maps of every level. Those below `SYMBOL` see its outline alone: what is on a sign
+    is painted pixel by pixel, and not recognised, so that signs can be painted that were never learned.
+
+    Args:
+        width: see `build_generator`, as the others; the layout is "enlarged".
+        precision: see there.
+        portable: see there.
+        size: see there.
+
+    Returns:
+        A model of inputs float32 (N, 100), drawn from the standard normal distribution, and float32 (N, size, size,
+        4), pictograms in [-1, 1] (see `gan.dcgan.poses.posed`); output float32 (N, size, size, 3).
+    """
+    latent = keras.Input((LATENT,), name="latent")
+    drawing = keras.Input((size, size, PICTOGRAM), name="pictogram")
+
+    def shown(x):
+        level = x.shape[1]
+        seen = drawing
+        if level < size:
+            seen = layers.AveragePooling2D(size // level, dtype=precision, name=f"pictogram_{level}")(seen)
+        if level < SYMBOL:  # the last of four channels is alpha
+            seen = seen[..., 3:]
+        seen = layers.Conv2D(x.shape[-1], 3, padding="same", dtype=precision, name=f"seen_{level}")(seen)
+        return layers.Add(dtype=precision, name=f"shown_{level}")([x, seen])
+
+    x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(latent)
+    x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
+    x = _modulated(shown(x), latent, "4", precision, portable)
+    level = 4
+    while level < size:
+        level *= 2
+        x = enlarged(x, channels_at(level, width), f"up_{level}", precision, portable)
+        if level == min(size, LARGEST_DETAIL):
+            x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, level, x.shape[-1], precision)])
+        x = _modulated(shown(x), latent, str(level), precision, portable)
+    x = layers.Conv2D(x.shape[-1], 3, padding="same", use_bias=False, dtype=precision, name="painted")(x)
+    x = _modulated(x, latent, "painted", precision, portable)
+    return keras.Model([latent, drawing], _image(x, ENLARGED, portable), name="generator")
+
+
+def _image(x, layout: str, portable: bool):
+    """The image of the last feature maps; the portable one of the layout "enlarged" is cut off at black and white."""
     activation = "tanh" if layout == TRANSPOSED else None
     image = layers.Conv2D(3, 3, padding="same", activation=activation, dtype="float32", name="image")(x)
     if portable and layout == ENLARGED:
         image = layers.Rescaling(1.0, 1.0, dtype="float32", name="from_0")(image)
         image = layers.ReLU(max_value=2.0, dtype="float32", name="cut_off")(image)
         image = layers.Rescaling(1.0, -1.0, dtype="float32", name="from_minus_1")(image)
-    model = keras.Model(inputs, image, name="generator")
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2DTranspose):
-            _start_smooth(layer)
-    return model
+    return image
 
 
 def channels_at(level: int, width: int) -> int:
@@ -106,6 +159,7 @@ def build_discriminator(
     domains: int = 1,
     layout: str = ENLARGED,
     size: int = 32,
+    channels: int = 3,
 ) -> keras.Model:
     """A model from images to logits, higher for real ones.
 
@@ -117,14 +171,15 @@ def build_discriminator(
         domains: in how many domains every class comes (see `build_generator`).
         layout: see `build_generator`; "enlarged" looks at single pixels before it takes every other one.
         size: width and height of the images, one of `gan.data.decode.SIZES`.
+        channels: of the images, more than 3 where pictograms come with them.
 
     Returns:
-        A model of input float32 (N, size, size, 3) in [-1, 1]; output float32 (N, 1), or with several classes
+        A model of input float32 (N, size, size, channels) in [-1, 1]; output float32 (N, 1), or with several classes
         (N, 1 + 2 * classes): a logit for being real at all, for each class what is to be added to it for being
         real as that class (see `pick_logits`), and the logits of a classifier. With several domains (N, 1 + 2 *
         classes + domains): what is to be added for each of them comes last.
     """
-    image = keras.Input((size, size, 3), name="image")
+    image = keras.Input((size, size, channels), name="image")
     x = image
     if layout == ENLARGED:
         x = layers.Conv2D(channels_at(size, FINE), 3, padding="same", dtype=precision, name=f"fine_{size}")(x)
@@ -132,8 +187,8 @@ def build_discriminator(
     level = size
     while level > 4:
         level //= 2
-        channels = channels_at(2 * level, width)
-        x = layers.Conv2D(channels, 4, strides=2, padding="same", dtype=precision, name=f"down_{level}")(x)
+        maps = channels_at(2 * level, width)
+        x = layers.Conv2D(maps, 4, strides=2, padding="same", dtype=precision, name=f"down_{level}")(x)
         x = layers.LeakyReLU(SLOPE, dtype=precision, name=f"leaky_{level}")(x)
     x = layers.Flatten(dtype=precision, name="flatten")(x)
     x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)

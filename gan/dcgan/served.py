@@ -11,7 +11,7 @@ from gan.archive.serving import Request, require_few
 from gan.data.labelled import ALL
 from gan.data.signs import stored_classes
 from gan.dcgan.gan import Network
-from gan.dcgan.generator import generated
+from gan.dcgan.generator import generated, textures_of
 from gan.errors import UserError
 from gan.training.served import filled
 
@@ -30,6 +30,7 @@ class ServedImages:
         self._network, self._classes = Network.restored(description["network"]), stored_classes(description["data"])
         # The archived layers are Keras' own and round another way: `evaluate` generates with these.
         self._model = filled(self._network.build_generator(), file)
+        self._textures = textures_of(self._network)
         self._known = self._classes.parse(description["class_val"])
         self._one_at_a_time = threading.Lock()
 
@@ -42,7 +43,7 @@ class ServedImages:
         return (({"class": self._classes.key(k)}, batch) for k in class_ids for batch in self._batches(k, request))
 
     def _batches(self, class_id: int, request: Request) -> Iterator[np.ndarray]:
-        batches = generated(self._model, self._network, request.count, request.seed, class_id)
+        batches = generated(self._model, self._network, request.count, request.seed, class_id, self._textures)
         while True:
             with self._one_at_a_time:
                 batch = next(batches, None)

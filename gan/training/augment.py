@@ -26,7 +26,8 @@ def augment(images, drawn_with, share: float = 1.0):
     are.
 
     Args:
-        images: float32 (N, height, width, channels) in [-1, 1].
+        images: float32 (N, height, width, channels) in [-1, 1]; the light of the first three channels changes, others
+            are turned, zoomed and shifted with them.
         drawn_with: int32 (2,), the key of the draw.
         share: of the images, 0-1, that are turned, zoomed and shifted, and of those whose light is changed.
 
@@ -35,7 +36,10 @@ def augment(images, drawn_with, share: float = 1.0):
         would stop the gradient.
     """
     keys = tf.unstack(tf.random.split(drawn_with, 2))
-    return _change_view(change_light(images, keys[0], share), keys[1], share)
+    lit = change_light(images[..., :3], keys[0], share)
+    if images.shape[3] > 3:
+        lit = tf.concat([lit, images[..., 3:]], axis=3)
+    return _change_view(lit, keys[1], share)
 
 
 def change_light(images, drawn_with, share: float = 1.0):

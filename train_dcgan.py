@@ -193,7 +193,7 @@ def read(config: TrainConfig, classes: Classes, reading: Reading, goodrun):
         from gan.dcgan.learned import require_same_classes
 
         require_same_classes(goodrun.info, data)
-    learned = select(data, class_id, config.use_test, config.use_held_out, not config.pictograms)
+    learned = select(data, class_id, config.use_test, config.use_held_out, config.pictograms)
     return data.parts, learned
 
 

@@ -186,7 +186,7 @@ def mirror_of(classes: Classes, class_id: int) -> int:
 
 
 def select(
-    data: DataSet, class_id: int | None, use_test: bool, use_held_out: bool, complete: bool = True
+    data: DataSet, class_id: int | None, use_test: bool, use_held_out: bool, as_it_is: bool = False
 ) -> LabelledImages:
     """The images that a generator learns: of one class or all, with the mirror images that are of it.
 
@@ -195,7 +195,8 @@ def select(
         class_id: the class, or None for all.
         use_test: take the test part too.
         use_held_out: take the tracks too that scores are to be compared with (see `gan.data.split`).
-        complete: whether all classes must have images where all are wanted.
+        as_it_is: without mirror images, and classes may have no images: a generator of pictograms knows a class by
+            its drawing, and who cuts a class out of a data set wants none of its images to come back in a mirror.
 
     Raises:
         UserError: the test part is wanted and missing, or there are too few images.
@@ -209,7 +210,7 @@ def select(
         # Before they are joined: tracks, and so the digest, must not depend on the classes that are left out.
         needed = class_id, mirror_of(data.classes, class_id)
         parts = [part.take(np.isin(part.labels, needed)) for part in parts]
-    chosen = with_mirrored(join(*parts))
+    chosen = join(*parts) if as_it_is else with_mirrored(join(*parts))
     if class_id is not None:
         chosen = chosen.take(chosen.labels == class_id)
         if len(chosen) < 2:
@@ -217,7 +218,7 @@ def select(
                 f"the data {data.name} has {len(chosen) or 'no'} images of class {data.classes.phrase(class_id)} "
                 "and 2 or more are needed; prepare data that has them."
             )
-    elif complete and (missing := np.flatnonzero(chosen.counts() == 0)).size:
+    elif not as_it_is and (missing := np.flatnonzero(chosen.counts() == 0)).size:
         raise UserError(
             f"class_val=all needs images of every class, and {data.name} has none of class "
             f"{data.classes.keys[missing[0]]}."

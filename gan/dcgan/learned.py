@@ -28,8 +28,7 @@ def _used(info: CheckpointInfo) -> tuple[bool, bool]:
 
 def _learned_part(info: CheckpointInfo, source: DataSet) -> LabelledImages:
     """The images of a data set that a run has learned, if it was trained on this data set."""
-    complete = info.config.get("pictograms") is not True
-    return select(source, source.classes.parse(info.class_val), *_used(info), complete)
+    return select(source, source.classes.parse(info.class_val), *_used(info), info.config.get("pictograms") is True)
 
 
 def learned(info: CheckpointInfo, source: DataSet, use_held_out: bool | None = None) -> bool:

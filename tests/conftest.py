@@ -157,8 +157,10 @@ def narrow(patch, width: int = 8) -> None:
             domains=1,
             layout="enlarged",
             size=32,
+            pictograms=False,
         ):
-            super().__init__(classes, generator_width, discriminator_width, dropout, domains, layout, size)
+            widths = generator_width, discriminator_width
+            super().__init__(classes, *widths, dropout, domains, layout, size, pictograms)
 
     patch.setattr(dcgan, "Network", Narrow)
     # Its training takes seconds; tests/dcgan/test_told_apart.py and tests/test_all_classes.py have the real one.

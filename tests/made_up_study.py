@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 from gan.errors import UserError
 from gan.study.grid import Cell, Design
 
@@ -29,18 +31,27 @@ class MadeUp:
         trouble: what happens at the cell of seed 1, regime full, arm generated: "interrupt", "mistake", "bug",
             "killed", "slow", "lost" (the process that started this one is killed, once), or nothing.
         lifetime: cells that a process may run.
+        arrays: whether cells answer an array too: their own seed.
     """
 
     steps = 4
 
-    def __init__(self, setting: float = 0.0, trace: str = "", trouble: str = "", seeds: int = 3, lifetime: int = 0):
-        self.design, self.lifetime = design(seeds), lifetime
+    def __init__(
+        self,
+        setting: float = 0.0,
+        trace: str = "",
+        trouble: str = "",
+        seeds: int = 3,
+        lifetime: int = 0,
+        arrays: bool = False,
+    ):
+        self.design, self.lifetime, self.arrays = design(seeds), lifetime, arrays
         self.setting, self.trace, self.trouble = setting, trace, trouble
 
     def identity(self, cell: Cell) -> dict:
         return {"arm": cell.arm, "regime": cell.regime, "seed": cell.seed, "setting": self.setting}
 
-    def run_cell(self, cell: Cell, tick) -> dict[str, float]:
+    def run_cell(self, cell: Cell, tick) -> dict:
         if cell == Cell(1, "full", "generated"):
             self.make_trouble()
         for _ in range(self.steps):
@@ -49,7 +60,8 @@ class MadeUp:
             with Path(self.trace).open("a") as file:
                 file.write(f"{cell} {os.environ.get('TF_NUM_INTRAOP_THREADS', '-')} {os.getpid()}\n")
         value = LEVELS[cell.arm] + self.setting - 0.1 * (cell.regime == "1") + 0.01 * cell.seed
-        return {"rare": value, "macro": value + 0.05, "unasked": 1.0}
+        values = {"rare": value, "macro": value + 0.05, "unasked": 1.0}
+        return values | ({"said": np.full(5, cell.seed, np.uint8)} if self.arrays else {})
 
     def make_trouble(self) -> None:
         if self.trouble == "interrupt":
@@ -67,5 +79,8 @@ class MadeUp:
         if self.trouble == "slow":
             time.sleep(600)
 
-    def describe(self, report) -> None:
+    def describe(self, report, results) -> None:
         report.text("Made up.")
+
+    def answers(self, arrays) -> None:
+        return None

@@ -108,16 +108,19 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
     settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
     drawn = info.config.get("drawn", 0)
     besides = f"; and {drawn} drawn signs of each class, as another domain" if drawn else ""
+    paints = info.config.get("pictograms") is True
+    kind = "GAN that paints pictograms of signs as photos" if paints else "class-conditional GAN"
+    mirrored = "" if paints else " (mirror images that are of a class among them)"
     lines = [
         f"# Model card: generator of {what}",
         "",
-        f"- What it is: the averaged generator of a class-conditional GAN, class_val {info.class_val}, "
+        f"- What it is: the averaged generator of a {kind}, class_val {info.class_val}, "
         f"after {info.iteration} iterations of {info.config.get('batch_size')} real images each; "
         "weights in half precision.",
         f"- What it is for: more {size}x{size} images, to train classifiers with. It is not for showing "
         "what things look like: some images are wrong.",
         *([] if signs else [f"- Classes: {', '.join(classes.names)}."]),
-        f"- Data: {info.data['images']} images (mirror images that are of a class among them), digest "
+        f"- Data: {info.data['images']} images{mirrored}, digest "
         f"{info.data['digest']}{besides}.",
         f"- Licence of the data: {licence}",
         f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",

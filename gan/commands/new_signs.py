@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import os
+import zlib
 from pathlib import Path
 
 from gan.config import Config, option, run, seed_option
@@ -52,6 +53,7 @@ def main(config: NewSignsConfig) -> None:
 
     make_deterministic()
     generator = Generator(goodrun)
+    generator.require_pictograms()
     with unfinished(output) as part:
         painted = paint(generator, {name: opened(path) for name, path in pictures.items()}, config, part)
         painted.save(part / SHEET)
@@ -118,14 +120,16 @@ def paint(generator, pictures: dict, config: NewSignsConfig, folder: Path):
 
     from gan import pictures as sheets
     from gan.data.folder_writer import to_png
-    from gan.dcgan.poses import textures
+    from gan.dcgan.poses import FINE, textures
     from gan.progress import progress
 
     rows, size = [], generator.network.size
     with progress(len(pictures) * config.count, "painting signs", "image") as bar:
         for name, picture in pictures.items():
             (folder / name).mkdir()
-            batches = generator.photos(textures([picture], size)[0], config.count, config.seed, bar)
+            # Each sign in light and poses of its own, which other files in the folder do not change.
+            seed = int(np.random.SeedSequence([config.seed, zlib.crc32(name.encode())]).generate_state(1)[0])
+            batches = generator.photos(textures([picture], FINE * size)[0], config.count, seed, bar)
             shown, numbers = [], itertools.count()
             for batch in batches:
                 shown.extend(batch[: SHOWN - len(shown)])

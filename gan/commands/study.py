@@ -33,11 +33,11 @@ TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # modules wi
 ARMS = {"signs": signs_arms, "scenes": scenes_arms}
 # What is meant where an option is left open, and which options are of one task only.
 LEFT_OPEN = {
-    "signs": {"data": "traffic-signs-data", "regimes": "full,5,3,2,1", "steps": 1_500},
+    "signs": {"data": "traffic-signs-data", "regimes": "2,0", "steps": 1_500},
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
 }
 OWN = {
-    "signs": ("batch_size", "gan_iterations", "gan_drawn", "gan_seeds", "quality", *READING),
+    "signs": ("batch_size", "gan_iterations", "draws", "first_draw", "primary", "policy", "quality", *READING),
     "scenes": ("count",),
 }
 # Of disk, about: what a study always writes, and besides for each generator of signs its data, images and weights.
@@ -62,14 +62,14 @@ class StudyConfig(Config):
     skip_damaged: bool = reading_option("skip_damaged")
     regimes: str = option(
         "",
-        "signs: full, and numbers of tracks that the rare classes are cut to; if empty full,5,3,2,1, of your own "
+        "signs: full, and numbers of tracks that the rare classes are cut to, 0 for none; if empty 2,0, of your own "
         "images full; scenes: full",
     )
     arms: str = option(
         "",
-        "signs: some of real, weights, oversampling, smote, classical, drawn, generated, generated-classical, "
-        "generated-drawn, mixed (generated:IMAGES and drawn:IMAGES: so many of each class; mixed:SHARE); "
-        "scenes: some of real, classical, generated-25, both-25 (any percentage of generated pairs); all if empty",
+        "signs: some of real, classical, adjusted, and of drawn, pasted, generated, painted, with + between several "
+        "and the percentage of a rare class behind a colon (drawn+painted:50); scenes: some of real, classical, "
+        "generated-25, both-25, pasted-25 (any percentage of pairs); if empty those that answer the question",
     )
     seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something", ge=1, le=100)
     steps: int | None = option(
@@ -83,11 +83,14 @@ class StudyConfig(Config):
     gan_iterations: int = option(
         8_000, "signs: training of a generator, one for every regime that is given none", ge=1, le=MOST_ITERATIONS
     )
-    gan_drawn: int = option(
-        0, "signs: drawn signs of each class that a trained generator learns besides (`drawn` of train_dcgan)",
-        ge=0, le=10_000,
+    draws: int = option(0, "signs: choices of tracks, taken in turns; 0: one for every seed", ge=0, le=100)
+    first_draw: int = option(0, "signs: number of the first choice: pilots take others than what they decide", ge=0)
+    primary: str = option(
+        "", "signs: the comparison that decides, as `painted,drawn`: an arm with generated images and one without; "
+        "if empty the best of either kind, chosen by the held-out part", pattern=r"|[^,]+,[^,]+",
+        wanted="two arms with a comma between them",
     )  # fmt: skip
-    gan_seeds: int = option(1, "signs: choices of tracks, and generators, in a regime; the seeds take turns", ge=1)
+    policy: str = option("strong", "signs: how images are varied where they are", ("mild", "strong"))
     quality: float = option(
         0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all",
         ge=0, lt=1,
@@ -106,11 +109,20 @@ class StudyConfig(Config):
             owner = next((task for task, names in OWN.items() if field.name in names), self.task)
             if owner != self.task and getattr(self, field.name) != field.default:
                 raise UserError(f"{field.name} is an option of task={owner}; leave it out of task={self.task}.")
-        ARMS[self.task].parse_arms(self.arms)
+        if self.arms or self.task == "scenes":
+            ARMS[self.task].parse_arms(self.arms)
         regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
-        require(1 <= self.gan_seeds <= self.seeds, "gan_seeds", f"from 1 to seeds ({self.seeds})", self.gan_seeds)
+        require(self.draws <= self.seeds, "draws", f"from 0 to seeds ({self.seeds})", self.draws)
+        self._check_primary()
         if self.task == "signs" and self.goodrun_ref and signs_arms.FULL not in regimes:
             raise UserError("goodrun_ref generates in the regime full only; leave it out, or add full to regimes.")
+
+    def _check_primary(self) -> None:
+        if self.primary:
+            arms = {arm.name: arm.generated for arm in signs_arms.parse_arms(self.arms)} if self.arms else {}
+            first, second = self.primary.split(",")
+            fits = arms.get(first) is True and arms.get(second) is False
+            require(fits, "primary", "an arm of `arms` with generated images, a comma, and one without", self.primary)
 
 
 def main(config: StudyConfig) -> int:
@@ -130,8 +142,11 @@ def main(config: StudyConfig) -> int:
 
 def generators(config: StudyConfig) -> int:
     """How many generators of signs a study has."""
-    generated = config.task == "signs" and any(arm.generated for arm in signs_arms.parse_arms(config.arms))
-    return len(signs_arms.parse_regimes(config.regimes)) * config.gan_seeds if generated else 0
+    if config.task != "signs":
+        return 0
+    used = {source for arm in signs_arms.parse_arms(config.arms or "real") for source in arm.sources}
+    of_classes = len(signs_arms.parse_regimes(config.regimes)) * (config.draws or config.seeds)
+    return of_classes * (signs_arms.GENERATED in used) + (signs_arms.PAINTED in used)
 
 
 def settled(config: StudyConfig) -> StudyConfig:
@@ -175,7 +190,8 @@ def study(config: StudyConfig, folder: Path) -> None:
     )
     with archive.archived_run("study", name, config) as run:
         try:
-            results = Results(design, conduct(experiment, build, store, config.workers, config.cluster))
+            cells = conduct(experiment, build, store, config.workers, config.cluster)
+            results = Results(design, cells, experiment.answers(store.arrays))
         except KeyboardInterrupt:
             run.finish("KILLED")
             raise
@@ -192,7 +208,13 @@ def study(config: StudyConfig, folder: Path) -> None:
 
 
 def train_generator(
-    config: StudyConfig, data: str, reading: Reading, seed: int, use_held_out: bool, goodrun_ref: str
+    config: StudyConfig,
+    data: str,
+    reading: Reading,
+    seed: int,
+    goodrun_ref: str,
+    pictograms: bool,
+    use_held_out: bool,
 ) -> tuple[str, int]:
     """Train a generator of all classes as `train_dcgan.py` does; its run id, and the exit status."""
     import train_dcgan
@@ -200,7 +222,7 @@ def train_generator(
 
     chosen = train_dcgan.TrainConfig(
         class_val="all", data=data, iterations=config.gan_iterations, seed=seed, use_held_out=use_held_out,
-        precision=config.precision, drawn=config.gan_drawn, goodrun_ref=goodrun_ref, keep_checkpoints=0,
+        precision=config.precision, pictograms=pictograms, goodrun_ref=goodrun_ref, keep_checkpoints=0,
         sample_interval=max(1, config.gan_iterations // 8), judge_iterations=0, **dataclasses.asdict(reading),
     )  # fmt: skip
     with archive.opened_set_aside():  # the run that `mlflow run` has opened is the study's

@@ -12,8 +12,8 @@ from keras import layers
 
 from gan.config import PRECISIONS
 from gan.training import sampling
-from gan.training.augment import augment
 from gan.training.judge import JudgeTrainer
+from gan.training.policies import MILD, varied
 
 # All constants belong to the recipe by which trained classifiers are found in the archive.
 BATCH = 128  # images an iteration
@@ -112,8 +112,10 @@ class ClassifierTrainer(JudgeTrainer):
         seed: of the first weights and of every draw.
         precision: "float32" or "bfloat16".
         batch_size: images an iteration; None: `BATCH`.
-        augmented: show the images in changed light and view.
-        weights: float (C,), factors of the loss by class; None: 1 for all.
+        policy: how images are varied, one of `gan.training.policies.POLICIES`.
+        priors: float (C,), how often each class is seen, above 0; None: not looked at. With them the loss is that of
+            logits adjusted by their logarithms, so that a class is not taken for rare because it was rare (Menon et
+            al. 2021, arXiv 2007.07314, section 5.1).
     """
 
     def __init__(
@@ -123,14 +125,14 @@ class ClassifierTrainer(JudgeTrainer):
         seed: int,
         precision: str = "float32",
         batch_size: int | None = None,
-        augmented: bool = True,
-        weights: np.ndarray | None = None,
+        policy: str = MILD,
+        priors: np.ndarray | None = None,
     ):
         keras.utils.set_random_seed(seed)
         model = self.network(sampler.classes, sampler.size, PRECISIONS[precision])
         super().__init__(model, RATE, iterations, batch_size or BATCH)
-        self.seed, self._sampler, self._augmented = seed, sampler, augmented
-        self._weights = tf.constant(np.ones(sampler.classes) if weights is None else weights, tf.float32)
+        self.seed, self._sampler, self._policy = seed, sampler, policy
+        self._adjustment = None if priors is None else tf.constant(np.log(priors), tf.float32)
 
     @staticmethod
     def network(classes: int, size: int, precision: str) -> keras.Model:
@@ -142,15 +144,14 @@ class ClassifierTrainer(JudgeTrainer):
         sampling.set_dropout(self.model, sampling.key(self.seed, iteration, "classifier dropout"))
         key = sampling.key(self.seed, iteration, "classifier images")
         labels, images = self._sampler.batch(self.batch_size, key, iteration)
-        if self._augmented:
-            images = augment(images, sampling.key(self.seed, iteration, "classifier augment"))
-        return images, labels
+        return varied(images, sampling.key(self.seed, iteration, "classifier augment"), self._policy), labels
 
     def loss_and_accuracy(self, labels, logits):
-        """Weighted cross entropy with smoothed labels, and the share of right classes."""
+        """Cross entropy with smoothed labels, and the share of right classes."""
         classes = self._sampler.classes
         targets = tf.one_hot(labels, classes) * (1 - SMOOTHING) + SMOOTHING / classes
-        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits) * tf.gather(self._weights, labels)
+        adjusted = logits if self._adjustment is None else logits + self._adjustment
+        losses = tf.nn.softmax_cross_entropy_with_logits(targets, adjusted)
         right = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
         return tf.reduce_mean(losses), tf.reduce_mean(right)
 

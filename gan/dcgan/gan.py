@@ -175,7 +175,7 @@ class SignGan(AveragedGan):
         counts = np.bincount(labels, minlength=network.classes * network.domains)
         self._domain_shares = _cumulated(counts, network.domains)
         self._present = tf.constant(np.flatnonzero(counts), tf.int32)
-        self._textures = poses.textures_of_classes(network.size) if network.pictograms else None
+        self._textures = poses.textures_of_classes(poses.FINE * network.size) if network.pictograms else None
 
     def sample(self) -> np.ndarray:
         """Images of the averaged generator from noise that is the same at every call.
@@ -312,21 +312,21 @@ def painted(textures, normals, size: int):
     """Pictograms in poses by chance, as a generator takes them: float32 (N, size, size, 4) in [-1, 1].
 
     Args:
-        textures: float32 (N, side, side, 4), see `gan.dcgan.poses.textures`.
+        textures: float32 (N, side, side, 4), see `gan.dcgan.poses.drawn`.
         normals: float32 (N, 8), from the standard normal distribution.
         size: width and height in pixels.
     """
-    return poses.posed(tf.constant(textures), poses.random_poses(tf.constant(normals)), size) * 2 - 1
+    return poses.drawn(tf.constant(textures), poses.random_poses(tf.constant(normals)), size) * 2 - 1
 
 
 def with_pictograms(signs: LabelledImages) -> np.ndarray:
     """uint8 (N, size, size, 7): photos of signs, and behind each the pictogram of its class in the photo's pose."""
-    found, textures = poses.registered(signs), poses.textures_of_classes(signs.size)
+    found, textures = poses.registered(signs), poses.textures_of_classes(poses.FINE * signs.size)
     both = np.empty((*signs.images.shape[:3], 3 + PICTOGRAM), np.uint8)
     both[..., :3] = signs.images
     for first in range(0, len(signs), SAMPLE_BATCH):
         part = slice(first, first + SAMPLE_BATCH)
-        drawing = poses.posed(tf.constant(textures[signs.labels[part]]), tf.constant(found[part]), signs.size)
+        drawing = poses.drawn(tf.constant(textures[signs.labels[part]]), tf.constant(found[part]), signs.size)
         both[part, ..., 3:] = np.rint(np.asarray(drawing) * 255)
     return both
 

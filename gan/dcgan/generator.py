@@ -11,7 +11,7 @@ from gan.data.labelled import ALL, to_uint8
 from gan.data.signs import stored_classes
 from gan.dcgan.gan import Network, painted
 from gan.dcgan.networks import LATENT
-from gan.dcgan.poses import NUMBERS, textures_of_classes
+from gan.dcgan.poses import FINE, NUMBERS, textures_of_classes
 from gan.errors import UserError
 
 BATCH = 64  # images at a time, always: arithmetic on another batch size could round another way
@@ -61,29 +61,37 @@ class Generator:
         """
         return generated(self._model, self.network, count, seed, class_id, self._textures, bar, first)
 
-    def photos(self, texture: np.ndarray, count: int, seed: int, bar=None) -> Iterator[np.ndarray]:
-        """Photos of any pictogram in batches, uint8 (`BATCH` or fewer, size, size, 3).
-
-        Args:
-            texture: float32 (side, side, 4), see `gan.dcgan.poses.textures`.
-            count: how many.
-            seed: of latents and poses.
-            bar: a progress bar that counts images, if any.
+    def require_pictograms(self) -> None:
+        """Make sure that it paints pictograms.
 
         Raises:
-            UserError: the good run has learned classes by their number, and no pictograms.
+            UserError: the good run has learned classes by their number.
         """
         if not self.network.pictograms:
             raise UserError(
                 "the good run has learned classes and can't paint other signs; give a run that was trained with "
                 "pictograms=true."
             )
+
+    def photos(self, texture: np.ndarray, count: int, seed: int, bar=None) -> Iterator[np.ndarray]:
+        """Photos of any pictogram in batches, uint8 (`BATCH` or fewer, size, size, 3).
+
+        Args:
+            texture: float32 (side, side, 4), see `gan.dcgan.poses.drawn`.
+            count: how many.
+            seed: of latents and poses.
+            bar: a progress bar that counts images, if any.
+
+        Raises:
+            UserError: see `require_pictograms`.
+        """
+        self.require_pictograms()
         return generated(self._model, self.network, count, seed, 0, texture[None], bar)
 
 
 def textures_of(network: Network) -> np.ndarray | None:
     """The pictograms of a network's classes, float32 (C, side, side, 4); None where it knows them by their number."""
-    return textures_of_classes(network.size) if network.pictograms else None
+    return textures_of_classes(FINE * network.size) if network.pictograms else None
 
 
 def generated(

@@ -19,14 +19,14 @@ class Experiment:
         parts: what networks are tested on, by name; the first one decides.
         data_identity: what `identity` says of a cell's recipe and data.
         trainer: what a cell trains, on the training set of its arm and regime.
-        measure: what a network (a keras Model) is worth on a part, by the name of the measure.
+        measure: what a network (a keras Model) is worth, by part and measure, and arrays to keep.
     """
 
     lifetime = 4  # TensorFlow keeps the graphs of loops, and the images in them, to the end of a process
     parts: dict[str, Any]
     data_identity: Callable[[Cell], dict[str, Any]]
     trainer: Callable[[Cell], Trainable]
-    measure: Callable[[Any, str], Values]
+    measure: Callable[[Any, Cell], Values]
 
     def __init__(self, config, arms: Sequence[Any]):
         make_deterministic()
@@ -49,5 +49,8 @@ class Experiment:
         """Train one network and test it."""
         trainer = self.trainer(cell)
         train_quietly(trainer, self.steps, tick)
-        found = {part: self.measure(trainer.model, part) for part in self.parts}
-        return {f"{part}.{name}": value for part, values in found.items() for name, value in values.items()}
+        return self.measure(trainer.model, cell)
+
+    def answers(self, arrays: Callable[[Cell], dict[str, Any]]) -> Any:
+        """See `gan.study.grid.Study`: none."""
+        return None

@@ -24,7 +24,7 @@ from gan.progress import progress
 CELLS = "cells"  # the subfolder of a study's folder that holds a file for each cell
 MARK = "study.json"  # a folder that holds it belongs to a study
 
-Values = dict[str, float]
+Values = dict[str, Any]  # floats, and arrays that are kept beside them
 Tick = Callable[[int], None]
 
 
@@ -53,6 +53,13 @@ class Design:
     measures: dict[str, str]  # shares from 0 to 1, higher is better
     headline: str  # the measure that decides
     subject: str  # the headline in a sentence ("the recall of the rare classes")
+    draws: int = 0  # choices of training data that the seeds take in turns; 0: a seed is one
+    chosen_by: str = ""  # the measure that chooses which arms are compared; "" for the one that is compared
+    primary: tuple[str, ...] = ()  # the arm with generated images and the other that were chosen before
+
+    def draw(self, seed: int) -> int:
+        """Which choice of training data a seed has."""
+        return seed % self.draws if self.draws else seed
 
     def cells(self) -> list[Cell]:
         """All experiments, every arm once before any is repeated."""
@@ -72,8 +79,11 @@ class Study(Protocol):
     def run_cell(self, cell: Cell, tick: Tick) -> Values:
         """A value of every measure; a pure function of the cell's identity."""
 
-    def describe(self, report: Any) -> None:
+    def describe(self, report: Any, results: Any) -> None:
         """Add data, generators and pictures to the report (`gan.report.Report`)."""
+
+    def answers(self, arrays: Callable[[Cell], dict[str, np.ndarray]]) -> Any:
+        """What the arrays of all cells say together (`gan.study.answers.Answers`), or None."""
 
 
 class Stopped(Exception):
@@ -85,6 +95,7 @@ class Record(pydantic.BaseModel):
 
     cell: Any = None
     values: dict[str, pydantic.FiniteFloat]
+    arrays: bool = False
     seconds: float = 0.0
     code_version: str = "unknown"
     identity: dict[str, Any]
@@ -97,16 +108,24 @@ class Store:
         self._folder, self._study, self._version = folder / CELLS, study, code_version()
 
     def write(self, cell: Cell, values: Values, seconds: float) -> Values:
-        """Keep the measures of a cell, whole or not at all; a ValueError where one is missing or not finite."""
+        """Keep the answer of a cell, whole or not at all; a ValueError where a measure is missing or not finite.
+
+        Arrays go into a file of the same name with the ending .npz.
+        """
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         try:
             record = Record(
                 cell=dataclasses.asdict(cell), values={name: values[name] for name in self._study.design.measures},
-                seconds=round(seconds, 1), code_version=self._version, identity=self._study.identity(cell),
+                arrays=bool(arrays), seconds=round(seconds, 1), code_version=self._version,
+                identity=self._study.identity(cell),
             )  # fmt: skip
         except (KeyError, ValueError):
             raise ValueError(f"{cell} answered {values}") from None
         path = self._path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if arrays:
+            with replacing(path.with_suffix(".npz")) as file:
+                np.savez_compressed(file, **arrays)
         with replacing(path) as file:
             file.write(record.model_dump_json(indent=1).encode())
         return record.values
@@ -114,6 +133,11 @@ class Store:
     def finished(self) -> dict[Cell, Values]:
         """The numbers of all finished cells of the design."""
         return {cell: record.values for cell, record in self._records().items()}
+
+    def arrays(self, cell: Cell) -> dict[str, np.ndarray]:
+        """The arrays of a finished cell."""
+        with np.load(self._path(cell).with_suffix(".npz"), allow_pickle=False) as kept:
+            return dict(kept)
 
     def notes(self) -> list[str]:
         """How long the finished cells took together, and which versions of the code ran them."""
@@ -135,7 +159,8 @@ class Store:
             with contextlib.suppress(OSError, ValueError, KeyError):  # not finished, or damaged
                 record = Record.model_validate_json(self._path(cell).read_bytes())
                 record.values = {name: record.values[name] for name in design.measures}
-                if record.identity == json.loads(json.dumps(self._study.identity(cell))):
+                same = record.identity == json.loads(json.dumps(self._study.identity(cell)))
+                if same and (not record.arrays or _whole(self._path(cell).with_suffix(".npz"))):
                     found[cell] = record
         return found
 

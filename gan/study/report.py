@@ -1,5 +1,7 @@
 """The results of a study as console text, Markdown, CSV, charts and a report."""
 
+import gzip
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,25 +11,33 @@ from matplotlib.figure import Figure
 from gan import pictures
 from gan.files import replacing
 from gan.report import Report
-from gan.study.grid import Study
+from gan.study.grid import Design, Study
 from gan.study.results import Results
 
 # Arms without generated images are cool, those with them warm; line and mark tell them apart without colour too.
 COOL = ("#495057", "#4c6ef5", "#15aabf", "#7048e8", "#2b8a3e", "#868e96")
 WARM = ("#f76707", "#e03131", "#f59f00", "#c2255c", "#a61e4d")
 MARKS = "osD^vP*X"
+ANSWERS = "answers.csv.gz"  # what was said of each test image
 GAP = 0.05  # between arms at one tick, in ticks, so that their intervals don't cover each other
 
 
 def text(results: Results) -> str:
     """Tables and sentences for the console."""
     design, compared = results.design, results.comparisons()
-    tables = {f"{words}: percent, mean over {design.seeds} seeds ± 95 % interval": results.table(regime)
+    tables = {f"{words}: percent, mean over {repeated(design)} ± 95 % interval": results.table(regime)
               for regime, words in design.regimes.items()}  # fmt: skip
     if len(compared):
-        tables[f"{design.measures[design.headline]}: arms with generated images beside the best other"] = compared
+        tables[f"{design.measures[design.headline]}: arms with generated images beside another"] = compared
     parts = [f"{title}\n{_aligned(table)}\n" for title, table in tables.items()]
     return "\n".join(parts + [results.sentence(regime) for regime in design.regimes])
+
+
+def repeated(design: Design) -> str:
+    """What the means are over."""
+    if design.draws and design.draws < design.seeds:
+        return f"{design.draws} draws of training data with {math.ceil(design.seeds / design.draws)} seeds each"
+    return f"{design.seeds} repetitions"
 
 
 def markdown(results: Results) -> str:
@@ -35,11 +45,11 @@ def markdown(results: Results) -> str:
     design, compared = results.design, results.comparisons()
     tables = {words: results.table(regime) for regime, words in design.regimes.items()}
     if len(compared):
-        tables[f"Gain over the best other method: {design.measures[design.headline]}"] = compared
+        tables[f"Gain over an arm without generated images: {design.measures[design.headline]}"] = compared
     tables["Arms"] = pd.DataFrame(design.arms.items(), columns=["arm", "training data"])
     tables["Measures"] = pd.DataFrame(design.measures.items(), columns=["measure", ""])
     lines = [f"# {design.title}", "", *(f"- {results.sentence(regime)}" for regime in design.regimes)]
-    lines += ["", f"Percent, mean over {design.seeds} seeds ± 95 % t-interval."]
+    lines += ["", f"Percent, mean over {repeated(design)} ± 95 % interval."]
     for title, table in tables.items():
         rows = [list(table), ["---"] * table.shape[1], *table.values.tolist()]
         lines += ["", f"## {title}", "", *(f"| {' | '.join(row)} |" for row in rows)]
@@ -60,6 +70,11 @@ def write(results: Results, study: Study, folder: Path, notes: list[str]) -> lis
     for name, image in images.items():
         with replacing(folder / f"{name}.png") as file:
             image.save(file, "PNG")
+    if results.answers is not None:
+        files[ANSWERS] = ""
+        with replacing(folder / ANSWERS) as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
+            rows = results.answers.rows.round({"probability": 3})
+            packed.write(rows.to_csv(index=False, lineterminator="\n").encode())
     page = Report(results.design.title)
     for regime in results.design.regimes:
         best = results.best_gain(regime)
@@ -67,7 +82,7 @@ def write(results: Results, study: Study, folder: Path, notes: list[str]) -> lis
     for name, image in images.items():
         page.picture(image, name)
     _describe(results, page)
-    study.describe(page)
+    study.describe(page, results)
     page.heading("How it was measured")
     for note in notes:
         page.text(note)
@@ -79,11 +94,18 @@ def _describe(results: Results, page: Report) -> None:
     """All tables as sections of the report."""
     design, compared = results.design, results.comparisons()
     if len(compared):
-        page.heading(f"Gain over the best other method: {design.measures[design.headline]}")
+        page.heading(f"Gain over an arm without generated images: {design.measures[design.headline]}")
+        chosen = "chosen before the experiments" if design.primary else (
+            f"the best by: {design.measures[design.chosen_by]}" if design.chosen_by
+            else "chosen by the same numbers, which is in its favour"
+        )  # fmt: skip
         page.text(
-            "Paired by seed; intervals are 95 % t-intervals. Corrected: the t test for as many arms as are compared "
-            "(Holm). The best other method is chosen by the same numbers, which is in its favour."
-        )
+            "Paired by repetition; 95 % intervals of Student, which hold what the choice of training data and seed "
+            + ("changes, and what other test signs would (tracks are drawn again, 400 times)" if results.answers
+               else "changes")
+            + f". Corrected: for as many arms as are compared (Holm). What they are compared with is {chosen}. Would "
+            "be found: the difference that four of five such studies find."
+        )  # fmt: skip
         page.table(list(compared), compared.values.tolist())
     for regime, words in design.regimes.items():
         page.heading(words)

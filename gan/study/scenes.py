@@ -27,6 +27,7 @@ from gan.report import Report
 from gan.scoring.segmentation import mean, overlap
 from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
+from gan.study.results import Results
 from gan.study.scenes_arms import FULL, odds, parse_arms
 from gan.study.scenes_pairs import Source, digest, generated
 
@@ -133,12 +134,16 @@ class SceneStudy(Experiment):
         sampler = PairSampler(photos, labels, len(palette.scored), of_scenes)
         return SegmenterTrainer(sampler, config.steps, cell.seed, config.precision, arm.classical, weights)
 
-    def measure(self, model, part: str) -> Values:
+    def measure(self, model, cell: Cell) -> Values:
         """See `measured`."""
-        table, _ = Segmenter(model).judge(self._photos[part], scored_maps(self.parts[part]))
-        return measured(table, self.scenes.palette)
+        found = {}
+        for part, scenes in self.parts.items():
+            table, _ = Segmenter(model).judge(self._photos[part], scored_maps(scenes))
+            values = measured(table, self.scenes.palette)
+            found |= {f"{part}.{name}": value for name, value in values.items()}
+        return found
 
-    def describe(self, report: Report) -> None:
+    def describe(self, report: Report, results: Results) -> None:
         """Add data, the generator and its pairs to the report."""
         palette, (width, height) = self.scenes.palette, self.source.size
         report.heading("Data")

@@ -1,6 +1,7 @@
 """The study of signs: does a classifier that has seen generated images recognise rare classes better?
 
-Test parts: the held-out tracks or images, and the test part. Neither classifiers nor generators see anything of them.
+Tested on: the test part, and the tracks that a regime cuts off ("unused"), of which nothing was learned and by which
+nothing was chosen; together these are "new". The held-out part chooses which arms are compared.
 """
 
 import dataclasses
@@ -10,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight
+import pandas as pd
 
 from gan.data.class_folders import Reading
-from gan.data.labelled import LabelledImages, with_mirrored
+from gan.data.labelled import LabelledImages
 from gan.data.sets import DataSet
 from gan.data.signs import GTSRB
 from gan.dcgan.balance_files import open_source
@@ -21,23 +22,25 @@ from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
 from gan.errors import UserError
 from gan.report import Report
-from gan.scoring.classification import agreement
 from gan.study import signs_arms, signs_report
+from gan.study.answers import COLUMNS, NEW, Answers, measured
 from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
-from gan.study.signs_arms import DRAWN, FULL, GENERATED, SMOTE, Arm, missing_images, parse_arms
-from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, recipe
-from gan.study.smote import NEIGHBOURS, require_imblearn, smote
+from gan.study.results import Results
+from gan.study.signs_arms import FULL, GENERATED, OF_GTSRB, PAINTED, PASTED, Arm, mirrored_within, parse_arms
+from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, painted_pool, pasted_pool, recipe
+from gan.training.policies import NONE
 from gan.training.sampling import Sampler, Shares
 
-PARTS = {"test": "test part", "held_out": "held-out part"}
+PARTS = {"test": "test part", "unused": "unused tracks", "held_out": "held-out part"}
+GROUPS = {NEW: "test part and unused tracks"} | PARTS
 KINDS = {
     "rare": "mean recall of the {rare} smallest classes",
+    "certainty": "probability that these are given, geometric mean",
     "macro": "mean recall of all classes",
-    "worst": "recall of the worst class",
     "accuracy": "share of all images that are recognised",
 }
-REAL_LAST = 0.4  # of the steps of the mixed arm that see real images only: the last ones
+OWN_ARMS, SIGN_ARMS = "real,classical,adjusted,generated", "classical,drawn,pasted,painted,drawn+pasted+painted"
 
 
 class SignStudy(Experiment):
@@ -45,19 +48,16 @@ class SignStudy(Experiment):
 
     Args:
         config: of the command (`gan.commands.study.StudyConfig`).
-        sources: generated images by (regime, draw); empty where no arm needs them, or while they are not made yet.
-        drawn: drawn images; None where no arm needs them, or while they are not made yet.
+        sources: further images of rare classes by (source, regime, draw), regime "" and draw 0 where they are the
+            same everywhere; empty where no arm needs them, or while they are not made yet.
     """
 
-    part_names = PARTS
-
-    def __init__(self, config, sources: dict[tuple[str, int], Source], drawn: Pool | None = None):
+    def __init__(self, config, sources: dict[tuple[str, str, int], Source]):
         signs = open_source(config.data, parameter="data", reading=Reading.of(dataclasses.asdict(config)))
         super().__init__(config, arms_of(config, signs))
-        self.sources, self.drawn, self.signs = sources, drawn, signs
-        self.fit, held_out = self.signs.parts.learned, self.signs.parts.held_out
-        self.rare = signs_arms.rare_classes(self.signs.train)
-        parts = {"test": self.signs.test, "held_out": held_out}
+        self.sources, self.signs, self.fit = sources, signs, signs.parts.learned
+        self.rare = signs_arms.rare_classes(signs.train)
+        parts = {"test": signs.test, "held_out": signs.parts.held_out}
         self.parts = {part: signs for part, signs in parts.items() if signs is not None and len(signs)}
         self._digests = {part: signs.digest() for part, signs in self.parts.items()}
         self.design = self._design()
@@ -65,19 +65,19 @@ class SignStudy(Experiment):
     def _design(self) -> Design:
         if np.count_nonzero(self.signs.train.counts()) < 2:
             raise UserError(f"the study needs images of two classes or more, and {self.signs.name} has them of one.")
-        measures = {
-            f"{part}.{kind}": f"{words.format(rare=len(self.rare))}, {PARTS[part]}"
-            for part, signs in self.parts.items() for kind, words in KINDS.items()
-            if kind != "rare" or np.isin(self.rare, signs.labels).any()
-        }  # fmt: skip
+        regimes = signs_arms.parse_regimes(self.config.regimes)
+        if "0" in regimes and any(GENERATED in arm.sources for arm in self.arms.values()):
+            raise UserError(
+                "regimes 0: a generator of classes can't learn one without images; leave out `generated`."
+            )
+        tracks = {regime: f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}" for regime in regimes}
+        measures = self._measures(FULL not in regimes)
         headline = next((name for name in measures if name.endswith(".rare")), None)
         if headline is None:
             raise UserError(
                 f"{self.signs.name} has no images of its rare classes to test on: they have a single track each; "
                 "add a test.p or more tracks."
             )
-        tracks = {regime: f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}"
-                  for regime in signs_arms.parse_regimes(self.config.regimes)}  # fmt: skip
         return self.arranged(
             title=f"Do generated images help to recognise rare classes? {self.signs.name}",
             regimes={regime: "Full data" if regime == FULL else words for regime, words in tracks.items()},
@@ -85,109 +85,146 @@ class SignStudy(Experiment):
             measures=measures,
             headline=headline,
             subject="the recall of the rare classes",
+            draws=self.config.draws,
+            chosen_by="held_out.rare" if "held_out.rare" in measures else "",
+            primary=tuple(filter(None, self.config.primary.split(","))),
         )
+
+    def _measures(self, cut: bool) -> dict[str, str]:
+        """The measures in words, the one that decides first; `cut`: whether every regime has unused tracks."""
+
+        def tested(part: str) -> bool:
+            return part in self.parts and bool(np.isin(self.rare, self.parts[part].labels).any())
+
+        wanted = [(NEW, ("rare", "certainty"))] if cut or tested("test") else []
+        wanted += [(part, ("rare", "macro", "accuracy")) for part in ("test", "held_out") if part in self.parts]
+        wanted += [("unused", ("rare",))] if cut else []
+        return {
+            f"{part}.{kind}": f"{KINDS[kind].format(rare=len(self.rare))}, {GROUPS[part]}"
+            for part, kinds in wanted for kind in kinds
+            if kind != "rare" or part in (NEW, "unused") or tested(part)
+        }  # fmt: skip
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  a study lives as long as its process
     def training(self, regime: str, draw: int) -> LabelledImages:
         """The training images of a regime."""
-        return signs_arms.cut_tracks(self.fit, regime, self.rare, draw)
+        return self.fit.take(signs_arms.kept_tracks(self.fit, regime, self.rare, self._choice(draw)))
+
+    def _choice(self, draw: int) -> int:
+        return self.config.first_draw + draw
+
+    def tested(self, regime: str, draw: int) -> dict[str, tuple[LabelledImages, np.ndarray]]:
+        """What classifiers are tested on, by part, and the places of the images in the data that they are of."""
+        found = {part: (signs, np.arange(len(signs))) for part, signs in self.parts.items()}
+        unused = np.flatnonzero(~signs_arms.kept_tracks(self.fit, regime, self.rare, self._choice(draw)))
+        return found | ({"unused": (self.fit.take(unused), unused)} if len(unused) else {})
 
     @functools.cache  # noqa: B019
     def _training_digest(self, regime: str, draw: int) -> str:
         return self.training(regime, draw).digest()
 
-    def draw(self, seed: int) -> int:
-        """Which choice of tracks, and which generator, a seed has."""
-        return seed % self.config.gan_seeds
-
     def data_identity(self, cell: Cell) -> dict[str, Any]:
         """See `Experiment`."""
-        arm, pools = self.arms[cell.arm], self._pools(cell)
+        arm, config = self.arms[cell.arm], self.config
         identity = {
-            "recipe": recipe(), "training": self._training_digest(cell.regime, self.draw(cell.seed)),
-            "tests": self._digests, "rare": self.rare, "batch_size": self.config.batch_size,
+            "recipe": recipe(), "training": self._training_digest(cell.regime, self.design.draw(cell.seed)),
+            "tests": self._digests, "rare": self.rare, "batch_size": config.batch_size,
+            "policy": config.policy if arm.varied else NONE,
         }  # fmt: skip
-        identity |= {"real_last": REAL_LAST} if arm.mix else {}
-        identity |= {"neighbours": NEIGHBOURS} if arm.source == SMOTE else {}
-        return identity | {source: pools[source].identity for source in arm.sources if source in pools}
+        return identity | {source: pool.identity for source, pool in self._pools(cell).items()}
 
     def trainer(self, cell: Cell) -> ClassifierTrainer:
         """See `Experiment`."""
-        arm, config, signs = self.arms[cell.arm], self.config, self.training(cell.regime, self.draw(cell.seed))
-        images, labels = self._extra(arm, cell, signs)
-        classes = len(signs.classes)
-        real = with_mirrored(signs) if arm.classical else signs
-        shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=classes), config.steps)
-        weights, present = None, np.unique(signs.labels)
-        if arm.weighted:
-            weights = np.zeros(classes)
-            weights[present] = compute_class_weight("balanced", classes=present, y=signs.labels)
+        arm, config, signs = self.arms[cell.arm], self.config, self.training(cell.regime, self.design.draw(cell.seed))
+        images, labels = self._further(arm, cell, signs)
+        real = mirrored_within(signs, cell.regime, self.rare) if arm.varied else signs
+        shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=len(signs.classes)), config.steps)
+        priors = np.maximum(shares.classes, 0.1 / len(signs)) if arm.adjusted else None
+        sampler = Sampler(real.images, real.labels, len(signs.classes), shares, images, labels)
+        policy = config.policy if arm.varied else NONE
         return ClassifierTrainer(
-            Sampler(real.images, real.labels, classes, shares, images, labels), config.steps, cell.seed,
-            config.precision, config.batch_size, arm.classical, weights,
+            sampler, config.steps, cell.seed, config.precision, config.batch_size, policy, priors
         )  # fmt: skip
 
-    def measure(self, model, part: str) -> Values:
-        """See `measured`."""
-        return measured(Judge(model), self.parts[part], self.rare)
+    def measure(self, model, cell: Cell) -> Values:
+        """See `Experiment`: the measures, and of each part `PART.given` and `PART.probability`."""
+        judge, found, arrays = Judge(model), {}, {}
+        parts = self.tested(cell.regime, self.design.draw(cell.seed))
+        for part, (signs, _) in parts.items():
+            probabilities = judge(signs.images)[1]
+            found[part] = (
+                probabilities.argmax(axis=1).astype(signs.labels.dtype),
+                probabilities[np.arange(len(signs)), signs.labels],
+                signs.labels,
+            )
+            arrays |= {f"{part}.given": found[part][0], f"{part}.probability": found[part][1].astype(np.float16)}
+        new = [found[part] for part in ("test", "unused") if part in found]
+        groups = found | ({NEW: tuple(map(np.concatenate, zip(*new, strict=True)))} if new else {})
+        return arrays | {
+            f"{part}.{kind}": value
+            for part, answers in groups.items() for kind, value in measured(*answers, self.rare).items()
+        }  # fmt: skip
 
-    def describe(self, report: Report) -> None:
+    def answers(self, arrays: Callable[[Cell], dict[str, np.ndarray]]) -> Answers:
+        """What all classifiers said of all images."""
+        tables = []
+        for cell in self.design.cells():
+            draw, kept = self.design.draw(cell.seed), arrays(cell)
+            for part, (signs, places) in self.tested(cell.regime, draw).items():
+                values = cell.regime, cell.arm, draw, cell.seed, part, places, signs.labels, signs.tracks
+                found = kept[f"{part}.given"], kept[f"{part}.probability"]
+                tables.append(pd.DataFrame(dict(zip(COLUMNS, (*values, *found), strict=True))))
+        return Answers(pd.concat(tables, ignore_index=True), tuple(self.rare))
+
+    def describe(self, report: Report, results: Results) -> None:
         """Add data, generators and their images to the report."""
-        signs_report.describe(self, report)
+        signs_report.describe(self, report, results)
 
-    def _extra(self, arm: Arm, cell: Cell, signs: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
+    def _further(self, arm: Arm, cell: Cell, signs: LabelledImages) -> tuple[np.ndarray, np.ndarray]:
         """The images of an arm that are not real, and their labels."""
-        if arm.source == SMOTE:
-            return smote(signs.images, signs.labels, len(signs.classes), arm.target, cell.seed)
-        lacking, pools = missing_images(signs.counts(), arm.target), self._pools(cell)
-        count = len(arm.sources)  # odd images come from the last
-        parts = [pools[source].first((lacking + place) // count) for place, source in enumerate(arm.sources)]
-        images, labels = zip((signs.images[:0], signs.labels[:0]), *parts, strict=True)
+        parts = [pool.read()[:2] for pool in self._pools(cell).values()]
+        images, labels = zip((signs.images[:0], signs.labels[:0].astype(np.int64)), *parts, strict=True)
         return np.concatenate(images), np.concatenate(labels)
 
     def _pools(self, cell: Cell) -> dict[str, Pool]:
-        """The images that are not real, by where they are from."""
-        source = self.sources.get((cell.regime, self.draw(cell.seed)))
-        pools = {GENERATED: source and source.pool, DRAWN: self.drawn}
-        return {name: pool for name, pool in pools.items() if pool is not None}
+        """The further images of an arm by where they are from."""
+        found = {}
+        for source in self.arms[cell.arm].sources:
+            for key in ((source, cell.regime, self.design.draw(cell.seed)), (source, "", 0)):
+                if key in self.sources:
+                    found[source] = self.sources[key].pool
+        return found
 
 
 def arms_of(config, data: DataSet) -> tuple[Arm, ...]:
-    """The arms of a study; without drawn signs where the data are of other classes than these.
+    """The arms of a study; by default without what needs a pictogram of every class where the data are of others.
 
     Raises:
-        UserError: drawn signs are asked for there.
+        UserError: what needs pictograms is asked for there.
     """
-    arms = parse_arms(config.arms)
-    if data.classes == GTSRB:
-        return arms
-    if config.gan_drawn or (config.arms and any(DRAWN in arm.sources for arm in arms)):
-        raise UserError(f"drawn signs are of GTSRB's classes, and {data.name} has others; leave out what is drawn.")
-    return tuple(arm for arm in arms if DRAWN not in arm.sources)
+    signs = data.classes == GTSRB
+    arms = parse_arms(config.arms or (SIGN_ARMS if signs else OWN_ARMS))
+    odd = {source for arm in arms for source in arm.sources if source in OF_GTSRB}
+    if odd and not signs:
+        raise UserError(
+            f"{' and '.join(sorted(odd))} needs the pictograms of GTSRB's classes, and {data.name} has others; leave "
+            "it out of arms."
+        )
+    return arms
 
 
-def shares_of(arm: Arm, real: np.ndarray, extra: np.ndarray, steps: int) -> Shares:
+def shares_of(arm: Arm, real: np.ndarray, further: np.ndarray, steps: int) -> Shares:
     """How often an arm draws what.
 
     Args:
         arm: the arm.
         real: integers (C,), real images of each class, without mirror images.
-        extra: integers (C,), images of each class that are not real.
+        further: integers (C,), images of each class that are not real.
         steps: of the training.
     """
-    together = real + extra
-    lacking = extra / np.maximum(together, 1)
-    classes = (together > 0) / np.count_nonzero(together) if arm.even else together / together.sum()
-    if arm.mix:
-        return Shares(classes, arm.mix * lacking, max(1, round((1 - REAL_LAST) * steps)))
-    return Shares(classes, lacking, steps)
-
-
-def measured(judge: Judge, signs: LabelledImages, rare: list[int]) -> Values:
-    """What a classifier is worth on signs: a value for each of `KINDS`; without "rare" where there are none."""
-    found = agreement(judge(signs.images)[1], signs.labels)
-    values, of_rare = {"macro": found.macro, "worst": found.worst, "accuracy": found.overall}, found.per_class[rare]
-    return values | ({"rare": float(np.nanmean(of_rare))} if np.isfinite(of_rare).any() else {})
+    present = (real + further) > 0
+    classes = present / np.count_nonzero(present) if arm.even else real / real.sum()
+    return Shares(classes, np.where(real > 0, arm.share, 1.0) * (further > 0), steps)
 
 
 def prepare(config, folder: Path, train: Train, say) -> tuple[SignStudy, Callable[[], SignStudy]]:
@@ -203,21 +240,28 @@ def prepare(config, folder: Path, train: Train, say) -> tuple[SignStudy, Callabl
         The study, and what builds the same one in a worker.
 
     Raises:
-        UserError: the data, the good run or a package is not what the study needs.
+        UserError: the data or the good run is not what the study needs.
         Stopped: the training of a generator was stopped.
     """
     study = SignStudy(config, {})
-    arms = tuple(study.arms.values())
-    if any(arm.source == SMOTE for arm in arms):
-        require_imblearn()
-    regimes, draws = study.design.regimes, range(min(config.gan_seeds, config.seeds))
-    for regime in regimes:  # before hours of training: whether each can be cut
+    used = {source for arm in study.arms.values() for source in arm.sources}
+    draws = range(min(config.draws or config.seeds, config.seeds))
+    for regime in study.design.regimes:  # before hours of training: whether each can be cut
         study.training(regime, 0)
-    if targets := [arm.target for arm in arms if DRAWN in arm.sources]:
-        counts = [study.training(regime, draw).counts() for regime in regimes for draw in draws]
-        lacking = [missing_images(fewest, target) for fewest in counts for target in targets]
-        study.drawn = drawn_pool(folder, np.max(lacking, axis=0))
-    if targets := [arm.target for arm in arms if arm.generated]:
-        generators = Generators(folder, study.signs, config, train, say)
-        study.sources = generators.sources(regimes, len(draws), study.training, max(targets))
-    return study, functools.partial(SignStudy, config, study.sources, study.drawn)
+    makers: dict[str, Any] = {
+        GENERATED: lambda regime, draw: generators.classes(regime, draw, study.training(regime, draw), study.rare),
+        PASTED: lambda regime, draw: pasted_pool(folder, study.training(regime, draw), study.rare, study.fit),
+    }
+    generators = Generators(folder, study.signs, config, train, say)
+    if signs_arms.DRAWN in used:
+        study.sources[signs_arms.DRAWN, "", 0] = drawn_pool(folder, study.rare)
+    if PAINTED in used:
+        others = study.fit.take(~np.isin(study.fit.labels, study.rare))
+        study.sources[PAINTED, "", 0] = painted_pool(folder, generators.painter(others), study.rare)
+    for source in sorted(used & makers.keys()):
+        for regime in study.design.regimes:
+            for draw in draws if regime != FULL else (0,):
+                study.sources[source, regime, draw] = makers[source](regime, draw)
+            if regime == FULL:  # the data are the same in all draws
+                study.sources |= {(source, regime, draw): study.sources[source, regime, 0] for draw in draws}
+    return study, functools.partial(SignStudy, config, study.sources)

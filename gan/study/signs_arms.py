@@ -5,14 +5,21 @@ import re
 
 import numpy as np
 
-from gan.data.labelled import LabelledImages
+from gan.data.labelled import LabelledImages, join, mirrored, with_mirrored
 from gan.errors import UserError
 from gan.study.grid import split_names
 
 FULL = "full"
-SMOTE, GENERATED, DRAWN = "smote", "generated", "drawn"  # where further images are from
+DRAWN, PASTED, GENERATED, PAINTED = "drawn", "pasted", "generated", "painted"  # where further images are from
+SOURCES = {
+    DRAWN: "drawn signs, which no network made",
+    PASTED: "signs of photos of the class, or its pictogram where it has none, in the place and light of others",
+    GENERATED: "images of a generator that learned this training data",
+    PAINTED: "photos made of the class's pictogram by a generator that has learned photos of the other classes",
+}
+OF_GTSRB = (DRAWN, PASTED, PAINTED)  # that need a pictogram of every class
+SHARE = 0.75  # of a rare class's images that are from these sources, where an arm does not say
 MOST_TRACKS = 1_000  # that a regime may name
-MOST_IMAGES = 20_000  # of a class that an arm may be filled up to
 RARE = 10  # classes, at most a quarter of those that there are
 
 
@@ -22,76 +29,56 @@ class Arm:
 
     name: str  # as the parameter `arms` says it
     words: str  # for tables
-    even: bool = False  # classes are drawn evenly, and not as often as the data has them
-    weighted: bool = False  # the loss of an image is weighed by how rare its class is
-    classical: bool = False  # mirror images that are signs, and changed light and view
-    source: str = ""  # where further images are from, with "+" between several, of which each gives an equal part
-    target: int = 0  # images that each class is filled up to; 0: as many as the largest class has
-    mix: float = 0.0  # share of the missing images drawn from generated ones in the first steps; 0: not mixed
-
-    @property
-    def sources(self) -> list[str]:
-        """Where further images are from, one by one."""
-        return self.source.split("+") if self.source else []
+    even: bool = True  # classes are drawn evenly, and not as often as the data has them
+    varied: bool = True  # images are varied by the study's policy, and mirrored where that is a sign
+    adjusted: bool = False  # logits are adjusted by how often classes are seen
+    sources: tuple[str, ...] = ()  # of further images of rare classes, as many of each
+    share: float = 0.0  # of the images of a rare class that are further ones; all, where it has no others
 
     @property
     def generated(self) -> bool:
         """Whether it uses generated images."""
-        return GENERATED in self.sources
+        return not {GENERATED, PAINTED}.isdisjoint(self.sources)
 
 
-_CLASSICAL = "turned, moved, zoomed and in other light; real ones mirrored where that is a sign"
-_ARMS = (
-    Arm("real", "real images only, as the data has them"),
-    Arm("weights", "real images only, the loss weighed by class (images / classes / images of the class)",
-        weighted=True),
-    Arm("oversampling", "real images only, classes drawn evenly (random oversampling)", even=True),
-    Arm("smote", "filled up to the largest class by SMOTE on pixels (imbalanced-learn)", source=SMOTE),
-    Arm("classical", f"real images, classes drawn evenly, {_CLASSICAL}", even=True, classical=True),
-    Arm("drawn", f"filled up with drawn signs, which no network made; all {_CLASSICAL}", source=DRAWN,
-        classical=True),
-    Arm("generated", "filled up with generated images", source=GENERATED),
-    Arm("generated-classical", f"filled up with generated images; all {_CLASSICAL}", source=GENERATED,
-        classical=True),
-    Arm("generated-drawn", f"filled up with generated images and drawn signs, half and half; all {_CLASSICAL}",
-        source=f"{GENERATED}+{DRAWN}", classical=True),
-    Arm("mixed", "as classical; at first a share of what a class lacks is drawn from generated images, at last "
-        "real images only", even=True, classical=True, source=GENERATED, mix=0.5),
-)  # fmt: skip
-ARMS = {arm.name: arm for arm in _ARMS}
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("real", "real images only, as the data has them, not varied", even=False, varied=False),
+        Arm("classical", "real images, classes drawn evenly, varied"),
+        Arm("adjusted", "real images as the data has them, varied; logits adjusted by how often classes are seen",
+            even=False, adjusted=True),
+    )
+}  # fmt: skip
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
-    """The arms that the parameter `arms` names, in its order; "" for all of `ARMS`.
+    """The arms that the parameter `arms` names, in its order.
 
-    Arms with generated or drawn images take a number of images to fill every class up to (`generated:1000`), and
-    `mixed` a share above 0 and up to 1 (`mixed:0.25`).
+    Beside `ARMS` there are those of one or more of `SOURCES` with + between them, and the percentage of a rare
+    class's images that is from there behind a colon, if that is not `SHARE` (`drawn+painted:50`).
 
     Raises:
         UserError: there is no such arm, one is named twice, or its number is out of range.
     """
-    return tuple(map(_arm, split_names("arms", text or ",".join(ARMS))))
+    return tuple(map(_arm, split_names("arms", text)))
 
 
 def _arm(name: str) -> Arm:
+    if name in ARMS:
+        return ARMS[name]
     base, colon, number = name.partition(":")
-    arm = ARMS.get(base)
-    if arm is None or (colon and not {GENERATED, DRAWN}.intersection(arm.sources)):
+    sources = tuple(base.split("+"))
+    if not set(sources) <= set(SOURCES) or len(set(sources)) < len(sources):
         raise UserError(
-            f"arms are some of {', '.join(ARMS)} with commas between them (generated:IMAGES, drawn:IMAGES, "
-            f"mixed:SHARE), not {name!r}."
+            f"arms are some of {', '.join(ARMS)}, or {', '.join(SOURCES)}, or several of these with + between them, "
+            f"and :PERCENT behind, with commas between the arms, not {name!r}."
         )
-    if not colon:
-        return arm
-    if arm.mix:
-        if not re.fullmatch(r"\d(\.\d{1,4})?", number) or not 0 < float(number) <= 1:
-            raise UserError(f"the arm mixed takes a share above 0 and up to 1, as mixed:0.25, not {number!r}.")
-        return dataclasses.replace(arm, name=name, mix=float(number), words=f"{arm.words} (share {number})")
-    if not re.fullmatch(r"\d{1,6}", number) or not 1 <= int(number) <= MOST_IMAGES:
-        raise UserError(
-            f"the arm {base} takes the images to fill each class up to, from 1 to {MOST_IMAGES}, not {number!r}."
-        )
-    return dataclasses.replace(arm, name=name, target=int(number), words=f"{arm.words} (up to {number} a class)")
+    if colon and not (re.fullmatch(r"\d{1,3}", number) and 1 <= int(number) <= 100):
+        raise UserError(f"the arm {base} takes a percentage from 1 to 100, as {base}:50, not {number!r}.")
+    share = int(number) / 100 if colon else SHARE
+    words = f"as classical; {share:.0%} of the images of a rare class are {' and '.join(SOURCES[k] for k in sources)}"
+    return Arm(name, words, sources=sources, share=share)
 
 
 def parse_regimes(text: str) -> tuple[str, ...]:
@@ -101,10 +88,10 @@ def parse_regimes(text: str) -> tuple[str, ...]:
         UserError: one is no number of tracks, or named twice.
     """
     for name in (names := split_names("regimes", text)):
-        if name != FULL and not (re.fullmatch(r"[1-9]\d{0,3}", name) and int(name) <= MOST_TRACKS):
+        if name != FULL and not (re.fullmatch(r"0|[1-9]\d{0,3}", name) and int(name) <= MOST_TRACKS):
             raise UserError(
-                f"regimes are {FULL} and numbers of tracks from 1 to {MOST_TRACKS} with commas between them, as "
-                f"full,5,3,2,1, not {name!r}."
+                f"regimes are {FULL} and numbers of tracks from 0 to {MOST_TRACKS} with commas between them, as "
+                f"full,2,0, not {name!r}."
             )
     return tuple(sorted(names, key=lambda name: (name == FULL, len(name), name)))
 
@@ -117,7 +104,7 @@ def rare_classes(signs: LabelledImages) -> list[int]:
     return sorted(present[np.argsort(counts[present], kind="stable")][:wanted].tolist())
 
 
-def cut_tracks(signs: LabelledImages, regime: str, rare: list[int], draw: int) -> LabelledImages:
+def kept_tracks(signs: LabelledImages, regime: str, rare: list[int], draw: int) -> np.ndarray:
     """The training images of a regime: rare classes keep a few tracks, the others all of theirs.
 
     What a class keeps with one track it keeps with two, so that regimes differ in nothing else.
@@ -128,12 +115,15 @@ def cut_tracks(signs: LabelledImages, regime: str, rare: list[int], draw: int) -
         rare: ids of the classes that are cut.
         draw: seed of the choice of tracks.
 
+    Returns:
+        bool (N,).
+
     Raises:
         UserError: a rare class has images whose track is not known, or nothing is cut.
     """
-    if regime == FULL:
-        return signs
     kept = np.ones(len(signs), bool)
+    if regime == FULL:
+        return kept
     for k in rare:
         of_class = np.flatnonzero(signs.labels == k)
         tracks = np.unique(signs.tracks[of_class])
@@ -149,12 +139,13 @@ def cut_tracks(signs: LabelledImages, regime: str, rare: list[int], draw: int) -
             f"regimes {regime}: the rare classes have {regime} tracks or fewer to train on, so nothing is cut; "
             f"give a smaller number, or {FULL}."
         )
-    return signs.take(kept)
+    return kept
 
 
-def missing_images(counts: np.ndarray, target: int) -> np.ndarray:
-    """int64 (C,): how many images each class lacks of `target`, or where that is 0 of the largest class.
-
-    A class that has no images at all, of the real ones in integers (C,) `counts`, lacks none.
-    """
-    return np.where(counts > 0, np.maximum((target or counts.max()) - counts, 0), 0)
+def mirrored_within(signs: LabelledImages, regime: str, rare: list[int]) -> LabelledImages:
+    """Images and their mirror images; where classes are cut, no image of another class becomes one of theirs."""
+    mirror = np.array(signs.classes.mirror)
+    coming = np.isin(mirror[signs.labels], rare) & ~np.isin(signs.labels, rare)
+    if regime == FULL or not coming.any():
+        return with_mirrored(signs)
+    return join(signs, mirrored(signs.take(~coming)))

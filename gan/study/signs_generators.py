@@ -1,12 +1,11 @@
-"""Images that are not real for the study of signs: generated, or drawn by the program.
+"""Images that are not real for the study of signs: generated, drawn or pasted by the program.
 
-Each regime has a generator, trained on that regime's images only, and a pool of its images, filtered by a classifier
-that has learned no others either.
+A generator of classes learns one regime's images only, and a classifier that has learned no others either filters
+its images. A generator of pictograms learns the classes that no regime cuts, and serves all regimes.
 """
 
 import dataclasses
 import functools
-import itertools
 import json
 import re
 import time
@@ -17,59 +16,56 @@ import numpy as np
 
 from gan import archive
 from gan.archive import GoodRun, judges
+from gan.config import as_text
 from gan.data.class_folders import Reading, write_class_folders
 from gan.data.gtsrb import write_signs
-from gan.data.labelled import LabelledImages, join
+from gan.data.labelled import LabelledImages
 from gan.data.sets import DataSet, is_drawn, open_images, select
 from gan.data.signs import CLASSES
-from gan.dcgan import balance, classifier
+from gan.dcgan import balance, classifier, paste, poses
 from gan.dcgan.classifier import build_classifier, build_judge
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned
-from gan.drawn.signs import drawn_signs
+from gan.drawn.signs import draw_more
 from gan.errors import UserError
 from gan.files import fill_folder, parse_json, read_file, replacing, sha256, unfinished
+from gan.progress import progress
 from gan.study.grid import Stopped, cached_arrays
-from gan.study.signs_arms import FULL, missing_images
-from gan.training import augment
+from gan.study.signs_arms import FULL
+from gan.training import augment, policies
 
 RECORDS = "generators.json"  # minutes of training
+POOL = 1_000  # images of each rare class
 POOL_SEED = 0
+PLACES = 200  # photos of a class that others are pasted into, at most
 COUNTS = ("drawn", "kept", *balance.REASONS.values())  # what is counted of generated images
 
-Train = Callable[[str, Reading, int, bool, str], tuple[str, int]]
-"""Trains a generator of all classes. Of data, how they are read, seed, use_held_out and goodrun_ref; run id and exit
-status."""
+Train = Callable[[str, Reading, int, str, bool, bool], tuple[str, int]]
+"""Trains a generator of all classes. Of data, how they are read, seed, goodrun_ref, whether of pictograms, and
+use_held_out; run id and exit status."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """Images of a regime that are not real, in a file."""
+    """Images of rare classes that are not real, in a file."""
 
     path: Path
-    identity: dict  # what decides which images are accepted, in order; not how many of them the file holds
+    identity: dict  # what decides which images they are
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The images uint8 (M, 32, 32, 3), their class ids (M,) ascending, and integers (5, C): `COUNTS` by class."""
+        """The images uint8 (M, size, size, 3), their class ids int64 (M,), and integers (5, C): `COUNTS` by class."""
         with np.load(self.path, allow_pickle=False) as kept:
             return kept["images"], kept["labels"], kept["fates"]
-
-    def first(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first images of each class, as many as integers (C,) `wanted` and there are, and their class ids."""
-        images, labels, _ = self.read()
-        place = np.arange(len(labels)) - np.searchsorted(labels, labels)  # labels ascend: the place within the class
-        chosen = place < wanted[labels]
-        return images[chosen], labels[chosen]
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A generator of a regime and draw, and its images."""
+    """Images of a pool, and the generator that made them."""
 
-    goodrun: GoodRun
-    minutes: float  # of its training; NaN where it was not trained here
     pool: Pool
+    goodrun: GoodRun | None = None
+    minutes: float = float("nan")  # of its training; NaN where it was not trained here
 
 
 class Generators:
@@ -78,7 +74,7 @@ class Generators:
     Args:
         folder: the study's folder.
         signs: the data set.
-        config: of the command; its `goodrun_ref` is the generator of the full regime, "" to train one.
+        config: of the command; its `goodrun_ref` is the generator of classes of the full regime, "" to train one.
         train: trains one.
         say: prints a line for the user.
     """
@@ -87,62 +83,61 @@ class Generators:
         self._folder, self._signs, self._config, self._train, self._say = folder, signs, config, train, say
         self._given = self._resolved(config.goodrun_ref) if config.goodrun_ref else None
 
-    def sources(
-        self, regimes: dict[str, str], draws: int, training: Callable[[str, int], LabelledImages], target: int
-    ) -> dict[tuple[str, int], Source]:
-        """Generated images for every regime and draw, found or made.
-
-        Args:
-            regimes: descriptions by name.
-            draws: choices of tracks in each.
-            training: gives the images of a regime and draw.
-            target: images that every class can be filled up to, if the largest class has fewer.
-        """
-        found: dict[tuple[str, int], Source] = {}
-        for regime, draw in itertools.product(regimes, range(draws)):
-            signs = training(regime, draw)
-            goodrun, minutes = self.generator(regime, draw, signs)
-            words = regimes[regime] + (f", draw {draw}" if draws > 1 else "")
-            pool = generated_pool(self._folder, goodrun, signs, target, self._config, words)
-            found[regime, draw] = Source(goodrun, minutes, pool)
-            short = np.maximum(missing_images(signs.counts(), 0) - pool.read()[2][1], 0)
-            if short.any():
-                k = int(short.argmax())
-                self._say(
-                    f"warning: {words}: {np.count_nonzero(short)} classes could not be filled up with images that "
-                    f"pass quality={self._config.quality}; class {signs.classes.phrase(k)} lacks most: {short[k]}"
-                )
-        return found
-
-    def generator(self, regime: str, draw: int, training: LabelledImages) -> tuple[GoodRun, float]:
-        """The generator of a regime, and the minutes of its training (NaN where they are not known).
-
-        `draw` is the choice of tracks and the seed of the generator; `training` is all that it may learn from.
+    def classes(self, regime: str, draw: int, training: LabelledImages, rare: list[int]) -> Source:
+        """Generated images of the rare classes, by a generator that learned the training images of a regime.
 
         Raises:
             UserError: it can't be trained.
             Stopped: its training was stopped.
         """
         if regime == FULL and self._given:
-            return self._given, float("nan")
+            goodrun, minutes = self._given, float("nan")
+        else:
+            goodrun, minutes = self._generator(regime, draw, training, pictograms=False)
+        pool = generated_pool(self._folder, goodrun, training, rare, self._config, f"{regime} tracks, draw {draw}")
+        short = POOL - pool.read()[2][1, rare]
+        if short.any():
+            k = rare[int(short.argmax())]
+            self._say(
+                f"warning: {regime} tracks, draw {draw}: {np.count_nonzero(short)} classes have fewer than {POOL} "
+                f"generated images that pass quality={self._config.quality}; class {training.classes.phrase(k)} "
+                f"lacks most: {short.max()}"
+            )
+        return Source(pool, goodrun, minutes)
+
+    def painter(self, others: LabelledImages) -> tuple[GoodRun, float]:
+        """The generator of pictograms that has learned the photos of the classes that no regime cuts.
+
+        Returns:
+            It, and the minutes of its training (NaN where they are not known).
+
+        Raises:
+            Stopped: its training was stopped.
+        """
+        return self._generator("0", self._config.first_draw, others, pictograms=True)
+
+    def _generator(self, regime: str, draw: int, training: LabelledImages, pictograms: bool) -> tuple[GoodRun, float]:
+        """`draw` is the choice of tracks and the seed of the generator; `training` is all that it may learn from."""
         drawn_or_own = is_drawn(self._signs.name) or bool(self._signs.files)
         as_is = regime == FULL and (drawn_or_own or (Path(self._signs.name) / "train.p").is_file())
         data, reading = self._signs.name, Reading.of(dataclasses.asdict(self._config))
         if not as_is:
             data, reading, training = self._write(regime, draw, training, reading)
-        digest, config = select(DataSet(data, training, None), None, False, True).digest(), self._config
+        digest = select(DataSet(data, training, None), None, False, True, pictograms).digest()
+        config = self._config
         traits = {"data_digest": digest, "class_val": "all", "seed": draw, "iterations": config.gan_iterations}
-        traits |= {"judge_iterations": 0, "drawn": config.gan_drawn, "precision": config.precision}
-        traits = {name: str(value) for name, value in traits.items()}
+        traits |= {"judge_iterations": 0, "pictograms": pictograms, "precision": config.precision}
+        traits = {name: as_text(value) for name, value in traits.items()}
         found = archive.newest_of("dcgan", traits, lambda info: info.learned_only(digest))
-        drawn = f"-drawn{config.gan_drawn}" if config.gan_drawn else ""
-        key, minutes = f"{regime}-{draw}-{digest}-{config.gan_iterations}{drawn}", self._minutes()
+        painted = "-pictograms" if pictograms else ""
+        key, minutes = f"{regime}-{draw}-{digest}-{config.gan_iterations}{painted}", self._minutes()
         if found is None or found.iteration < config.gan_iterations:
             going_on = f", going on from {found.iteration}" if found else ""
-            self._say(f"training the generator of regime {regime}: {config.gan_iterations} iterations{going_on}")
+            what = "of pictograms" if pictograms else f"of regime {regime}, draw {draw}"
+            self._say(f"training the generator {what}: {config.gan_iterations} iterations{going_on}")
             before, began = minutes.get(key, float("nan")) if found else 0.0, time.perf_counter()
             run_id, status = self._train(
-                data, reading, draw, not as_is, f"{found.run_id}/{found.iteration}" if found else ""
+                data, reading, draw, f"{found.run_id}/{found.iteration}" if found else "", pictograms, not as_is
             )
             # The time of a part that was stopped counts too.
             minutes[key] = before + (time.perf_counter() - began) / 60
@@ -172,11 +167,6 @@ class Generators:
                 f"goodrun_ref {reference} was trained on other images ({info.data.get('name')}, or before that) "
                 f"than the training part of {self._signs.name}, and may know signs that the study tests on; give a "
                 "run of this data, or none to have one trained."
-            )
-        if (drawn := info.config.get("drawn", 0)) != self._config.gan_drawn:
-            raise UserError(
-                f"goodrun_ref {reference} has learned {drawn} drawn signs of each class, and the generators of the "
-                f"other regimes would learn {self._config.gan_drawn}; give gan_drawn={drawn}, or another run."
             )
         return goodrun
 
@@ -215,29 +205,26 @@ class Generators:
 def recipe() -> str:
     """A digest of the settings that decide cells and pools: those of another recipe are not taken."""
     networks = build_classifier(CLASSES), build_judge(CLASSES)
-    return "-".join(judges.recipe(network, classifier, augment, balance) for network in networks)
+    return "-".join(judges.recipe(network, classifier, augment, balance, policies) for network in networks)
 
 
-def generated_pool(folder: Path, goodrun: GoodRun, training: LabelledImages, target: int, config, words: str) -> Pool:
-    """The generated images of a regime: read if they are there, else generated and filtered as `balance` does.
+def generated_pool(
+    folder: Path, goodrun: GoodRun, training: LabelledImages, rare: list[int], config, words: str
+) -> Pool:
+    """Generated images of rare classes: read if they are there, else generated and filtered as `balance` does.
 
-    The classifier that filters learns all images of the regime, `training`, and the drawings that the generator has
-    learned: to hold some out would leave too few of rare classes. `target` is that of `Generators.sources`, `words`
-    are for progress bars.
+    The classifier that filters learns all images of the regime, `training`: to hold some out would leave too few of
+    rare classes. `words` are for progress bars.
     """
-    quality, drawn = config.quality, config.gan_drawn
+    quality = config.quality
     identity = {"weights": sha256(goodrun.checkpoint)[:16], "quality": quality, "seed": POOL_SEED, "recipe": recipe()}
     if quality:
         identity |= {"sorted_by": training.digest(), "sorted_steps": config.steps, "copy": balance.COPY}
-        identity |= {"sorted_drawn": drawn} if drawn else {}
-    counts = training.counts()
-    wanted = np.maximum(missing_images(counts, target), missing_images(counts, 0))
+    wanted = np.bincount(rare, minlength=len(training.classes)) * POOL
 
     def make() -> dict[str, np.ndarray]:
-        judge = None
-        if quality:
-            known = join(training, drawn_signs(np.full(CLASSES, drawn), POOL_SEED)) if drawn else training
-            judge = train_judge(known, config.steps, POOL_SEED, f"training the classifier that filters: {words}")
+        filters = f"training the classifier that filters: {words}"
+        judge = train_judge(training, config.steps, POOL_SEED, filters) if quality else None
         keep = balance.Filter(judge, quality, training)
         images, classes = balance.generate(
             Generator(goodrun).images, keep, wanted, training, POOL_SEED, f"generating: {words}"
@@ -250,13 +237,60 @@ def generated_pool(folder: Path, goodrun: GoodRun, training: LabelledImages, tar
     return Pool(cached_arrays(folder / "pools", [identity, wanted.tolist()], make), identity)
 
 
-def drawn_pool(folder: Path, wanted: np.ndarray) -> Pool:
-    """Drawn images, as many of each class as integers (C,) `wanted`: read if they are there, else drawn."""
-    identity = {"seed": POOL_SEED, "recipe": recipe()}
+def painted_pool(folder: Path, painter: tuple[GoodRun, float], rare: list[int]) -> Source:
+    """Photos that a generator of pictograms makes of rare classes; none is thrown away."""
+    goodrun, minutes = painter
+    identity = {"painted": sha256(goodrun.checkpoint)[:16], "seed": POOL_SEED, "recipe": recipe()}
 
+    @functools.cache
+    def generator() -> Generator:
+        return Generator(goodrun)
+
+    pool = _pool(folder, identity, rare, lambda k: generator().images(POOL, POOL_SEED, k), "painting signs")
+    return Source(pool, goodrun, minutes)
+
+
+def drawn_pool(folder: Path, rare: list[int]) -> Source:
+    """Drawn signs of rare classes."""
+    identity = {"drawn": POOL_SEED, "recipe": recipe()}
+    return Source(_pool(folder, identity, rare, lambda k: draw_more(k, POOL, POOL_SEED), "drawing signs"))
+
+
+def pasted_pool(folder: Path, training: LabelledImages, rare: list[int], fit: LabelledImages) -> Source:
+    """Signs of rare classes that are set into photos of others, of the training images of a regime and no others.
+
+    The poses are those of `fit`, which the training images are a part of; they are searched once for all regimes.
+    """
+    chosen = np.random.default_rng(POOL_SEED).permutation(len(fit))
+    chosen = chosen[np.argsort(fit.labels[chosen], kind="stable")]
+    place = np.arange(len(chosen)) - np.searchsorted(fit.labels[chosen], fit.labels[chosen])
+    chosen = np.sort(chosen[(place < PLACES) | np.isin(fit.labels[chosen], rare)])
+    known = fit.take(chosen)
+    found = cached_arrays(
+        folder / "poses", [known.digest(), judges.recipe(build_classifier(CLASSES), poses)],
+        lambda: {"poses": poses.registered(known)},
+    )  # fmt: skip
+    identity = {"pasted": training.digest(), "seed": POOL_SEED, "recipe": recipe()}
+
+    @functools.cache
+    def paster() -> paste.Paster:
+        of_training = np.isin(known.tracks, training.tracks)
+        with np.load(found, allow_pickle=False) as kept:
+            return paste.Paster(known.take(of_training), kept["poses"][of_training])
+
+    return Source(_pool(folder, identity, rare, lambda k: paster().pasted(k, POOL, POOL_SEED), "pasting signs"))
+
+
+def _pool(folder: Path, identity: dict, rare: list[int], of_class: Callable[[int], np.ndarray], words: str) -> Pool:
     def make() -> dict[str, np.ndarray]:
-        signs, counted = drawn_signs(wanted, POOL_SEED), np.zeros((len(COUNTS), len(wanted)), np.int64)
-        return {"images": signs.images, "labels": signs.labels.astype(np.int64), "fates": counted}
+        images = []
+        with progress(len(rare), words, "class") as bar:
+            for k in rare:
+                images.append(of_class(k))
+                bar.update()
+        return {
+            "images": np.concatenate(images), "labels": np.repeat(np.array(rare, np.int64), POOL),
+            "fates": np.zeros((len(COUNTS), CLASSES), np.int64),
+        }  # fmt: skip
 
-    key = {"drawn": POOL_SEED, "wanted": wanted.tolist(), "recipe": recipe()}
-    return Pool(cached_arrays(folder / "pools", key, make), identity)
+    return Pool(cached_arrays(folder / "pools", [identity, rare, POOL], make), identity)

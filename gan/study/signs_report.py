@@ -1,4 +1,4 @@
-"""What only the study of signs tells in its report: data, generators and their images."""
+"""What only the study of signs tells in its report: data, generators and their images, and the answers."""
 
 import math
 
@@ -8,78 +8,101 @@ from gan import pictures
 from gan.data.labelled import Classes
 from gan.data.spread import spread_over
 from gan.report import Report
-from gan.study.signs_arms import FULL
-from gan.study.signs_generators import COUNTS, Source
+from gan.study.results import Results
+from gan.study.signs_arms import SOURCES
+from gan.study.signs_generators import COUNTS, POOL, Source
 
-IMAGES = 10  # generated and real images of each rare class
+IMAGES = 10  # further and real images of each rare class
+HARDEST = 40  # images of rare classes
 
 
-def describe(study, report: Report) -> None:
-    """Add data, drawn signs and generators of a `gan.study.signs.SignStudy` to a report."""
+def describe(study, report: Report, results: Results) -> None:
+    """Add what a `gan.study.signs.SignStudy` found, and what it was made of, to a report."""
+    _describe_answers(study, report, results)
     _describe_data(study, report)
-    if study.drawn is not None:
-        report.heading("Drawn signs, which no network made")
-        report.text("Pictograms in streets that the program draws, each thirty of one sign in one place.")
-        images, labels, _ = study.drawn.read()
-        rows = [(study.signs.classes.label(k), images[labels == k][: 2 * IMAGES], images[:0]) for k in study.rare]
-        report.picture(pictures.class_strips(rows, ("drawn", "")), "drawn signs")
     if study.sources:
-        _describe_generators(study, report)
+        _describe_sources(study, report)
+
+
+def _describe_answers(study, report: Report, results: Results) -> None:
+    classes, answers = study.signs.classes, results.answers
+    for regime, words in study.design.regimes.items():
+        best = results.best_gain(regime)
+        if best is None or answers is None:
+            continue
+        report.heading(f"Rare class by class, test part and unused tracks: {words}")
+        tables = {arm: answers.confusions(regime, arm) for arm in (best["best_other"], best["arm"])}
+        rows = []
+        for k in study.rare:
+            row = [classes.label(k)]
+            for table in tables.values():
+                found = table[table["label"] == k].iloc[0]
+                taken = ", ".join(f"{classes.keys[other]} ({count})" for other, count in found["taken_for"])
+                row += [f"{found['recall']:.1%} of {found['answers']}", taken or "-"]
+            rows.append(row)
+        report.table(["class", *(head for arm in tables for head in (arm, "taken for"))], rows)
+        hardest, shown = answers.hardest(regime, tables, HARDEST), []
+        for row in hardest.itertuples():
+            data = study.signs.test if row.part == "test" else study.fit
+            shown.append(data.images[row.image])
+        if shown:
+            report.picture(
+                pictures.grid(np.stack(shown), 10),
+                "the images of rare classes that are hardest: "
+                + ", ".join(
+                    f"{classes.keys[row.label]} for {classes.keys[row.given]}" for row in hardest.itertuples()
+                ),
+            )
 
 
 def _describe_data(study, report: Report) -> None:
     report.heading("Data")
     rows, config, regimes = [], study.config, study.design.regimes
     for regime, words in regimes.items():
-        signs = study.training(regime, 0)
-        kept = signs.take(np.isin(signs.labels, study.rare))
-        rows.append([words, len(signs), len(kept), len(np.unique(kept.tracks[kept.tracks >= 0]))])
-    of_rare = {part: int(np.isin(signs.labels, study.rare).sum()) for part, signs in study.parts.items()}
-    rows += [[study.part_names[part], len(signs), of_rare[part], "-"] for part, signs in study.parts.items()]
+        rows.append(_row(words, study.training(regime, 0), study.rare))
+        for part, (signs, _) in study.tested(regime, 0).items():
+            if part not in study.parts:
+                rows.append(_row(f"{words}: {part}", signs, study.rare))
+    rows += [_row(part, signs, study.rare) for part, signs in study.parts.items()]
     report.table(["part", "images", "of rare classes", "their tracks"], rows)
     report.text(f"Rare classes: {_named(study.rare, study.signs.classes)}.")
-    first = next(iter(study.parts))
+    draws = study.design.draws or study.design.seeds
     report.text(
-        "Intervals are over seeds, taken as independent: they do not hold what other test images or other held-out "
-        f"tracks would change, and {config.seeds} seeds share {config.gan_seeds} "
-        f"choice{'s' * (config.gan_seeds > 1)} of kept tracks, each with one generator and its images (gan_seeds). "
-        "The correction of a test is for the arms of its regime. One image of rare classes in the "
-        f"{study.part_names[first]} is worth {100 / max(1, of_rare[first]):.1f} points of their recall on average."
+        f"{draws} choices of kept tracks (numbers {config.first_draw} to {config.first_draw + draws - 1}), "
+        f"{study.design.seeds} classifiers of each arm. Further images of a source are the same {POOL} a class in "
+        "all of them, but for those that depend on the kept tracks; a generator of pictograms is one for all."
     )
-    twins = [k for k in study.rare if study.signs.classes.mirror[k] not in (-1, k, *study.rare)]
-    if twins and set(regimes) != {FULL} and any(arm.classical or arm.generated for arm in study.arms.values()):
-        report.text(
-            f"Of {_named(twins, study.signs.classes)}, mirrored photos of another class, which is not cut, are real "
-            "images too wherever images are mirrored: in arms with classical augmentation, and for every generator."
-        )
 
 
-def _describe_generators(study, report: Report) -> None:
-    drawn = study.config.gan_drawn
-    drawings = f", {drawn} drawn signs of each class as another domain of it," if drawn else ""
-    report.heading("Generators")
-    report.text(
-        f"Each learned the images of its regime{drawings} and no others; minutes are of its training. A classifier "
-        "that has seen no others either filters its images, as the command balance does."
-    )
-    if study.config.goodrun_ref:
-        report.text(
-            f"That of the regime {FULL} was given. A run id names the checkpoint that came nearest to the held-out "
-            "tracks, so there its arms were chosen by what they are tested on; on the test part they were not."
+def _row(words: str, signs, rare: list[int]) -> list[object]:
+    of_rare = signs.take(np.isin(signs.labels, rare))
+    known = of_rare.tracks[of_rare.tracks >= 0]
+    return [words, len(signs), len(of_rare), len(np.unique(known)) or "-"]
+
+
+def _describe_sources(study, report: Report) -> None:
+    report.heading("Images that are not photos")
+    rows, shown = [], set()
+    for (source, regime, draw), made in study.sources.items():
+        if made.goodrun is not None:
+            rows.append([source, regime or "all", draw if regime else "all", *_source_row(made, study.rare)])
+    if rows:
+        report.table(
+            ["source", "regime", "draw", "run", "iteration", "minutes", *COUNTS, "thrown away of rare classes"], rows
         )
-    head = ["regime", "draw", "run", "iteration", "minutes", *COUNTS, "thrown away of rare classes"]
-    report.table(head, [[*key, *_source_row(source, study.rare)] for key, source in study.sources.items()])
-    for (regime, draw), source in study.sources.items():
-        if draw:
+    for (source, regime, _), made in study.sources.items():
+        if (source, regime) in shown:
             continue
-        report.heading(f"Generated images, and all that is known of the rare classes: {study.design.regimes[regime]}")
-        (images, labels, _), real, rows = source.pool.read(), study.training(regime, 0), []
+        shown.add((source, regime))
+        report.heading(f"{source}: {SOURCES[source]}{f' ({study.design.regimes[regime]})' if regime else ''}")
+        (images, labels, _), strips = made.pool.read(), []
+        real = study.training(regime or next(iter(study.design.regimes)), 0)
         for k in study.rare:
             known = real.images[real.labels == k]
-            rows.append(
+            strips.append(
                 (study.signs.classes.label(k), images[labels == k][:IMAGES], known[spread_over(len(known), IMAGES)])
             )
-        report.picture(pictures.class_strips(rows), f"generated and real images, {regime}")
+        report.picture(pictures.class_strips(strips, (source, "all that is known")), f"{source} {regime}")
 
 
 def _source_row(source: Source, rare: list[int]) -> list[object]:

@@ -57,8 +57,8 @@ def change_light(images, drawn_with, share: float = 1.0):
 
 
 def _change_view(images, drawn_with, share: float):
-    """Turn, zoom and shift by bilinear sampling; what comes in over an edge repeats the edge."""
-    count, height, width, channels = images.shape
+    """Turn, zoom and shift; see `resampled`."""
+    count, height, width, _ = images.shape
     turn, zoom, down, right = _draw_between(drawn_with, count, 4)
     down, right = down * SHIFT * height, right * SHIFT * width
     if share < 1:
@@ -74,9 +74,20 @@ def _change_view(images, drawn_with, share: float):
     column = tf.reshape(column, (1, -1)) - (width - 1) / 2
     rows = cosine[:, None] * row + sine[:, None] * column + (height - 1) / 2 + down[:, None]
     columns = cosine[:, None] * column - sine[:, None] * row + (width - 1) / 2 + right[:, None]
+    return resampled(images, rows, columns)
+
+
+def resampled(images, rows, columns):
+    """Images whose pixels come from other places, bilinearly; what comes in over an edge repeats the edge.
+
+    Args:
+        images: float32 (N, height, width, channels).
+        rows: float32 (N, height * width), the row that each pixel comes from.
+        columns: the same of its column.
+    """
+    count, height, width, channels = images.shape
     rows = tf.clip_by_value(rows, 0.0, height - 1.0)
     columns = tf.clip_by_value(columns, 0.0, width - 1.0)
-
     top, left = tf.floor(rows), tf.floor(columns)
     lower, rightward = (rows - top)[..., None], (columns - left)[..., None]
     top, left = tf.cast(top, tf.int32), tf.cast(left, tf.int32)

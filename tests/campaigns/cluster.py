@@ -123,7 +123,7 @@ def studies(steps: int, seeds: int) -> None:
     Path("signs").mkdir()
     for name, part in (("train.p", drawn.train), ("test.p", drawn.test)):
         write_signs(Path("signs") / name, part)
-    options = {"data": "signs", "regimes": "full", "arms": "real,oversampling", "seeds": seeds, "steps": steps}
+    options = {"data": "signs", "regimes": "full", "arms": "real,classical", "seeds": seeds, "steps": steps}
     config = settled(StudyConfig(**options))
     study, build = signs.prepare(config, Path(), None, print)
 

@@ -21,6 +21,8 @@ from gan.data.split import cut
 from gan.dcgan import balance
 from gan.errors import UserError
 from gan.study import signs as signs_study
+from gan.study import signs_generators
+from gan.study.answers import Answers, measured
 from gan.study.grid import Cell
 from tests import conftest
 
@@ -52,13 +54,17 @@ def newest(kind: str):
     [
         ({"task": "faces"}, "task is signs or scenes"),
         ({"arms": "fake"}, "arms are some of real"),
-        ({"regimes": "0"}, "regimes are full and numbers of tracks"),
+        ({"regimes": "00"}, "regimes are full and numbers of tracks"),
         ({"seeds": 0}, "seeds is from 1 to 100"),
         ({"steps": -1}, "steps is from 1 to 1000000"),
         ({"batch_size": 1}, "batch_size is from 2 to 4096"),
         ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
-        ({"gan_drawn": -1}, "gan_drawn is from 0 to 10000"),
-        ({"gan_seeds": 6}, "gan_seeds is from 1 to seeds (5)"),
+        ({"draws": 6}, "draws is from 0 to seeds (5)"),
+        ({"first_draw": -1}, "first_draw is"),
+        ({"policy": "none"}, "policy is mild or strong"),
+        ({"primary": "painted"}, "primary is two arms with a comma between them"),
+        ({"primary": "drawn,painted", "arms": "drawn,painted"}, "primary is an arm of `arms` with generated images"),
+        ({"primary": "painted,real", "arms": "drawn,painted"}, "and one without, not 'painted,real'"),
         ({"quality": 1.0}, "quality is from 0 to below 1"),
         ({"precision": "half"}, "precision is float32 or bfloat16"),
         ({"workers": 0}, "workers is from 1 to 64"),
@@ -134,9 +140,6 @@ def test_a_good_run_that_knows_the_test_parts_is_refused(capsys, workplace, sign
 
 def test_a_good_run_that_the_study_can_not_use_is_told_in_its_own_words(capsys, workplace, signs_folder) -> None:
     chosen = {"data": signs_folder, "arms": "real,generated", "regimes": "full"}
-    knows = {"use_held_out": False, "use_test": False, "drawn": 300}
-    error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "a", signs_folder, **knows))
-    assert "has learned 300 drawn signs of each class" in error and "give gan_drawn=300, or another run" in error
     error = refused(capsys, **chosen, goodrun_ref=good_run(workplace / "b", signs_folder, class_val="17"))
     assert "was trained on class_val 17, not all; give a good run of class_val all" in error
     assert "goodrun_ref generates in the regime full only; leave it out" in refused(
@@ -152,9 +155,14 @@ def test_the_room_on_the_disk_grows_with_the_generators(monkeypatch, signs_folde
         raise UserError("enough")
 
     monkeypatch.setattr(command, "require_writable", require_writable)
-    for options in ({"arms": "real"}, {"regimes": "2"}, {"regimes": "full,2", "gan_seeds": "3"}):
+    for options in (
+        {"arms": "real,drawn,pasted"},
+        {"arms": "generated", "regimes": "2"},  # one for each of five seeds
+        {"arms": "generated", "regimes": "full,2", "draws": "3"},
+        {"arms": "painted+drawn,painted", "regimes": "2,0"},  # one for all
+    ):
         refused(capsys, data=signs_folder, **options)
-    assert asked[1] - asked[0] == 4e8 and asked[2] - asked[0] == 6 * 4e8
+    assert [round((bytes - asked[0]) / 4e8) for bytes in asked] == [0, 5, 6, 1]
 
 
 # --- what runs
@@ -171,7 +179,12 @@ def counted(monkeypatch):
             raise KeyboardInterrupt
         ran.append(cell)
         tick(self.steps)
-        return dict.fromkeys(self.design.measures, 0.5 + 0.1 * (cell.arm == "weights") + 0.01 * cell.seed)
+        answers = {}
+        for part, (signs, _) in self.tested(cell.regime, self.design.draw(cell.seed)).items():
+            sure = np.full(len(signs), 0.5, np.float16)
+            answers |= {f"{part}.given": signs.labels, f"{part}.probability": sure}
+        values = dict.fromkeys(self.design.measures, 0.5 + 0.1 * (cell.arm == "classical") + 0.01 * cell.seed)
+        return values | answers
 
     monkeypatch.setattr(signs_study.SignStudy, "run_cell", run_cell)
     monkeypatch.setattr(signs_study.SignStudy, "lifetime", 0)  # in this process
@@ -181,7 +194,7 @@ def counted(monkeypatch):
 def test_an_interrupted_study_keeps_what_is_finished_and_says_how_to_go_on(
     workplace, signs_folder, counted, capsys, monkeypatch
 ) -> None:
-    chosen = QUICK | {"data": signs_folder, "arms": "real,weights", "regimes": "full,2"}
+    chosen = QUICK | {"data": signs_folder, "arms": "real,classical", "regimes": "full,2"}
     monkeypatch.setattr(signs_study.SignStudy, "stop_at", 3)
     assert run(**chosen) == 128 + signal.SIGINT
     said = capsys.readouterr().out
@@ -200,25 +213,29 @@ def test_an_interrupted_study_keeps_what_is_finished_and_says_how_to_go_on(
 
 
 def test_results_are_in_the_folder_and_in_the_archive(workplace, signs_folder, counted, capsys) -> None:
-    assert run(**QUICK | {"data": signs_folder, "arms": "real,weights", "regimes": "full,2"}) == 0
+    assert run(**QUICK | {"data": signs_folder, "arms": "real,classical", "regimes": "full,2"}) == 0
     said = capsys.readouterr().out
     assert said.strip().splitlines()[-1].startswith("Full data: nothing to compare: give arms with and without")
     archived = newest("study")[0]
     files = {file.path for file in mlflow.MlflowClient().list_artifacts(archived.info.run_id)}
-    assert {"report.html", "table.md", "results.csv", "cells.csv", "arms.png", "config.json"} <= files
-    assert {"report.html", "table.md", "results.csv", "cells.csv"} <= {path.name for path in Path("out").iterdir()}
+    written = {"report.html", "table.md", "results.csv", "cells.csv", "answers.csv.gz"}
+    assert written | {"arms.png", "config.json"} <= files
+    assert written <= {path.name for path in Path("out").iterdir()}
+    answers = Answers.read(Path("out/answers.csv.gz"), [0]).rows
+    assert set(answers["regime"]) == {"full", "2"} and set(answers["part"]) == {"test", "held_out", "unused"}
+    assert (answers["given"] == answers["label"]).all() and set(answers["probability"]) == {0.5}
     table = mlflow.load_table("results.json", [archived.info.run_id])
-    assert set(table["arm"]) == {"real", "weights"} and set(table["regime"]) == {"full", "2"}
+    assert set(table["arm"]) == {"real", "classical"} and set(table["regime"]) == {"full", "2"}
     children = {run.info.run_name: run for run in mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{archived.info.run_id}'", output_format="list"
     )}  # fmt: skip
-    assert children.keys() == {"real, full", "weights, full", "real, 2", "weights, 2"}
-    child = children["weights, 2"]
-    assert child.info.status == "FINISHED" and child.data.params == {"arm": "weights", "regime": "2"}
+    assert children.keys() == {"real, full", "classical, full", "real, 2", "classical, 2"}
+    child = children["classical, 2"]
+    assert child.info.status == "FINISHED" and child.data.params == {"arm": "classical", "regime": "2"}
     history = mlflow.MlflowClient().get_metric_history(child.info.run_id, "by seed/test.rare")
     assert [(each.step, each.value) for each in history] == [(0, pytest.approx(0.6)), (1, pytest.approx(0.61))]
     assert child.data.metrics["test.rare"] == pytest.approx(0.605)
-    assert archived.data.params["arms"] == "real,weights"
+    assert archived.data.params["arms"] == "real,classical"
     page = Path("out/report.html").read_text()
     assert "Rare classes cut to 2 tracks" in page and "test part" in page and "8 experiments" in page
 
@@ -229,49 +246,61 @@ def test_a_generator_that_is_stopped_stops_the_study(workplace, signs_folder, co
     assert "go on with" in capsys.readouterr().out and counted == []
 
 
+def values_of(arm: str) -> dict:
+    return json.loads(next(Path(f"out/cells/2/{arm}").glob("seed-00-*.json")).read_text())
+
+
 @pytest.mark.slow
 def test_generators_and_classifiers_from_end_to_end(
     workplace, signs_folder, small_networks, capsys, monkeypatch
 ) -> None:
-    """Two arms, one regime, one seed, with everything that is trained trained for a moment."""
+    """Three arms, one regime, one seed, with everything that is trained trained for a moment."""
     monkeypatch.setattr(balance, "CHUNK", 64)
     monkeypatch.setattr(balance, "LIMIT", 2)  # a classifier of three steps takes few images
+    monkeypatch.setattr(signs_generators, "POOL", 20)
     opened = mlflow.start_run().info.run_id
     mlflow.end_run()
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)  # as `mlflow run` does
-    chosen = QUICK | {"seeds": 1, "data": signs_folder, "arms": "classical,mixed", "regimes": "2", "quality": 0.01}
+    arms = {"arms": "classical,generated,painted", "primary": "generated,classical"}
+    chosen = QUICK | arms | {"seeds": 1, "data": signs_folder, "regimes": "2", "quality": 0.01}
     assert run(**chosen) == 0
-    said = capsys.readouterr().out
-    assert "the best other method (classical; mixed is the best" in said.strip().splitlines()[-1]
+    sentence = capsys.readouterr().out.strip().splitlines()[-1]
+    assert "from classical (generated beside classical: the comparison that was chosen before)" in sentence
 
-    (generator,) = newest("dcgan")
+    generators = {made.data.params["pictograms"]: made for made in newest("dcgan")}
     (archived,) = newest("study")
-    assert archived.info.run_id == opened != generator.info.run_id
-    # The generator has learned the images of the regime and no others.
+    assert archived.info.run_id == opened and set(generators) == {"false", "true"} and len(newest("dcgan")) == 2
+    # The generators have learned what is left of the regime, and what no regime cuts, and no others.
     fit, held_out = cut(open_images(signs_folder).train)
-    learned = read_signs(Path(generator.data.params["data"]) / "train.p")
-    assert set(learned.tracks) <= set(fit.tracks) and not set(learned.tracks) & set(held_out.tracks)
-    assert len(learned) < len(fit) and generator.data.params["use_held_out"] == "true"
     study = signs_study.SignStudy(StudyConfig(**chosen), {})
-    assert learned.digest() == study.training("2", 0).digest()
+    learned = {kind: read_signs(Path(made.data.params["data"]) / "train.p") for kind, made in generators.items()}
+    for kind, signs in learned.items():
+        assert set(signs.tracks) <= set(fit.tracks) and not set(signs.tracks) & set(held_out.tracks)
+        assert len(signs) < len(fit) and generators[kind].data.params["use_held_out"] == "true"
+    assert learned["false"].digest() == study.training("2", 0).digest()
+    assert set(learned["true"].labels) == set(range(43)) - set(study.rare)
 
-    (pool,) = Path("out/pools").glob("*.npz")
-    kept = np.load(pool)
-    assert (kept["fates"][0] == kept["fates"][1:].sum(axis=0)).all()
-    assert len(kept["images"]) == len(kept["labels"]) == kept["fates"][1].sum() > 0
-    rows = json.loads(next(Path("out/cells/2/mixed").glob("seed-00-*.json")).read_text())
-    assert set(rows["values"]) == set(study.design.measures) and rows["identity"]["generated"]["quality"] == 0.01
-    assert generator.info.run_id in Path("out/report.html").read_text()
-    kept = json.loads(next(Path("out/cells/2/classical").glob("seed-00-*.json")).read_text())
-    assert kept["identity"] == json.loads(json.dumps(study.identity(Cell(0, "2", "classical"))))
+    pools = {bool(kept["fates"].any()): kept for kept in map(np.load, Path("out/pools").glob("*.npz"))}
+    filtered, painted = pools[True], pools[False]
+    assert (filtered["fates"][0] == filtered["fates"][1:].sum(axis=0)).all()
+    assert len(filtered["images"]) == len(filtered["labels"]) == filtered["fates"][1].sum() > 0
+    assert set(filtered["labels"]) <= set(study.rare) and len(painted["images"]) == 20 * len(study.rare)
+    assert set(values_of("generated")["values"]) == set(study.design.measures)
+    assert values_of("generated")["identity"]["generated"]["quality"] == 0.01
+    assert all(made.info.run_id in Path("out/report.html").read_text() for made in generators.values())
+    assert values_of("classical")["identity"] == json.loads(json.dumps(study.identity(Cell(0, "2", "classical"))))
+    rows = Answers.read(Path("out/answers.csv.gz"), study.rare).rows
+    rows = rows[(rows["arm"] == "generated") & (rows["part"] == "held_out")]
+    found = measured(*(rows[name].to_numpy() for name in ("given", "probability", "label")), study.rare)
+    assert found["macro"] == pytest.approx(values_of("generated")["values"]["held_out.macro"])
 
     # What is there is not made again; what is missing comes out as it was.
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    lost = next(Path("out/cells/2/mixed").glob("seed-00-*.json"))
-    before = json.loads(lost.read_text())
-    lost.unlink()
+    before = {arm: values_of(arm)["values"] for arm in ("generated", "painted")}
+    next(Path("out/cells/2/generated").glob("seed-00-*.json")).unlink()
+    next(Path("out/cells/2/painted").glob("seed-00-*.npz")).unlink()
     monkeypatch.setattr(command, "train_generator", lambda *given: pytest.fail("trained once more"))
     assert run(**chosen) == 0
-    assert json.loads(lost.read_text())["values"] == before["values"]
+    assert {arm: values_of(arm)["values"] for arm in before} == before
     given = {name for name, value in dataclasses.asdict(StudyConfig(**chosen)).items() if value not in ("", None)}
     assert given - READING.keys() == mlflow.get_run(opened).data.params.keys()

@@ -35,6 +35,8 @@ def run(**changed) -> int:
         ({"count": 0}, "count is from 1 to 10000"),
         ({"quality": 0.3}, "quality is an option of task=signs; leave it out of task=scenes"),
         ({"gan_iterations": 9}, "gan_iterations is an option of task=signs"),
+        ({"policy": "mild"}, "policy is an option of task=signs"),
+        ({"draws": 2}, "draws is an option of task=signs"),
         ({"task": "signs", "count": 9}, "count is an option of task=scenes; leave it out of task=signs"),
         ({"goodrun_ref": ""}, "the study of scenes needs goodrun_ref, the run to generate from; train one with"),
         ({"goodrun_ref": "nowhere"}, "no run id"),
@@ -55,7 +57,7 @@ def test_from_a_good_run_to_the_report(workplace, capsys, monkeypatch) -> None:
     said = capsys.readouterr().out
     sentence = said.strip().splitlines()[-1]
     assert sentence.startswith("Full data: the mean IoU of the rare classes with generated images is ")
-    assert "(real; generated-50 is the best with generated images)" in sentence
+    assert "from real (generated-50 beside real: the best of either kind)" in sentence
     assert "1 regimes x 2 arms x 1 seeds, 2 steps each" in said and "test.rare" in said
     page = Path("out/report.html").read_text()
     assert "3 pairs kept" in page and "b" * 32 in page and "2 experiments of 2 steps" in page

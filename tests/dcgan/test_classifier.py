@@ -103,14 +103,14 @@ def test_loss_and_accuracy_are_those_worked_out_by_hand() -> None:
 
 def test_classes_are_learned_evenly_and_in_changed_light(monkeypatch: pytest.MonkeyPatch) -> None:
     shown, changed = [], []
-    augment = classifier.augment
+    varied = classifier.varied
 
-    def spy(images, key):
+    def spy(images, key, policy):
         shown.append(np.asarray(images))
-        changed.append(np.asarray(augment(images, key)))
+        changed.append(np.asarray(varied(images, key, policy)))
         return changed[-1]
 
-    monkeypatch.setattr(classifier, "augment", spy)
+    monkeypatch.setattr(classifier, "varied", spy)
     labels = np.repeat([0, 1, 2], [1, 5, 200])
     images = np.random.default_rng(0).integers(0, 256, (206, 32, 32, 3), np.uint8)
     images[..., 0] = labels[:, None, None] * 100

@@ -1,4 +1,4 @@
-"""The classifier's trainer with another sampler, weights, another batch size, and without augmentation."""
+"""The classifier's trainer with another sampler, another batch size, other ways to vary images, and priors."""
 
 import functools
 
@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from gan.dcgan import classifier
 from gan.dcgan.classifier import SMOOTHING, ClassifierTrainer, build_classifier
-from gan.training import devices
+from gan.training import devices, policies, sampling
+from gan.training.policies import varied
 
 LABELS = np.array([0, 0, 0, 1, 1, 2], np.uint8)
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
@@ -39,13 +40,13 @@ def build(sampler=None, **more) -> ClassifierTrainer:
 
 
 def spy_on(monkeypatch, shown: list) -> None:
-    augment = classifier.augment
+    varied = classifier.varied
 
-    def spy(images, key):
-        shown.append(np.asarray(images))
-        return augment(images, key)
+    def spy(images, key, policy):
+        shown.append((np.asarray(images), policy))
+        return varied(images, key, policy)
 
-    monkeypatch.setattr(classifier, "augment", spy)
+    monkeypatch.setattr(classifier, "varied", spy)
 
 
 def test_the_sampler_is_asked_for_the_batch_of_the_iteration(monkeypatch) -> None:
@@ -53,13 +54,14 @@ def test_the_sampler_is_asked_for_the_batch_of_the_iteration(monkeypatch) -> Non
     spy_on(monkeypatch, shown)
     build(sampler, batch_size=12).iterate(tf.constant(5))
     assert sampler.asked == [(12, 5)]
-    np.testing.assert_array_equal(np.rint((shown[0] + 1) * 127.5), np.concatenate([IMAGES, IMAGES]))
+    ((images, policy),) = shown
+    np.testing.assert_array_equal(np.rint((images + 1) * 127.5), np.concatenate([IMAGES, IMAGES]))
+    assert policy == policies.MILD
 
 
-def test_without_augmentation_the_network_sees_the_images_as_they_are(monkeypatch) -> None:
-    shown = []
-    spy_on(monkeypatch, shown)
-    trainer = build(batch_size=6, augmented=False)
+@pytest.mark.parametrize("policy", policies.POLICIES)
+def test_the_network_sees_the_images_as_the_policy_varies_them(policy) -> None:
+    trainer = build(batch_size=6, policy=policy)
     seen, model = [], trainer.model
 
     def look(images, training):
@@ -69,25 +71,32 @@ def test_without_augmentation_the_network_sees_the_images_as_they_are(monkeypatc
     look.trainable_variables, look.layers = model.trainable_variables, model.layers
     trainer.model = look
     trainer.iterate(tf.constant(0))
-    assert shown == []
-    np.testing.assert_allclose(seen[0], IMAGES / 127.5 - 1, atol=1e-6)
+    key, plain = sampling.key(0, 0, "classifier augment"), IMAGES / np.float32(127.5) - 1
+    np.testing.assert_allclose(seen[0], varied(tf.constant(plain), key, policy), atol=1e-5)
+    assert (np.abs(seen[0] - plain).max() < 1e-6) == (policy == policies.NONE)
 
 
-def loss_of_saying_class_0(**more) -> float:
-    """The loss of a classifier that is sure of class 0 whatever it sees."""
-    trainer = build(batch_size=6, augmented=False, **more)
+def loss_of_saying_class_0(bias=(20.0, 0, 0), **more) -> tuple[float, float]:
+    """Loss and accuracy of a classifier that is sure of class 0 whatever it sees."""
+    trainer = build(batch_size=6, policy=policies.NONE, **more)
     layer = trainer.model.get_layer("logits")
     layer.kernel.assign(layer.kernel * 0)
-    layer.bias.assign([20.0, 0, 0])
-    return float(trainer.iterate(tf.constant(0))[0])
+    layer.bias.assign([*bias])
+    loss, accuracy, *_ = np.asarray(trainer.iterate(tf.constant(0))).tolist()
+    return loss, accuracy
 
 
-def test_weights_multiply_the_loss_of_their_class() -> None:
+def test_priors_are_added_to_the_logits_of_the_loss_and_to_no_answer() -> None:
     right, wrong = 20 * SMOOTHING * 2 / 3, 20 * (1 - SMOOTHING / 3)
-    assert loss_of_saying_class_0() == pytest.approx((3 * right + 3 * wrong) / 6, rel=1e-4)
-    weighed = loss_of_saying_class_0(weights=np.array([2 / 3, 1, 2]))
-    assert weighed == pytest.approx((2 * right + 2 * wrong + 2 * wrong) / 6, rel=1e-4)
-    assert loss_of_saying_class_0(weights=np.zeros(3)) == 0
+    assert loss_of_saying_class_0()[0] == pytest.approx((3 * right + 3 * wrong) / 6, rel=1e-4)
+    priors = np.array([0.5, 0.25, 0.25])
+    even = loss_of_saying_class_0((0.0, 0, 0), priors=priors)[0]
+    # The loss of saying the priors, where the labels are 3, 2 and 1 of six, smoothed.
+    wanted = np.array([3, 2, 1]) / 6 * (1 - SMOOTHING) + SMOOTHING / 3
+    assert even == pytest.approx(-(wanted * np.log(priors)).sum(), rel=1e-5)
+    # What the priors say already is not to be learned: logits that undo them are those of evenly seen classes.
+    assert loss_of_saying_class_0(-np.log(priors), priors=priors)[0] == pytest.approx(np.log(3), rel=1e-5)
+    assert loss_of_saying_class_0((0.1, 0, 0), priors=np.array([0.1, 0.8, 0.1]))[1] == 0.5
 
 
 def test_the_batch_size_is_the_default_unless_given() -> None:

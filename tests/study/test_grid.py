@@ -45,6 +45,11 @@ def test_every_arm_comes_once_before_any_is_repeated() -> None:
     assert [cell.seed for cell in cells] == [0] * 6 + [1] * 6 + [2] * 6
 
 
+def test_seeds_take_turns_with_the_choices_of_training_data() -> None:
+    assert [made_up_study.design(draws=2).draw(seed) for seed in range(5)] == [0, 1, 0, 1, 0]
+    assert [made_up_study.design().draw(seed) for seed in range(3)] == [0, 1, 2]
+
+
 def test_all_cells_are_run_and_kept_and_not_run_again(tmp_path) -> None:
     results, ran = run(tmp_path)
     assert results == {cell: values_of(cell) for cell in made_up_study.design().cells()}
@@ -106,6 +111,22 @@ def test_a_damaged_or_foreign_file_is_not_believed(tmp_path, damage) -> None:
     path.write_text(damage(json.loads(path.read_text())))
     again, ran = run(tmp_path)
     assert again == first and len(ran) == 1 and "1 / real / seed 0" in ran[0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_arrays_are_kept_beside_the_numbers_and_belong_to_them(tmp_path, workers) -> None:
+    first, _ = run(tmp_path, workers, arrays=True)
+    assert first == {cell: values_of(cell) for cell in made_up_study.design().cells()}
+    store, cell = Store(tmp_path, MadeUp(arrays=True)), Cell(2, "full", "real")
+    assert store.finished().keys() == first.keys()
+    assert {name: array.tolist() for name, array in store.arrays(cell).items()} == {"said": [2] * 5}
+    path = next((tmp_path / "cells" / "full" / "real").glob("seed-02-*.npz"))
+    whole = path.read_bytes()
+    for damaged in (whole[:-40], whole[:60] + bytes(8) + whole[68:], None):
+        path.unlink() if damaged is None else path.write_bytes(damaged)
+        again, ran = run(tmp_path, arrays=True)
+        assert again == first and len(ran) == 1 and str(cell) in ran[0]
+        assert store.arrays(cell)["said"].tolist() == [2] * 5
 
 
 def test_progress_counts_the_steps_of_all_cells(tmp_path, capsys) -> None:
@@ -240,5 +261,5 @@ def test_a_cell_that_answers_no_number_is_not_kept(tmp_path) -> None:
 
 
 def test_names_for_files_and_digests() -> None:
-    assert plain("mixed:0.5/x y+") == "mixed-0.5-x-y-" and plain("generated-classical") == "generated-classical"
+    assert plain("drawn:0.5/x y+") == "drawn-0.5-x-y-" and plain("generated-25") == "generated-25"
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})

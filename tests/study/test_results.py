@@ -1,9 +1,11 @@
 """Means, gains over the best other arm, and the sentences, of numbers that are known."""
 
 import csv
+import gzip
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gan.study import report
@@ -16,13 +18,15 @@ def cells_of(study: MadeUp) -> dict:
     return {cell: {name: values[name] for name in study.design.measures} for cell, values in run.items()}
 
 
-def results_of(values: dict[str, list[float]], generated=("generated",), regime="full") -> Results:
+def results_of(
+    values: dict[str, list[float]], generated=("generated",), regime="full", answers=None, **more
+) -> Results:
     """Results of one regime; the same values in both measures."""
     arms = dict.fromkeys(values, "")
     seeds = len(next(iter(values.values())))
-    made = design(seeds, arms=arms, generated=generated, regimes={regime: "Full data"})
+    made = design(seeds, arms=arms, generated=generated, regimes={regime: "Full data"}, **more)
     cells = {cell: dict.fromkeys(made.measures, values[cell.arm][cell.seed]) for cell in made.cells()}
-    return Results(made, cells)
+    return Results(made, cells, answers)
 
 
 def test_the_gain_is_over_the_best_other_arm_seed_by_seed() -> None:
@@ -55,14 +59,68 @@ def test_the_best_other_arm_is_that_of_each_measure_and_regime() -> None:
     }
 
 
+def test_the_measure_that_chooses_is_not_the_one_that_decides() -> None:
+    """So that no arm is shown because it was lucky where it is shown."""
+    made = design(3, arms=dict.fromkeys("abcd", ""), generated=("c", "d"), chosen_by="macro", regimes={"full": "All"})
+    levels = {"rare": {"a": 0.2, "b": 0.4, "c": 0.5, "d": 0.9}, "macro": {"a": 0.6, "b": 0.5, "c": 0.8, "d": 0.7}}
+    results = Results(made, {cell: {name: levels[name][cell.arm] for name in levels} for cell in made.cells()})
+    best = results.best_gain("full")
+    assert (best["arm"], best["best_other"]) == ("c", "a") and best["gain"] == pytest.approx(0.3)
+
+
+def test_a_comparison_that_was_chosen_before_is_the_one_that_decides() -> None:
+    base = np.array([0.5, 0.6, 0.7])
+    arms = {"real": base, "drawn": base - 0.1, "good": base + np.array([0.01, 0.02, 0.03]), "better": base + 0.1}
+    results = results_of(arms, ("good", "better"), primary=("good", "drawn"))
+    best, rows = results.best_gain("full"), results.arms("full", "rare")
+    assert (best["arm"], best["best_other"]) == ("good", "drawn") and best["gain"] == pytest.approx(0.12)
+    assert best["t_p_corrected"] == best["t_p"] > 0  # one comparison, whatever else is shown beside it
+    assert rows.loc["better", "best_other"] == "drawn"
+    assert results.sentence("full").endswith("over drawn (good beside drawn: the comparison that was chosen before).")
+
+
+def test_seeds_of_one_draw_are_one_value() -> None:
+    arms = {"real": [0.4, 0.6, 0.6, 0.8], "generated": [0.5, 0.7, 0.9, 0.9]}  # draws: 0.5, 0.7 and 0.7, 0.8
+    results = results_of(arms, draws=2)
+    row = results.best_gain("full")
+    assert row["draws"] == 2 and row["mean"] == pytest.approx(0.75) and row["gain"] == pytest.approx(0.15)
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(12.7062 * 0.05, abs=1e-4)  # t of 1 degree of freedom
+    assert "2 draws of training data with 2 seeds each" in report.text(results)
+
+
+class Known:
+    """Stands in for answers: variances of means and of differences."""
+
+    rows = pd.DataFrame({"image": [1, 2], "probability": [0.12345, 1]})
+
+    def variance(self, regime: str, measure: str, arm: str, other: str = "") -> float:
+        return (0.0004 if other else 0.0001) if (regime, measure) == ("full", "rare") else 0.0
+
+
+def test_intervals_hold_what_other_test_signs_would_change() -> None:
+    values = {"real": [0.5, 0.5, 0.5], "generated": [0.62, 0.63, 0.61]}
+    alone, widened = results_of(values), results_of(values, answers=Known())
+    one, other = (each.best_gain("full") for each in (alone, widened))
+    assert one["gain"] == pytest.approx(other["gain"])
+    # 0.12, 0.13, 0.11: variance of the mean 0.0001 / 3
+    assert one["gain_high"] - one["gain"] == pytest.approx(4.302653 * (0.0001 / 3) ** 0.5, abs=1e-6)
+    assert other["gain_high"] - other["gain"] == pytest.approx(4.302653 * (0.0001 / 3 + 0.0004) ** 0.5, abs=1e-6)
+    assert other["detectable"] == pytest.approx((4.302653 + 1.060660) * (0.0001 / 3 + 0.0004) ** 0.5, abs=1e-6)
+    assert other["t_p"] > one["t_p"]
+    real = widened.arms("full", "rare").loc["real"]
+    assert real["high"] - real["mean"] == pytest.approx(4.302653 * 0.01, abs=1e-6)
+    macro = [each.best_gain("full", "macro") for each in (alone, widened)]
+    assert macro[0].equals(macro[1])
+
+
 def test_arms_that_are_compared_side_by_side_are_corrected_for() -> None:
     base = np.array([0.50, 0.52, 0.54, 0.56])
     steady, shaky = base + np.array([0.010, 0.012, 0.011, 0.010]), base + np.array([0.01, -0.01, 0.02, 0.01])
-    results = results_of({"real": base, "mixed": steady, "generated": shaky}, ("mixed", "generated"))
+    results = results_of({"real": base, "painted": steady, "generated": shaky}, ("painted", "generated"))
     rows = results.arms("full", "rare")
-    assert rows.loc["mixed", "t_p_corrected"] == pytest.approx(2 * rows.loc["mixed", "t_p"])
+    assert rows.loc["painted", "t_p_corrected"] == pytest.approx(2 * rows.loc["painted", "t_p"])
     assert rows.loc["generated", "t_p_corrected"] == pytest.approx(rows.loc["generated", "t_p"])
-    assert results.best_gain("full")["arm"] == "mixed"
+    assert results.best_gain("full")["arm"] == "painted"
 
 
 @pytest.mark.parametrize(
@@ -70,18 +128,20 @@ def test_arms_that_are_compared_side_by_side_are_corrected_for() -> None:
     [
         (
             [0.62, 0.73, 0.82],
-            "Full data: Generated images raised the recall by 2.3 points (95 % interval 0.9 to 3.8) over the best "
-            "other method (classical; generated is the best with generated images).",
+            "Full data: Generated images raised the recall by 2.3 points (95 % interval 0.9 to 3.8) over "
+            "classical (generated beside classical: the best of either kind).",
         ),
         (
             [0.58, 0.67, 0.78],
-            "Full data: Generated images lowered the recall by 2.3 points (95 % interval -3.8 to -0.9) against the "
-            "best other method (classical; generated is the best with generated images).",
+            "Full data: Generated images lowered the recall by 2.3 points (95 % interval -3.8 to -0.9) against "
+            "classical (generated beside classical: the best of either kind).",
         ),
         (
             [0.60, 0.75, 0.79],
-            "Full data: Generated images did not raise the recall over the best other method (classical; generated "
-            "is the best with generated images): the difference is +1.3 points (95 % interval -6.7 to 9.3).",
+            # standard error 0.018559, times 4.302653 + 1.060660
+            "Full data: Generated images did not raise the recall over classical (generated beside classical: the "
+            "best of either kind): the difference is +1.3 points (95 % interval -6.7 to 9.3). A study of this size "
+            "finds 10.0 points or more in four of five cases.",
         ),
     ],
 )
@@ -94,14 +154,14 @@ def test_the_best_of_many_arms_must_be_surer() -> None:
     base = [0.5, 0.6, 0.7]
     arms = {"real": base, "a": [0.51, 0.62, 0.715], "b": base, "c": base, "d": base}
     assert "raised the recall by 1.5 points" in (said := results_of(arms, tuple("abcd")).sentence("full"))
-    assert said.endswith("(real; a is the best with generated images); not certain for the best of 4 arms.")
+    assert said.endswith("(a beside real: the best of either kind); not certain for the best of 4 arms.")
     assert "certain" not in results_of({"real": base, "a": arms["a"]}, ("a",)).sentence("full")
 
 
 def test_few_seeds_and_missing_arms_prove_nothing() -> None:
     assert results_of({"real": [0.5], "generated": [0.52]}).sentence("full") == (
-        "Full data: the recall with generated images is +2.0 points from the best other method (real; generated is "
-        "the best with generated images); fewer than 3 seeds prove nothing: give more."
+        "Full data: the recall with generated images is +2.0 points from real (generated beside real: the best of "
+        "either kind); fewer than 3 repetitions prove nothing: give more."
     )
     two = results_of({"real": [0.5, 0.5], "generated": [0.52, 0.52]})  # an interval without width
     assert "+2.0 points" in two.sentence("full") and two.sentence("full").endswith("prove nothing: give more.")
@@ -120,6 +180,8 @@ def test_numbers_for_people() -> None:
     alone = results_of({"real": [0.5], "generated": [0.45]})
     assert alone.table("full").loc[0].tolist() == ["real", "50.0", "50.0"]
     assert alone.comparisons()["gain, points"].tolist() == ["-5.0"]
+    # standard error 0.005, times 12.7062 + 1.3764: t of 1 degree of freedom
+    assert results.comparisons()["would be found"].tolist() == ["7.0"]
 
 
 def test_the_headline_as_metrics() -> None:
@@ -140,7 +202,7 @@ def test_the_console_ends_with_the_sentences(made_up) -> None:
     _, results = made_up
     said = report.text(results).splitlines()
     assert said[-2:] == [results.sentence("1"), results.sentence("full")]
-    assert "Full data: percent, mean over 3 seeds ± 95 % interval" in said
+    assert "Full data: percent, mean over 3 repetitions ± 95 % interval" in said
     rows = [line.split("  ") for line in said if line.strip().startswith("classical")]
     assert len(rows) == 2 and rows[1][-2:] == ["61.0 ± 2.5", "66.0 ± 2.5"]
 
@@ -154,7 +216,7 @@ def test_files_hold_every_number(made_up, tmp_path) -> None:
     with (tmp_path / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert ",".join(rows[0]) == (
-        "regime,arm,generated,measure,seeds,mean,low,high,best_other,gain,gain_low,gain_high,t_p,wilcoxon_p,t_p_corrected"
+        "regime,arm,generated,measure,draws,mean,low,high,best_other,gain,gain_low,gain_high,detectable,t_p,t_p_corrected"
     )
     assert len(rows) == 2 * 2 * 3
     row = next(r for r in rows if (r["regime"], r["arm"], r["measure"]) == ("full", "generated", "rare"))
@@ -172,6 +234,16 @@ def test_files_hold_every_number(made_up, tmp_path) -> None:
     for wanted in (results.sentence("1"), "Made up.", "It took a while.", "71.0 ± 2.5 (best)", "turned and moved"):
         assert wanted in page
     assert page.count("<img") == 2
+
+
+def test_answers_are_a_packed_file_with_the_same_bytes_each_time(tmp_path) -> None:
+    results, packed = results_of({"real": [0.5, 0.6], "generated": [0.6, 0.6]}, answers=Known()), []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        assert tmp_path / name / report.ANSWERS in report.write(results, MadeUp(), tmp_path / name, [])
+        packed.append((tmp_path / name / report.ANSWERS).read_bytes())
+    assert packed[0] == packed[1] and gzip.decompress(packed[0]) == b"image,probability\n1,0.123\n2,1.0\n"
+    assert "what other test signs would" in (tmp_path / "one" / "report.html").read_text()
 
 
 def test_a_study_without_a_comparison_has_no_chart_of_gains(tmp_path) -> None:

@@ -88,7 +88,7 @@ def test_without_a_test_part_validation_decides(scenes) -> None:
     study = SceneStudy(CONFIG, Source("f" * 32, 300, SIZE), dataclasses.replace(scenes, test=none))
     assert study.design.headline == "validation.rare" and "validation.iou_24_person" in study.design.measures
     page = Report("x")
-    study.describe(page)
+    study.describe(page, None)
     assert "There is no test part" in page.html()
 
 
@@ -193,7 +193,7 @@ def test_measures_worked_out_by_hand() -> None:
 
 def test_the_report_tells_what_was_made(study) -> None:
     page = Report("x")
-    study.describe(page)
+    study.describe(page, None)
     text = page.html()
     assert "5 pairs kept, 3 thrown away by the filter" in text and "iteration 300 of run ffff" in text
     assert "<td>person</td>" in text and "The filter does not judge rider" in text

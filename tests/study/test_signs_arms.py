@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gan.data.labelled import LabelledImages
+from gan.data.labelled import Classes, LabelledImages, with_mirrored
 from gan.data.signs import GTSRB, TRAINING_COUNTS
 from gan.errors import UserError
 from gan.study.signs_arms import (
-    ARMS,
-    cut_tracks,
-    missing_images,
+    SHARE,
+    SOURCES,
+    kept_tracks,
+    mirrored_within,
     parse_arms,
     parse_regimes,
     rare_classes,
@@ -26,41 +27,44 @@ def signs(tracks: dict[int, list[int]]) -> LabelledImages:
     return dataclasses.replace(made, tracks=np.repeat(np.arange(len(every)), every).astype(np.int32))
 
 
-def test_all_arms_are_meant_by_nothing_and_some_by_their_names() -> None:
-    assert [arm.name for arm in parse_arms("")] == list(ARMS)
-    assert [arm.name for arm in parse_arms("mixed, real")] == ["mixed", "real"]
+def cut_tracks(whole: LabelledImages, regime: str, rare: list[int], draw: int) -> LabelledImages:
+    return whole.take(kept_tracks(whole, regime, rare, draw))
 
 
-def test_arms_take_numbers() -> None:
-    filled, beside, mixed, half = parse_arms("generated:1000,generated-classical:50,mixed:0.25,mixed")
-    assert (filled.target, filled.classical, filled.source) == (1000, False, "generated")
-    assert (beside.target, beside.classical) == (50, True) and beside.name == "generated-classical:50"
-    assert (mixed.mix, half.mix, mixed.name) == (0.25, 0.5, "mixed:0.25")
-    assert "1000" in filled.words and "0.25" in mixed.words
-    half, whole = parse_arms("generated-drawn:600,drawn:600")
-    assert (
-        half.sources == ["generated", "drawn"] and whole.sources == ["drawn"] and half.target == whole.target == 600
-    )
-    assert parse_arms("real")[0].sources == []
+def test_an_arm_is_what_its_name_says() -> None:
+    found = {arm.name: (arm.even, arm.varied, arm.adjusted) for arm in parse_arms("adjusted, real,classical")}
+    assert found == {"adjusted": (False, True, True), "real": (False, False, False), "classical": (True, True, False)}
+    assert list(found) == ["adjusted", "real", "classical"]
+    assert not any(arm.sources or arm.share or arm.generated for arm in parse_arms("adjusted,real,classical"))
+
+
+def test_arms_of_further_images_name_their_sources_and_their_share() -> None:
+    one, several, half = parse_arms("drawn,drawn+painted+pasted,generated:50")
+    assert (one.sources, one.share) == (("drawn",), SHARE) and one.even and one.varied and not one.adjusted
+    assert several.sources == ("drawn", "painted", "pasted") and several.name == "drawn+painted+pasted"
+    assert half.share == 0.5 and half.name == "generated:50" and "50%" in half.words
+    assert all(SOURCES[name] in several.words for name in several.sources)
+    assert [arm.name for arm in parse_arms(",".join(SOURCES)) if arm.generated] == ["generated", "painted"]
+    assert parse_arms("drawn+painted:100")[0].generated and not parse_arms("drawn+pasted:1")[0].generated
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("fake", "arms are some of real, weights, .* not 'fake'"),
+        ("", "not ''"),
+        ("fake", "arms are some of real, classical, adjusted, or drawn, pasted, .* not 'fake'"),
         ("real,", "not ''"),
         ("real:5", "not 'real:5'"),
-        ("classical:0.5", "not 'classical:0.5'"),
-        ("real,mixed,real", "names one twice"),
-        ("smote:5", "not 'smote:5'"),
-        ("drawn:0", "from 1 to 20000, not '0'"),
-        ("generated:0", "from 1 to 20000, not '0'"),
-        ("generated:99999", "from 1 to 20000, not '99999'"),
-        ("generated:0.5", "from 1 to 20000, not '0.5'"),
-        ("generated:", "from 1 to 20000, not ''"),
-        ("mixed:0", "above 0 and up to 1, .* not '0'"),
-        ("mixed:1.5", "not '1.5'"),
-        ("mixed:nan", "not 'nan'"),
+        ("real+drawn", "not 'real.drawn'"),
+        ("drawn+drawn", "not 'drawn.drawn'"),
+        ("drawn+", "not 'drawn.'"),
+        ("smote", "not 'smote'"),
+        ("real,drawn,real", "names one twice"),
+        ("drawn:0", "drawn takes a percentage from 1 to 100, as drawn:50, not '0'"),
+        ("drawn+painted:101", "not '101'"),
+        ("generated:0.5", "not '0.5'"),
+        ("generated:", "not ''"),
+        ("generated:-5", "not '-5'"),
     ],
 )
 def test_wrong_arms_are_refused_in_one_sentence(text, words) -> None:
@@ -70,9 +74,9 @@ def test_wrong_arms_are_refused_in_one_sentence(text, words) -> None:
 
 def test_regimes_are_ordered_and_checked() -> None:
     assert parse_regimes("full,5,3,2,1") == ("1", "2", "3", "5", "full")
-    assert parse_regimes("10, 9") == ("9", "10")
-    for text in ("", "0", "half", "-1", "1.5", "01", "1001", "full,"):
-        with pytest.raises(UserError, match="regimes are full and numbers of tracks from 1 to 1000"):
+    assert parse_regimes("10, 9,0") == ("0", "9", "10")
+    for text in ("", "00", "half", "-1", "1.5", "01", "1001", "full,"):
+        with pytest.raises(UserError, match="regimes are full and numbers of tracks from 0 to 1000"):
             parse_regimes(text)
     with pytest.raises(UserError, match="names one twice"):
         parse_regimes("2,2")
@@ -90,7 +94,7 @@ def test_of_fewer_classes_a_quarter_is_rare() -> None:
 
 def test_a_cut_keeps_whole_tracks_of_the_rare_classes_and_all_of_the_others() -> None:
     whole = signs({0: [3] * 6, 1: [2] * 9, 2: [4] * 5})
-    for tracks in (1, 2, 3):
+    for tracks in (0, 1, 2, 3):
         cut = cut_tracks(whole, str(tracks), [0, 2], draw=0)
         assert cut.counts()[:3].tolist() == [3 * tracks, 18, 4 * tracks]
         for k in (0, 2):
@@ -99,8 +103,8 @@ def test_a_cut_keeps_whole_tracks_of_the_rare_classes_and_all_of_the_others() ->
 
 def test_what_a_class_keeps_with_few_tracks_it_keeps_with_more() -> None:
     whole = signs({0: [1] * 20})
-    kept = [set(cut_tracks(whole, str(n), [0], draw=3).tracks) for n in (1, 2, 5)]
-    assert kept[0] < kept[1] < kept[2]
+    kept = [set(cut_tracks(whole, str(n), [0], draw=3).tracks) for n in (0, 1, 2, 5)]
+    assert kept.pop(0) == set() < kept[0] < kept[1] < kept[2]
     assert kept[2] != set(cut_tracks(whole, "5", [0], draw=4).tracks)
     assert kept[2] == set(cut_tracks(whole, "5", [0], draw=3).tracks)
 
@@ -123,8 +127,12 @@ def test_without_tracks_nothing_can_be_cut() -> None:
         cut_tracks(unknown, "1", [1], 0)
 
 
-def test_classes_lack_what_the_largest_has_more() -> None:
-    counts = np.array([5, 0, 8, 1])
-    assert missing_images(counts, 0).tolist() == [3, 0, 0, 7]
-    assert missing_images(counts, 6).tolist() == [1, 0, 0, 5]
-    assert missing_images(counts, 10).tolist() == [5, 0, 2, 9]
+def test_no_mirror_image_of_another_class_comes_into_one_that_is_cut() -> None:
+    """Classes 19 and 20 are mirrors of each other, 17 is its own."""
+    whole = signs({19: [2], 20: [5], 17: [3], 1: [4]})
+    assert mirrored_within(whole, "full", [19]).counts()[[19, 20, 17, 1]].tolist() == [7, 7, 6, 4]
+    assert mirrored_within(whole, "2", [19]).counts()[[19, 20, 17, 1]].tolist() == [2, 7, 6, 4]
+    for rare in ([17], [19, 20]):  # mirror images stay among them
+        np.testing.assert_array_equal(mirrored_within(whole, "0", rare).labels, with_mirrored(whole).labels)
+    plain = dataclasses.replace(whole, classes=Classes.named([str(k) for k in range(43)]))
+    np.testing.assert_array_equal(mirrored_within(plain, "0", [19]).labels, plain.labels)

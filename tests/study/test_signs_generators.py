@@ -21,12 +21,11 @@ from gan.data.split import cut
 from gan.dcgan import balance
 from gan.dcgan.balance_files import open_source
 from gan.dcgan.judge import Judge
-from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.study import signs_generators
 from gan.study.grid import Stopped
-from gan.study.signs_arms import cut_tracks, missing_images, rare_classes
-from gan.study.signs_generators import Generators, generated_pool
+from gan.study.signs_arms import kept_tracks, rare_classes
+from gan.study.signs_generators import Generators, Pool, generated_pool
 
 
 @pytest.fixture
@@ -35,9 +34,9 @@ def world(tmp_path, monkeypatch, signs_folder):
     checkpoint = tmp_path / "checkpoint-00000005.npz"
     checkpoint.write_bytes(b"weights")
     signs = open_images(signs_folder)
-    fit = cut(signs.train)[0]
-    made = types.SimpleNamespace(calls=[], status=0, archive=None, asked=[], said=[], fit=fit, folder=tmp_path)
-    made.cut = cut_tracks(fit, "2", rare_classes(signs.train), 0)
+    fit, rare = cut(signs.train)[0], rare_classes(signs.train)
+    made = types.SimpleNamespace(calls=[], status=0, archive=None, asked=[], said=[], fit=fit, rare=rare, pools=[])
+    made.cut, made.folder = fit.take(kept_tracks(fit, "2", rare, 0)), tmp_path
     made.learned = select(DataSet("", made.cut, None), None, False, True).digest()
 
     def train(*given):
@@ -54,13 +53,19 @@ def world(tmp_path, monkeypatch, signs_folder):
             "f" * 32, iteration, checkpoint, CheckpointInfo("dcgan", "all", iteration, {}, {}, data, "f" * 32)
         )
 
+    def full_pool(folder, goodrun, training, rare, *rest):
+        made.pools.append((goodrun, training, rare))
+        np.savez(path := tmp_path / "pool.npz", images=[], labels=[], fates=np.full((5, CLASSES), 10_000))
+        return Pool(path, {})
+
+    monkeypatch.setattr(signs_generators, "generated_pool", full_pool)
     monkeypatch.setattr(signs_generators.archive, "newest_of", newest_of)
     monkeypatch.setattr(signs_generators.archive, "resolve", lambda name, *rest: good_run(int(name.split("/")[1])))
     made.good_run = good_run
-    made.of = lambda regime, draw, training, signs=signs, **changed: Generators(
+    made.generators = lambda signs=signs, **changed: Generators(
         tmp_path, signs, config(**changed), train, made.said.append
-    ).generator(regime, draw, training)
-    made.sources = Generators(tmp_path, signs, config(), train, made.said.append).sources
+    )
+    made.of = lambda regime, draw, training, signs=signs: made.generators(signs).classes(regime, draw, training, rare)
     return made
 
 
@@ -69,45 +74,54 @@ def config(**changed) -> StudyConfig:
 
 
 def test_the_generator_of_a_cut_regime_learns_a_data_set_of_its_own(world) -> None:
-    goodrun, minutes = world.of("2", 1, world.cut)
-    ((data, _, seed, whole, before),) = world.calls
-    assert (seed, whole, before) == (1, True, "")
+    source = world.of("2", 1, world.cut)
+    ((data, _, seed, before, pictograms, whole),) = world.calls
+    assert (seed, whole, before, pictograms) == (1, True, "", False)
     assert read_signs(Path(data) / "train.p").digest() == world.cut.digest()
     assert [path.name for path in Path(data).iterdir()] == ["train.p"]
-    assert goodrun.iteration == 5 and minutes >= 0
+    assert source.goodrun.iteration == 5 and source.minutes >= 0
+    assert world.pools == [(source.goodrun, world.cut, world.rare)]
     # What the run will say of its data is what is looked for next time.
     learned = select(DataSet(data, read_signs(Path(data) / "train.p"), None), None, False, True)
     assert world.asked[0] == {
         "data_digest": learned.digest(), "class_val": "all", "seed": "1", "iterations": "5", "judge_iterations": "0",
-        "drawn": "0", "precision": "float32",
+        "pictograms": "false", "precision": "float32",
     }  # fmt: skip
 
 
-def test_a_generator_that_learns_drawings_is_another_one(world) -> None:
-    world.of("2", 0, world.cut, gan_drawn=7)
-    assert len(world.calls) == 1 and world.asked[0]["drawn"] == "7"
+def test_a_generator_of_pictograms_learns_the_other_classes_as_they_are(world) -> None:
+    others = world.fit.take(~np.isin(world.fit.labels, world.rare))
+    goodrun, minutes = world.generators(first_draw=3).painter(others)
+    ((data, _, seed, before, pictograms, whole),) = world.calls
+    assert (seed, whole, before, pictograms) == (3, True, "", True) and goodrun.iteration == 5 and minutes >= 0
+    written = read_signs(Path(data) / "train.p")
+    assert written.digest() == others.digest() and not set(written.labels) & set(world.rare)
+    # No mirror image of another class brings a rare one back.
+    learned = select(DataSet(data, written, None), None, False, True, as_it_is=True)
+    assert len(learned) == len(others)
+    assert world.asked[0]["data_digest"] == learned.digest() and world.asked[0]["pictograms"] == "true"
     (key,) = json.loads((world.folder / "generators.json").read_text())
-    assert key.startswith("2-0-") and key.endswith("-5-drawn7")
+    assert key.endswith("-5-pictograms")
 
 
 def test_the_generator_of_all_data_leaves_the_held_out_tracks_out(world, signs_folder) -> None:
     world.of("full", 0, world.fit)
-    data, _, _, whole, _ = world.calls[0]
+    data, *_, whole = world.calls[0]
     assert (data, whole) == (signs_folder, False)
     assert world.asked[0]["data_digest"] == select(open_images(signs_folder), None, False, False).digest()
 
 
 def test_a_trained_generator_is_found_again(world) -> None:
     world.archive = world.good_run(5)
-    _, minutes = world.of("2", 0, world.cut)
-    assert world.calls == [] and np.isnan(minutes)
+    source = world.of("2", 0, world.cut)
+    assert world.calls == [] and np.isnan(source.minutes) and source.goodrun.iteration == 5
 
 
 def test_a_generator_that_went_on_from_other_data_is_not_taken(world) -> None:
     world.archive = world.good_run(5)
     world.archive.info.data["learned_before"] = ["0" * 16]
     world.of("2", 0, world.cut)
-    assert len(world.calls) == 1 and world.calls[0][-1] == ""
+    assert len(world.calls) == 1 and world.calls[0][3] == ""
 
 
 def test_a_generator_that_was_stopped_goes_on_and_its_minutes_add_up(world, monkeypatch) -> None:
@@ -118,13 +132,13 @@ def test_a_generator_that_was_stopped_goes_on_and_its_minutes_add_up(world, monk
         world.of("2", 0, world.cut)
     assert stopped.value.args == (130,)
     world.status, world.archive = 0, world.good_run(3)
-    _, minutes = world.of("2", 0, world.cut)
-    assert world.calls[1][-1] == f"{'f' * 32}/3" and minutes == pytest.approx(3)
+    source = world.of("2", 0, world.cut)
+    assert world.calls[1][3] == f"{'f' * 32}/3" and source.minutes == pytest.approx(3)
     assert "going on from 3" in world.said[1]
     world.archive = world.good_run(5)
-    assert world.of("2", 0, world.cut)[1] == pytest.approx(3)
+    assert world.of("2", 0, world.cut).minutes == pytest.approx(3)
     (world.folder / "generators.json").write_text("[")
-    assert np.isnan(world.of("2", 0, world.cut)[1])
+    assert np.isnan(world.of("2", 0, world.cut).minutes)
 
 
 # --- class folders of the user's own
@@ -145,7 +159,7 @@ def test_class_folders_are_trained_on_where_they_are(world, class_folders) -> No
     signs = open_source(class_folders)
     assert len(signs.train) == 3 * CLASSES - 1 and signs.test is None
     world.of("full", 0, cut(signs.train)[0], signs)
-    assert world.calls[0] == (class_folders, Reading(), 0, False, "")
+    assert world.calls[0] == (class_folders, Reading(), 0, "", False, False)
     assert world.asked[0]["data_digest"] == select(signs, None, False, False).digest()
 
 
@@ -158,9 +172,9 @@ def test_a_cut_regime_of_class_folders_is_written_as_class_folders(world, tmp_pa
         Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / f"{k}.png")
     own = Reading(groups="folder", mirror="all")
     signs = open_source(str(tmp_path / "pets"), parameter="data", reading=own)
-    few = cut_tracks(signs.train, "1", [1], 0)
-    world.of("1", 0, few, signs, groups="folder", mirror="all")
-    data, reading, _, whole, _ = world.calls[0]
+    few = signs.train.take(kept_tracks(signs.train, "1", [1], 0))
+    world.generators(signs, groups="folder", mirror="all").classes("1", 0, few, [1])
+    data, reading, *_, whole = world.calls[0]
     written = open_images(data, reading=reading).train
     assert whole and reading == dataclasses.replace(own, image_size=32) and written.counts().tolist() == [8, 2]
     np.testing.assert_array_equal(written.images, few.images)
@@ -213,6 +227,7 @@ def sorting(monkeypatch):
 
     monkeypatch.setattr(signs_generators, "Generator", Draws)
     monkeypatch.setattr(signs_generators, "train_judge", train_judge)
+    monkeypatch.setattr(signs_generators, "POOL", 26)
     monkeypatch.setattr(balance, "CHUNK", 16)
     return trained
 
@@ -224,14 +239,15 @@ TRAINING = LabelledImages.of(
 )
 
 
-def make(folder: Path, weights: str = "abc", training: LabelledImages = TRAINING, target: int = 0, **changed):
+def make(folder: Path, weights: str = "abc", training: LabelledImages = TRAINING, **changed) -> Pool:
+    """A pool of classes 1 and 2."""
     checkpoint = folder / "checkpoint.npz"
     checkpoint.write_text(weights)
     goodrun = types.SimpleNamespace(checkpoint=checkpoint)
-    return generated_pool(folder, goodrun, training, target, config(**changed), "x")
+    return generated_pool(folder, goodrun, training, [1, 2], config(**changed), "x")
 
 
-def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tmp_path, sorting) -> None:
+def test_a_pool_holds_what_the_classifier_of_the_regime_accepts(tmp_path, sorting) -> None:
     images, labels, fates = make(tmp_path).read()
     assert labels.tolist() == [1] * 26 and (images[:, 0, 0, 0] == 1).all()
     assert len({image.tobytes() for image in images}) == 26
@@ -241,17 +257,9 @@ def test_classes_are_filled_up_with_what_the_classifier_of_the_regime_accepts(tm
     np.testing.assert_array_equal(drawn, kept + np.sum(thrown, axis=0))
 
 
-def test_what_sorts_has_learned_the_drawings_that_the_generator_has(tmp_path, sorting, monkeypatch) -> None:
-    monkeypatch.setattr(drawn, "MORE_AT_ONCE", 4)
-    assert make(tmp_path, gan_drawn=3).identity["sorted_drawn"] == 3
-    ((learned, _),) = sorting
-    np.testing.assert_array_equal(learned.counts(), TRAINING.counts() + 3)
-    np.testing.assert_array_equal(learned.images[: len(TRAINING)], TRAINING.images)
-
-
 def test_quality_0_keeps_all_and_asks_nobody(tmp_path, sorting) -> None:
     images, labels, fates = make(tmp_path, quality=0.0).read()
-    assert np.bincount(labels).tolist() == [0, 26, 28] and sorting == []
+    assert np.bincount(labels).tolist() == [0, 26, 26] and sorting == []
     assert (fates[0] == fates[1]).all() and 99 in images[:, 0, 0, 0]
 
 
@@ -275,19 +283,19 @@ def test_whatever_decides_the_images_is_in_the_identity(tmp_path, sorting) -> No
     assert make(tmp_path) == first
 
 
-def test_a_larger_pool_begins_as_the_smaller_one(tmp_path, sorting) -> None:
-    small, large = make(tmp_path), make(tmp_path, target=50)
-    assert small.identity == large.identity and small.path != large.path
+def test_a_larger_pool_begins_as_the_smaller_one(tmp_path, sorting, monkeypatch) -> None:
+    small = make(tmp_path)
+    monkeypatch.setattr(signs_generators, "POOL", 40)
+    large = make(tmp_path)
+    assert small.path != large.path
     images, labels, _ = large.read()
-    assert np.bincount(labels).tolist() == [20, 46]
-    np.testing.assert_array_equal(images[labels == 1][:26], small.read()[0])
-    wanted = missing_images(TRAINING.counts(), 0)
-    np.testing.assert_array_equal(large.first(wanted)[0], small.first(wanted)[0])
+    assert np.bincount(labels).tolist() == [0, 40]
+    np.testing.assert_array_equal(images[:26], small.read()[0])
 
 
 def test_a_class_that_stays_short_is_told(world, sorting, monkeypatch) -> None:
-    monkeypatch.setattr(Generators, "generator", lambda *given: (world.good_run(5), 1.0))
-    found = world.sources({"full": "Full data"}, 1, lambda regime, draw: TRAINING, 0)
-    assert list(found) == [("full", 0)]
-    assert world.said[-1].startswith("warning: Full data: 1 classes could not be filled up with images that pass")
-    assert "class 2 (Speed limit 50) lacks most: 28" in world.said[-1]
+    monkeypatch.setattr(signs_generators, "generated_pool", generated_pool)
+    monkeypatch.setattr(Generators, "_generator", lambda *given, **named: (world.good_run(5), 1.0))
+    world.generators().classes("2", 1, TRAINING, [1, 2])
+    assert world.said[-1].startswith("warning: 2 tracks, draw 1: 1 classes have fewer than 26 generated images that")
+    assert "class 2 (Speed limit 50) lacks most: 26" in world.said[-1]

@@ -1,29 +1,30 @@
 """The study of signs: what is split how, what decides a cell's numbers, and what every arm draws."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
 
 from gan.commands.study import StudyConfig
 from gan.data.gtsrb import read_signs, write_signs
-from gan.data.labelled import LabelledImages, with_mirrored
-from gan.data.signs import CLASSES, GTSRB, NAMES
+from gan.data.signs import CLASSES
 from gan.dcgan.classifier import ClassifierTrainer
-from gan.dcgan.judge import Judge
-from gan.drawn import signs as drawn
-from gan.errors import UserError
 from gan.report import Report
+from gan.study.answers import NEW, measured, parts_of
 from gan.study.grid import Cell
-from gan.study.signs import SignStudy, measured, prepare, shares_of
-from gan.study.signs_arms import parse_arms
+from gan.study.results import Results
+from gan.study.signs import SIGN_ARMS, SignStudy, shares_of
+from gan.study.signs_arms import mirrored_within, parse_arms
 from gan.study.signs_generators import Pool, Source
 from gan.training.sampling import Sampler
+
+ALL = "real,classical,adjusted,drawn,pasted,generated,painted,drawn+painted:50"
 
 
 @pytest.fixture
 def config(signs_folder):
-    return StudyConfig(data=signs_folder, regimes="full,2", seeds=4, steps=2, batch_size=4, gan_seeds=2)
+    return StudyConfig(data=signs_folder, regimes="full,2", arms=ALL, seeds=4, steps=2, batch_size=4, draws=2)
 
 
 @pytest.fixture
@@ -31,14 +32,29 @@ def study(config):
     return SignStudy(config, {})
 
 
-def test_nothing_is_tested_on_what_is_learned(study) -> None:
-    """No physical sign is in two parts, in any regime."""
+def with_config(config, sources=None, **changed) -> SignStudy:
+    return SignStudy(dataclasses.replace(config, **changed), sources or {})
+
+
+# --- what is learned and what is tested
+
+
+def test_nothing_is_tested_on_what_is_learned(config) -> None:
+    """No physical sign is in two parts, in any regime, and none is left out."""
+    study = with_config(config, regimes="full,2,0", arms="real")
     held_out = study.parts["held_out"]
     assert set(held_out.labels) == set(range(CLASSES))
-    for regime in ("full", "2"):
-        learned = study.training(regime, 0)
+    for regime, draw in (("full", 0), ("2", 0), ("2", 1), ("0", 0)):
+        learned, tested = study.training(regime, draw), study.tested(regime, draw)
         assert not set(learned.tracks) & set(held_out.tracks)
-        assert set(learned.labels) == set(range(CLASSES))
+        assert set(learned.labels) == set(range(CLASSES)) - (set(study.rare) if regime == "0" else set())
+        unused = tested["unused"][0].tracks if regime != "full" else []
+        assert not set(learned.tracks) & set(unused)
+        assert set(learned.tracks) | set(unused) == set(study.fit.tracks)
+        assert ("unused" in tested) == (regime != "full")
+        for part, (signs, places) in tested.items():
+            source = {"test": study.signs.test, "held_out": held_out, "unused": study.fit}[part]
+            np.testing.assert_array_equal(signs.images, source.images[places])
     assert len(study.fit) + len(held_out) == len(study.signs.train)
     assert study.parts["test"] is study.signs.test
 
@@ -48,78 +64,77 @@ def test_a_cut_regime_keeps_two_tracks_of_each_rare_class(study) -> None:
     for k in range(CLASSES):
         kept = learned.tracks[learned.labels == k]
         assert len(np.unique(kept)) == 2 if k in study.rare else len(kept) == (study.fit.labels == k).sum()
+    assert set(study.tested("2", 0)["unused"][0].labels) == set(study.rare)
 
 
-def test_the_design_names_everything(study) -> None:
+def test_the_design_names_everything(config, study) -> None:
     design = study.design
     assert list(design.regimes.items()) == [("2", "Rare classes cut to 2 tracks"), ("full", "Full data")]
-    assert design.generated == ("generated", "generated-classical", "generated-drawn", "mixed")
-    assert "drawn" in design.arms and design.headline == "test.rare"
-    assert [name for name in design.measures if name.startswith("held_out.")] == [
-        "held_out.rare", "held_out.macro", "held_out.worst", "held_out.accuracy"
+    assert design.generated == ("generated", "painted", "drawn+painted:50")
+    assert list(design.measures) == [
+        "new.rare", "new.certainty", "test.rare", "test.macro", "test.accuracy",
+        "held_out.rare", "held_out.macro", "held_out.accuracy",
     ]  # fmt: skip
+    assert (design.headline, design.chosen_by, design.draws, design.primary) == ("new.rare", "held_out.rare", 2, ())
     assert len(study.rare) == 10 and "10 smallest" in design.measures["test.rare"]
+    cut = with_config(config, regimes="2,0", arms="", primary="painted,drawn").design
+    assert "unused.rare" in cut.measures and cut.primary == ("painted", "drawn")
+    assert list(cut.arms) == SIGN_ARMS.split(",")
 
 
-def page_of(study: SignStudy, folder) -> str:
-    report = Report("x")
-    study.describe(report)
-    report.write(folder / "report.html")
-    return (folder / "report.html").read_text()
-
-
-def test_the_report_says_what_the_figures_do_not_hold(config, tmp_path) -> None:
-    def told(**changed):
-        return page_of(SignStudy(dataclasses.replace(config, **changed), {}), tmp_path)
-
-    assert "4 seeds share 2 choices of kept tracks" in told()
-    assert "4 seeds share 1 choice of kept tracks" in told(gan_seeds=1)
-    mirrored = f"39 ({NAMES[39]}), mirrored photos of another class, which is not cut"
-    assert mirrored in told() and mirrored in told(arms="real,generated")
-    assert mirrored not in told(regimes="full") and mirrored not in told(arms="real,oversampling,smote")
-
-
-def test_without_a_test_part_the_held_out_tracks_decide(config, tmp_path) -> None:
+def test_without_a_test_part_the_tracks_decide_that_are_not_learned(config, tmp_path) -> None:
     write_signs(tmp_path / "train.p", read_signs(f"{config.data}/train.p"))
-    study = SignStudy(dataclasses.replace(config, data=str(tmp_path)), {})
+    study = with_config(config, data=str(tmp_path))
     assert list(study.parts) == ["held_out"] and study.design.headline == "held_out.rare"
+    study = with_config(config, data=str(tmp_path), regimes="2", arms="real")
+    assert list(study.design.measures)[:3] == ["new.rare", "new.certainty", "held_out.rare"]
+    values = study.measure(Guesses(), Cell(0, "2", "real"))
+    assert values["new.rare"] == values["unused.rare"] and set(study.design.measures) <= set(values)
+
+
+def test_seeds_take_turns_with_the_choices_of_tracks(config, study) -> None:
+    first, second = study.training("2", 0), study.training("2", 1)
+    assert first.digest() != second.digest()
+    digests = [study.identity(Cell(seed, "2", "real"))["training"] for seed in range(3)]
+    assert digests == [first.digest(), second.digest(), first.digest()]
+    other = with_config(config, first_draw=1)  # a pilot takes choices that the study does not
+    assert other.training("2", 0).digest() == second.digest()
+    assert set(other.tested("2", 0)["unused"][0].tracks) == set(study.tested("2", 1)["unused"][0].tracks)
+    alone = with_config(config, draws=0)  # each seed has its own
+    assert len({alone.identity(Cell(seed, "2", "real"))["training"] for seed in range(4)}) == 4
+
+
+# --- what decides a cell's numbers
 
 
 def test_what_decides_the_numbers_of_a_cell(config, study) -> None:
     """Whatever changes the numbers changes the identity, and nothing else does."""
     cell = Cell(0, "2", "classical")
     first = study.identity(cell)
-    for changed in ({"steps": 3}, {"batch_size": 5}, {"precision": "bfloat16"}):
-        assert SignStudy(dataclasses.replace(config, **changed), {}).identity(cell) != first, changed
-    for changed in ({"seed": 1}, {"seed": 2}, {"regime": "full"}, {"arm": "real"}):
+    others = [{"steps": 3}, {"batch_size": 5}, {"precision": "bfloat16"}, {"policy": "mild"}, {"first_draw": 7}]
+    for changed in others:
+        assert with_config(config, **changed).identity(cell) != first, changed
+    for changed in ({"seed": 1}, {"seed": 2}, {"regime": "full"}, {"arm": "real"}, {"arm": "adjusted"}):
         assert study.identity(dataclasses.replace(cell, **changed)) != first, changed
-    for same in ({"workers": 2}, {"seeds": 9}, {"arms": "classical"}, {"gan_iterations": 3}, {"quality": 0.0}):
-        assert SignStudy(dataclasses.replace(config, **same), {}).identity(cell) == first, same
+    same = [{"workers": 2}, {"seeds": 9}, {"arms": "classical"}, {"gan_iterations": 3}, {"quality": 0.0}]
+    for changed in (*same, {"draws": 0}, {"regimes": "2,0", "arms": "classical,painted"}):
+        assert with_config(config, **changed).identity(cell) == first, changed
+    real = Cell(0, "2", "real")  # it is not varied, whatever the policy
+    assert with_config(config, policy="mild").identity(real) == study.identity(real)
 
 
-def test_generated_arms_depend_on_their_generator_and_the_others_do_not(config, tmp_path) -> None:
-    studies = [
-        SignStudy(config, {("2", draw): Source(None, 0.1, Pool(tmp_path, {"weights": weights})) for draw in (0, 1)})
-        for weights in ("abc", "def")
-    ]
-    arms = {"generated": False, "generated-drawn": False, "mixed": False, "smote": True, "drawn": True, "real": True}
-    for arm, same in arms.items():
-        one, other = (study.identity(Cell(0, "2", arm)) for study in studies)
-        assert (one == other) == same, arm
-
-
-def test_drawn_arms_depend_on_the_drawings(config, tmp_path) -> None:
-    one, other = (SignStudy(config, {}, Pool(tmp_path, {"seed": seed})) for seed in (0, 1))
-    for arm, same in (("drawn", False), ("generated-drawn", False), ("classical", True), ("generated", True)):
-        assert (one.identity(Cell(0, "2", arm)) == other.identity(Cell(0, "2", arm))) == same, arm
-
-
-def test_seeds_take_turns_with_the_choices_of_tracks(study) -> None:
-    assert [study.draw(seed) for seed in range(4)] == [0, 1, 0, 1]
-    first, second = study.training("2", 0), study.training("2", 1)
-    assert first.digest() != second.digest() and len(first.counts()) == len(second.counts())
-    digests = [study.identity(Cell(seed, "2", "real"))["training"] for seed in range(3)]
-    assert digests == [first.digest(), second.digest(), first.digest()]
+def test_arms_depend_on_the_images_that_they_use_and_on_no_others(config, tmp_path) -> None:
+    keys = {("drawn", "", 0), ("painted", "", 0), *((source, "2", draw) for source in ("pasted", "generated")
+                                                    for draw in (0, 1))}  # fmt: skip
+    sources = {key: Source(Pool(tmp_path, {"of": key})) for key in keys}
+    study = with_config(config, sources)
+    for key in keys:
+        other = with_config(config, sources | {key: Source(Pool(tmp_path, {"of": "others"}))})
+        for arm in study.arms.values():
+            for seed in (0, 1, 2):
+                cell = Cell(seed, "2", arm.name)
+                used = key[0] in arm.sources and key[1:] in (("", 0), ("2", seed % 2))
+                assert (study.identity(cell) != other.identity(cell)) == used, (cell, key)
 
 
 # --- what the arms draw
@@ -127,199 +142,150 @@ def test_seeds_take_turns_with_the_choices_of_tracks(study) -> None:
 REAL = np.array([8, 4, 1])
 
 
-def shares(arm: str, others=(0, 0, 0), steps: int = 100):
-    return shares_of(parse_arms(arm)[0], REAL, np.array(others), steps)
+def shares(arm: str, further=(0, 0, 0), real=REAL):
+    return shares_of(parse_arms(arm)[0], np.array(real), np.array(further), 100)
 
 
-def test_arms_without_more_images_draw_as_the_data_is_or_evenly() -> None:
-    for arm in ("real", "weights"):
+def test_arms_without_further_images_draw_as_the_data_is_or_evenly() -> None:
+    for arm in ("real", "adjusted"):
         np.testing.assert_allclose(shares(arm).classes, [8 / 13, 4 / 13, 1 / 13])
-    for arm in ("oversampling", "classical"):
-        np.testing.assert_allclose(shares(arm).classes, [1 / 3] * 3)
-    assert not shares("real").extra.any() and not shares("classical").extra.any()
+        np.testing.assert_allclose(shares(arm, real=[8, 4, 0]).classes, [8 / 12, 4 / 12, 0])
+    np.testing.assert_allclose(shares("classical").classes, [1 / 3] * 3)
+    assert shares("classical", real=[3, 0, 1]).classes.tolist() == [0.5, 0, 0.5]  # absent classes are not drawn
+    assert not any(shares(arm).extra.any() for arm in ("real", "adjusted", "classical"))
 
 
-def test_arms_that_are_filled_up_draw_every_image_alike() -> None:
-    for arm in ("smote", "drawn", "generated", "generated-classical", "generated-drawn"):
-        found = shares(arm, (0, 4, 7))
+def test_a_share_of_a_rare_class_is_further_images_and_all_where_it_has_no_others() -> None:
+    for arm, share in (("drawn", 0.75), ("generated+painted:20", 0.2), ("painted:100", 1.0)):
+        found = shares(arm, (0, 0, 50))
         np.testing.assert_allclose(found.classes, [1 / 3] * 3)
-        np.testing.assert_allclose(found.extra, [0, 0.5, 7 / 8])
-        assert found.until == 100
-    short = shares("generated", (0, 4, 1))  # too few images passed the filter
-    np.testing.assert_allclose(short.classes, [8 / 18, 8 / 18, 2 / 18])
-
-
-def test_the_mixed_arm_draws_a_share_of_what_is_lacking_and_real_images_last() -> None:
-    found = shares("mixed:0.5", (0, 4, 7))
-    np.testing.assert_allclose(found.classes, [1 / 3] * 3)
-    np.testing.assert_allclose(found.extra, [0, 0.25, 7 / 16])
-    assert found.until == 60 and shares("mixed", (0, 4, 7), steps=1).until == 1
-    np.testing.assert_allclose(shares("mixed:1", (0, 4, 7)).extra, [0, 0.5, 7 / 8])
-
-
-def test_absent_classes_are_not_drawn() -> None:
-    arm = parse_arms("classical")[0]
-    found = shares_of(arm, np.array([3, 0, 1]), np.zeros(3, int), 10)
-    assert found.classes.tolist() == [0.5, 0, 0.5]
+        assert found.extra.tolist() == [0, 0, share] and found.until == 100
+        assert shares(arm, (0, 9, 50), [8, 4, 0]).extra.tolist() == [0, share, 1]
+    assert shares("drawn", (0, 0, 0), [8, 4, 0]).classes.tolist() == [0.5, 0.5, 0]
 
 
 @pytest.fixture
 def cells_seen(monkeypatch, study, tmp_path):
-    """What a cell gives to its trainer and sampler, without training anything."""
+    """What a cell gives to its trainer and sampler, without training anything; images of a source are of one grey."""
     seen = {}
 
     class Watched(ClassifierTrainer):
-        def __init__(self, sampler, iterations, seed, precision, batch_size, augmented, weights):
-            seen.update(steps=iterations, seed=seed, augmented=augmented, weights=weights)
+        def __init__(self, sampler, iterations, seed, precision, batch_size, policy, priors):
+            seen.update(steps=iterations, seed=seed, policy=policy, priors=priors)
             raise InterruptedError
 
-    class Draw:
+    class Draw(Sampler):
         def __init__(self, images, labels, classes, shares, others, other_labels):
             seen.update(real=images, others=others, other_labels=other_labels, shares=shares)
+            super().__init__(images, labels, classes, shares, others, other_labels)  # what is asked for is there
 
     monkeypatch.setattr("gan.study.signs.ClassifierTrainer", Watched)
     monkeypatch.setattr("gan.study.signs.Sampler", Draw)
-    counts = study.training("2", 0).counts()
-    labels = np.repeat(np.arange(CLASSES), counts.max() - counts)
-    path = tmp_path / "pool.npz"
-    np.savez(
-        path, images=np.full((len(labels), 32, 32, 3), 7, np.uint8), labels=labels, fates=np.ones((5, CLASSES), int)
-    )
-    source = Source(None, 0.1, Pool(path, {}))
-    study.sources = {("2", 0): source, ("2", 1): source}
-    drawings = tmp_path / "drawn.npz"
-    np.savez(drawings, images=np.full((len(labels), 32, 32, 3), 9, np.uint8), labels=labels, fates=[])
-    study.drawn = Pool(drawings, {})
+    greys = {"drawn": 1, "painted": 2, "pasted": 3, "generated": 4}
+    for source, grey in greys.items():
+        study.sources |= {(source, *rest): pool_of(tmp_path / f"{source}.npz", study.rare, grey)
+                          for rest in ([("", 0)] if grey < 3 else [("2", 0), ("2", 1)])}  # fmt: skip
 
-    def run(arm: str, seed: int = 2):
+    def run(arm: str, regime: str = "2"):
         seen.clear()
         with pytest.raises(InterruptedError):
-            study.trainer(Cell(seed, "2", arm))
-        return dict(seen)
+            study.trainer(Cell(2, regime, arm))
+        return dict(seen), {greys[source] for source in study.arms[arm].sources}
 
     return run
 
 
+def pool_of(path, rare: list[int], grey: int, each: int = 3, **more) -> Source:
+    """A file with as many images of each rare class, all of one grey."""
+    labels = np.repeat(np.array(rare, np.int64), each)
+    images = np.full((len(labels), 32, 32, 3), grey, np.uint8)
+    np.savez(path, images=images, labels=labels, fates=np.ones((5, CLASSES), int))
+    return Source(Pool(path, {}), **more)
+
+
 def test_each_arm_is_trained_on_what_its_name_says(cells_seen, study) -> None:
     learned = study.training("2", 0)
-    for arm in ("real", "weights", "oversampling", "generated"):
-        seen = cells_seen(arm)
-        assert seen["real"] is learned.images and not seen["augmented"]
-        assert (seen["weights"] is not None) == (arm == "weights")
-        assert (seen["seed"], seen["steps"]) == (2, 2)
-    for arm in ("classical", "drawn", "generated-classical", "generated-drawn", "mixed"):
-        seen = cells_seen(arm)
-        assert len(seen["real"]) == len(with_mirrored(learned)) and seen["augmented"] and seen["weights"] is None
-    counts = learned.counts()
-    for arm in ("generated", "generated-classical", "mixed"):
-        seen = cells_seen(arm)
-        assert (seen["others"] == 7).all()
-        np.testing.assert_array_equal(np.bincount(seen["other_labels"]) + counts, counts.max())
-    for arm, values in (("drawn", {9}), ("generated-drawn", {7, 9})):
-        seen = cells_seen(arm)
-        assert set(np.unique(seen["others"])) == values
-        np.testing.assert_array_equal(np.bincount(seen["other_labels"]) + counts, counts.max())
-    lacking, of_drawn = counts.max() - counts, seen["others"][:, 0, 0, 0] == 9
-    np.testing.assert_array_equal(np.bincount(seen["other_labels"][of_drawn], minlength=CLASSES), (lacking + 1) // 2)
-    assert not len(cells_seen("classical")["others"])
-    weights = cells_seen("weights")["weights"]
-    assert weights.argmax() in study.rare and weights @ counts == pytest.approx(len(learned))
+    for arm in study.arms.values():
+        seen, greys = cells_seen(arm.name)
+        assert (seen["seed"], seen["steps"], seen["policy"]) == (2, 2, "none" if arm.name == "real" else "strong")
+        real = learned if arm.name == "real" else mirrored_within(learned, "2", study.rare)
+        np.testing.assert_array_equal(seen["real"], real.images)
+        assert set(seen["others"][:, 0, 0, 0]) == greys and len(seen["others"]) == 3 * 10 * len(greys)
+        assert set(seen["other_labels"]) == (set(study.rare) if greys else set())
+        assert (seen["priors"] is not None) == (arm.name == "adjusted")
+        np.testing.assert_array_equal(np.flatnonzero(seen["shares"].extra), study.rare if greys else [])
+        even = np.full(CLASSES, 1 / CLASSES) if arm.even else learned.counts() / len(learned)
+        np.testing.assert_allclose(seen["shares"].classes, even)
+    np.testing.assert_allclose(cells_seen("adjusted")[0]["priors"], learned.counts() / len(learned))
+    assert len(cells_seen("drawn", "full")[0]["others"]) == 30  # what holds everywhere
 
 
-def test_a_pool_gives_the_first_images_of_each_class(tmp_path) -> None:
-    labels = np.repeat([0, 2], [3, 5])
-    images = np.arange(8, dtype=np.uint8)[:, None, None, None].repeat(32, 1).repeat(32, 2).repeat(3, 3)
-    np.savez(tmp_path / "pool.npz", images=images, labels=labels, fates=np.zeros((5, 3), int))
-    pool = Pool(tmp_path / "pool.npz", {})
-    made, of = pool.first(np.array([3, 0, 9]))
-    assert made[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7] and of.tolist() == [0] * 3 + [2] * 5
-    made, of = pool.first(np.array([1, 2, 3]))
-    assert made[:, 0, 0, 0].tolist() == [0, 3, 4, 5] and of.tolist() == [0, 2, 2, 2]
-
-
-@pytest.mark.slow
-def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(drawn, "MORE_AT_ONCE", 20)
-    changed = dataclasses.replace(config, arms="real,drawn:30,generated-drawn:40", regimes="full", quality=0.0)
-    with pytest.raises(UserError, match="no generator here"):
-        prepare(changed, tmp_path, no_generator, print)
-    changed = dataclasses.replace(changed, arms="real,drawn:30", regimes="full,2", gan_seeds=1)
-    study, build = prepare(changed, tmp_path, no_generator, print)
-    images, labels, _ = study.drawn.read()
-    counts = study.training("2", 0).counts()  # those of the regime that lacks most
-    np.testing.assert_array_equal(np.bincount(labels, minlength=CLASSES), np.maximum(30 - counts, 0))
-    k = study.rare[0]
-    np.testing.assert_array_equal(images[labels == k], drawn.draw_more(k, 30 - counts[k], 0))
-    assert "Drawn signs, which no network made" in page_of(study, tmp_path)
-    monkeypatch.setattr("gan.study.signs_generators.drawn_signs", None)
-    prepare(changed, tmp_path, no_generator, print)
-    cell = Cell(0, "full", "drawn:30")
-    assert build().identity(cell) == study.identity(cell) and "drawn" in study.identity(cell)
-
-
-def no_generator(*_):
-    raise UserError("no generator here")
+def test_a_class_without_photos_is_learned_from_further_images_alone(config, cells_seen, study) -> None:
+    bare = with_config(config, study.sources, regimes="0", arms="adjusted,drawn")
+    study.design, study.training, study.arms = bare.design, bare.training, bare.arms
+    seen, _ = cells_seen("drawn", "0")
+    assert (seen["shares"].extra[study.rare] == 1).all() and (seen["shares"].classes > 0).all()
+    seen, _ = cells_seen("adjusted", "0")
+    priors = seen["priors"]
+    assert (priors > 0).all() and (seen["shares"].classes[study.rare] == 0).all()
+    assert priors[study.rare].max() < 0.2 * np.delete(priors, study.rare).min()
 
 
 # --- what is measured
 
 
-class Says:
-    """A classifier that answers what it is told to."""
+class Guesses:
+    """Stands in for a classifier: it takes each image for some class, always the same, more or less surely."""
 
-    input_shape, outputs = (None, 32, 32, 3), (np.zeros((1, 128)), np.zeros((1, 3)))
-
-    def __init__(self, answers):
-        self.answers = np.array(answers)
-
-    def __call__(self, images, training):
-        logits = np.zeros((len(images), 3), np.float32)
-        chosen = np.resize(self.answers, len(images))
-        logits[np.arange(len(images)), chosen] = 9
-        return np.zeros((len(images), 128), np.float32), logits
+    def __call__(self, images: np.ndarray):
+        random = [np.random.default_rng(int(image[::8, ::8].sum())) for image in images]
+        return None, np.stack([each.dirichlet(np.full(CLASSES, 0.1)) for each in random]).astype(np.float32)
 
 
-def test_measures_worked_out_by_hand() -> None:
-    shown = LabelledImages.of(np.zeros((8, 32, 32, 3), np.uint8), np.array([0, 0, 0, 0, 1, 1, 2, 2]), GTSRB)
-    judge = Judge(Says([0, 0, 0, 1, 1, 1, 2, 0]))  # recalls 3/4, 1, 1/2
-    assert measured(judge, shown, [1, 2]) == pytest.approx(
-        {"rare": 0.75, "macro": 0.75, "worst": 0.5, "accuracy": 6 / 8}
-    )
-    assert measured(judge, shown, [0]) == pytest.approx(
-        {"rare": 0.75, "macro": 0.75, "worst": 0.5, "accuracy": 6 / 8}
-    )
-    some = shown.take(np.arange(6))
-    assert "rare" not in measured(Judge(Says([0, 0, 0, 1, 1, 1])), some, [2])
+@pytest.fixture(autouse=True)
+def a_judge_is_its_model(monkeypatch):
+    monkeypatch.setattr("gan.study.signs.Judge", lambda model: model)
 
 
-# --- what is refused
+def test_answers_are_kept_of_every_image_and_tell_the_measures_again(config) -> None:
+    study = with_config(config, regimes="2,0", arms="real,classical", seeds=2)
+    kept = {cell: study.measure(Guesses(), cell) for cell in study.design.cells()}
+    assert all(set(study.design.measures) <= set(values) for values in kept.values())
+    rows = study.answers(lambda cell: kept[cell]).rows
+    for cell, values in kept.items():
+        of_cell = rows[(rows["regime"] == cell.regime) & (rows["arm"] == cell.arm) & (rows["seed"] == cell.seed)]
+        assert set(of_cell["draw"]) == {cell.seed % 2}
+        for part in ("test", "unused", "held_out", NEW):
+            some = of_cell[of_cell["part"].isin(parts_of(part))]
+            found = measured(*(some[name].to_numpy() for name in ("given", "probability", "label")), study.rare)
+            for kind, value in found.items():
+                assert value == pytest.approx(values[f"{part}.{kind}"], rel=2e-3)
+        unused = of_cell[of_cell["part"] == "unused"]
+        np.testing.assert_array_equal(study.fit.tracks[unused["image"]], unused["track"])
+        np.testing.assert_array_equal(study.fit.labels[unused["image"]], unused["label"])
+        assert not set(unused["track"]) & set(study.training(cell.regime, cell.seed % 2).tracks)
 
 
-def test_mistakes_are_found_before_anything_is_trained(config, tmp_path, signs_folder) -> None:
-    def refused(words: str, **changed) -> None:
-        with pytest.raises(UserError, match=words):
-            prepare(dataclasses.replace(config, **changed), tmp_path / "out", None, print)
-
-    refused("regimes 9: .*nothing is cut", regimes="9", arms="real")
-    refused("^data .*nowhere does not exist; give a folder with train.p", data=str(tmp_path / "nowhere"), arms="real")
-    whole = read_signs(f"{signs_folder}/train.p")
-    for name, changed in (
-        ("one", whole.take(whole.labels == 3)),
-        ("alone", whole.take(np.unique(whole.labels, return_index=True)[1])),
-        ("unknown", dataclasses.replace(whole, tracks=whole.tracks * 0 - 1)),
-        ("lacking", whole.take(whole.labels != 3)),
-    ):
-        (tmp_path / name).mkdir()
-        write_signs(tmp_path / name / "train.p", changed)
-    refused("images of two classes or more", data=str(tmp_path / "one"), arms="real")
-    refused("no images of its rare classes to test on", data=str(tmp_path / "alone"), arms="real", regimes="full")
-    refused("tracks of class .* are not known", data=str(tmp_path / "unknown"), arms="real")
-    refused("none of class 3", data=str(tmp_path / "lacking"), arms="generated", regimes="full")
+def test_the_report_shows_data_sources_and_what_is_hard(config, tmp_path) -> None:
+    run = types.SimpleNamespace(run_id="c" * 32, iteration=70)
+    sources = {("painted", "", 0): pool_of(tmp_path / "painted.npz", [0], 5, goodrun=run, minutes=2.5)}
+    study = with_config(config, sources, regimes="2", arms="real,painted", seeds=2, first_draw=3)
+    kept = {cell: study.measure(Guesses(), cell) for cell in study.design.cells()}
+    results = Results(study.design, kept, study.answers(lambda cell: kept[cell]))
+    page = Report("x")
+    study.describe(page, results)
+    html = page.html()
+    assert "2 choices of kept tracks (numbers 3 to 4), 2 classifiers of each arm" in html
+    learned, unused = study.training("2", 0), study.tested("2", 0)["unused"][0]
+    assert f"<td>{len(learned)}</td>" in html and f"<td>{len(unused)}</td>" in html
+    assert "Rare classes: 0 (Speed limit 20)" in html and "c" * 32 in html and "<td>2.5</td>" in html
+    assert "Rare class by class, test part and unused tracks: Rare classes cut to 2 tracks" in html
+    assert "painted: photos made of the class" in html and html.count("<img") == 2
 
 
-def test_the_sampler_takes_what_the_arms_ask_of_it(study) -> None:
-    """The shares of every arm can be drawn from the images that it has."""
-    learned = study.training("2", 0)
-    found = shares_of(parse_arms("oversampling")[0], learned.counts(), np.zeros(CLASSES, int), 10)
-    labels, _ = Sampler(learned.images, learned.labels, CLASSES, found).batch(4000, np.array([1, 2]), 0)
-    assert np.bincount(np.asarray(labels), minlength=CLASSES).min() > 40
+def test_a_study_of_one_draw_and_nothing_to_compare_has_a_report_too(config) -> None:
+    study = with_config(config, regimes="full", arms="real", seeds=1, draws=0)
+    kept = {cell: study.measure(Guesses(), cell) for cell in study.design.cells()}
+    page = Report("x")
+    study.describe(page, Results(study.design, kept, study.answers(lambda cell: kept[cell])))
+    assert "1 choices of kept tracks" in page.html() and "<img" not in page.html()

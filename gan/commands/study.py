@@ -114,7 +114,7 @@ class StudyConfig(Config):
         regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
         require(self.draws <= self.seeds, "draws", f"from 0 to seeds ({self.seeds})", self.draws)
         self._check_primary()
-        if self.task == "signs" and self.goodrun_ref and signs_arms.FULL not in regimes:
+        if self.task == "signs" and self.goodrun_ref and self.regimes and signs_arms.FULL not in regimes:
             raise UserError("goodrun_ref generates in the regime full only; leave it out, or add full to regimes.")
 
     def _check_primary(self) -> None:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from PIL import Image
 
 from gan import pictures
 from gan.data.labelled import Classes
@@ -47,7 +48,7 @@ def _describe_answers(study, report: Report, results: Results) -> None:
             shown.append(data.images[row.image])
         if shown:
             report.picture(
-                pictures.grid(np.stack(shown), 10),
+                Image.fromarray(pictures.grid(np.stack(shown), 10)),
                 "the images of rare classes that are hardest: "
                 + ", ".join(
                     f"{classes.keys[row.label]} for {classes.keys[row.given]}" for row in hardest.itertuples()

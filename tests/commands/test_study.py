@@ -61,7 +61,7 @@ def newest(kind: str):
         ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
         ({"draws": 6}, "draws is from 0 to seeds (5)"),
         ({"first_draw": -1}, "first_draw is"),
-        ({"policy": "none"}, "policy is mild or strong"),
+        ({"policy": "wild"}, "policy is mild or strong"),
         ({"primary": "painted"}, "primary is two arms with a comma between them"),
         ({"primary": "drawn,painted", "arms": "drawn,painted"}, "primary is an arm of `arms` with generated images"),
         ({"primary": "painted,real", "arms": "drawn,painted"}, "and one without, not 'painted,real'"),
@@ -162,7 +162,7 @@ def test_the_room_on_the_disk_grows_with_the_generators(monkeypatch, signs_folde
         {"arms": "painted+drawn,painted", "regimes": "2,0"},  # one for all
     ):
         refused(capsys, data=signs_folder, **options)
-    assert [round((bytes - asked[0]) / 4e8) for bytes in asked] == [0, 5, 6, 1]
+    assert [(room - asked[0]) / 4e8 for room in asked] == [0, 5, 6, 1]
 
 
 # --- what runs
@@ -267,7 +267,7 @@ def test_generators_and_classifiers_from_end_to_end(
     sentence = capsys.readouterr().out.strip().splitlines()[-1]
     assert "from classical (generated beside classical: the comparison that was chosen before)" in sentence
 
-    generators = {made.data.params["pictograms"]: made for made in newest("dcgan")}
+    generators = {made.data.params.get("pictograms", "false"): made for made in newest("dcgan")}
     (archived,) = newest("study")
     assert archived.info.run_id == opened and set(generators) == {"false", "true"} and len(newest("dcgan")) == 2
     # The generators have learned what is left of the regime, and what no regime cuts, and no others.

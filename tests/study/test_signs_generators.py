@@ -55,7 +55,9 @@ def world(tmp_path, monkeypatch, signs_folder):
 
     def full_pool(folder, goodrun, training, rare, *rest):
         made.pools.append((goodrun, training, rare))
-        np.savez(path := tmp_path / "pool.npz", images=[], labels=[], fates=np.full((5, CLASSES), 10_000))
+        np.savez(
+            path := tmp_path / "pool.npz", images=[], labels=[], fates=np.full((5, CLASSES), signs_generators.POOL)
+        )
         return Pool(path, {})
 
     monkeypatch.setattr(signs_generators, "generated_pool", full_pool)

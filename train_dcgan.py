@@ -117,8 +117,8 @@ def prepared(config: TrainConfig):
     class_id = classes.parse(config.class_val)
     config = dataclasses.replace(config, class_val=classes.key(class_id))  # runs are found again by it
     if (config.drawn or config.pictograms) and classes != GTSRB:
-        name = "drawn" if config.drawn else "pictograms"
-        raise UserError(f"{name} is of GTSRB's signs alone; leave it out with images of your own.")
+        what, name = ("drawn signs", "drawn") if config.drawn else ("pictograms", "pictograms")
+        raise UserError(f"{what} are of GTSRB's classes; leave {name} out with images of your own.")
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
         known = goodrun.info.config.get("drawn", 0)

@@ -120,8 +120,7 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         f"- What it is for: more {size}x{size} images, to train classifiers with. It is not for showing "
         "what things look like: some images are wrong.",
         *([] if signs else [f"- Classes: {', '.join(classes.names)}."]),
-        f"- Data: {info.data['images']} images{mirrored}, digest "
-        f"{info.data['digest']}{besides}.",
+        f"- Data: {info.data['images']} images{mirrored}, digest {info.data['digest']}{besides}.",
         f"- Licence of the data: {licence}",
         f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
         "",

@@ -84,7 +84,10 @@ class StudyConfig(Config):
         8_000, "signs: training of a generator, one for every regime that is given none", ge=1, le=MOST_ITERATIONS
     )
     draws: int = option(0, "signs: choices of tracks, taken in turns; 0: one for every seed", ge=0, le=100)
-    first_draw: int = option(0, "signs: number of the first choice: pilots take others than what they decide", ge=0)
+    first_draw: int = option(
+        0, "signs: number of the first choice: pilots take others than what they decide", ge=0,
+        le=1_000_000,
+    )  # fmt: skip
     primary: str = option(
         "", "signs: the comparison that decides, as `painted,drawn`: an arm with generated images and one without; "
         "if empty the best of either kind, chosen by the held-out part", pattern=r"|[^,]+,[^,]+",
@@ -119,7 +122,8 @@ class StudyConfig(Config):
 
     def _check_primary(self) -> None:
         if self.primary:
-            arms = {arm.name: arm.generated for arm in signs_arms.parse_arms(self.arms)} if self.arms else {}
+            named = signs_arms.parse_arms(self.arms or signs_arms.SIGN_ARMS)
+            arms = {arm.name: arm.generated for arm in named}
             first, second = self.primary.split(",")
             fits = arms.get(first) is True and arms.get(second) is False
             require(fits, "primary", "an arm of `arms` with generated images, a comma, and one without", self.primary)
@@ -144,7 +148,7 @@ def generators(config: StudyConfig) -> int:
     """How many generators of signs a study has."""
     if config.task != "signs":
         return 0
-    used = {source for arm in signs_arms.parse_arms(config.arms or "real") for source in arm.sources}
+    used = {source for arm in signs_arms.parse_arms(config.arms or "generated") for source in arm.sources}
     of_classes = len(signs_arms.parse_regimes(config.regimes)) * (config.draws or config.seeds)
     return of_classes * (signs_arms.GENERATED in used) + (signs_arms.PAINTED in used)
 

@@ -11,9 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from gan.config import PRECISIONS
-from gan.training import sampling
+from gan.training import policies, sampling
 from gan.training.judge import JudgeTrainer
-from gan.training.policies import MILD, varied
 
 # All constants belong to the recipe by which trained classifiers are found in the archive.
 BATCH = 128  # images an iteration
@@ -125,7 +124,7 @@ class ClassifierTrainer(JudgeTrainer):
         seed: int,
         precision: str = "float32",
         batch_size: int | None = None,
-        policy: str = MILD,
+        policy: str = policies.MILD,
         priors: np.ndarray | None = None,
     ):
         keras.utils.set_random_seed(seed)
@@ -144,7 +143,8 @@ class ClassifierTrainer(JudgeTrainer):
         sampling.set_dropout(self.model, sampling.key(self.seed, iteration, "classifier dropout"))
         key = sampling.key(self.seed, iteration, "classifier images")
         labels, images = self._sampler.batch(self.batch_size, key, iteration)
-        return varied(images, sampling.key(self.seed, iteration, "classifier augment"), self._policy), labels
+        drawn_with = sampling.key(self.seed, iteration, "classifier augment")
+        return policies.varied(images, drawn_with, self._policy), labels
 
     def loss_and_accuracy(self, labels, logits):
         """Cross entropy with smoothed labels, and the share of right classes."""

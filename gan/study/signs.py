@@ -16,7 +16,7 @@ import pandas as pd
 from gan.data.class_folders import Reading
 from gan.data.labelled import LabelledImages
 from gan.data.sets import DataSet
-from gan.data.signs import GTSRB
+from gan.data.signs import GTSRB, SIZE
 from gan.dcgan.balance_files import open_source
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
@@ -40,7 +40,6 @@ KINDS = {
     "macro": "mean recall of all classes",
     "accuracy": "share of all images that are recognised",
 }
-OWN_ARMS, SIGN_ARMS = "real,classical,adjusted,generated", "classical,drawn,pasted,painted,drawn+pasted+painted"
 
 
 class SignStudy(Experiment):
@@ -203,13 +202,15 @@ def arms_of(config, data: DataSet) -> tuple[Arm, ...]:
         UserError: what needs pictograms is asked for there.
     """
     signs = data.classes == GTSRB
-    arms = parse_arms(config.arms or (SIGN_ARMS if signs else OWN_ARMS))
+    arms = parse_arms(config.arms or (signs_arms.SIGN_ARMS if signs else signs_arms.OWN_ARMS))
     odd = {source for arm in arms for source in arm.sources if source in OF_GTSRB}
     if odd and not signs:
         raise UserError(
             f"{' and '.join(sorted(odd))} needs the pictograms of GTSRB's classes, and {data.name} has others; leave "
             "it out of arms."
         )
+    if odd and data.train.size != SIZE:
+        raise UserError(f"{' and '.join(sorted(odd))} makes images of {SIZE}x{SIZE}; give image_size={SIZE}.")
     return arms
 
 

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from gan.data.labelled import LabelledImages, join, mirrored, with_mirrored
+from gan.data.labelled import LabelledImages, join, with_mirrored
 from gan.errors import UserError
 from gan.study.grid import split_names
 
@@ -18,6 +18,8 @@ SOURCES = {
     PAINTED: "photos made of the class's pictogram by a generator that has learned photos of the other classes",
 }
 OF_GTSRB = (DRAWN, PASTED, PAINTED)  # that need a pictogram of every class
+OWN_ARMS = "real,classical,adjusted,generated"  # where none are named, of images of one's own
+SIGN_ARMS = "classical,drawn,pasted,painted,drawn+pasted+painted"  # the same of traffic signs
 SHARE = 0.75  # of a rare class's images that are from these sources, where an arm does not say
 MOST_TRACKS = 1_000  # that a regime may name
 RARE = 10  # classes, at most a quarter of those that there are
@@ -148,4 +150,4 @@ def mirrored_within(signs: LabelledImages, regime: str, rare: list[int]) -> Labe
     coming = np.isin(mirror[signs.labels], rare) & ~np.isin(signs.labels, rare)
     if regime == FULL or not coming.any():
         return with_mirrored(signs)
-    return join(signs, mirrored(signs.take(~coming)))
+    return join(with_mirrored(signs.take(~coming)), signs.take(coming))

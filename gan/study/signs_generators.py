@@ -93,7 +93,7 @@ class Generators:
         if regime == FULL and self._given:
             goodrun, minutes = self._given, float("nan")
         else:
-            goodrun, minutes = self._generator(regime, draw, training, pictograms=False)
+            goodrun, minutes = self._generator(regime, self._config.first_draw + draw, training, pictograms=False)
         pool = generated_pool(self._folder, goodrun, training, rare, self._config, f"{regime} tracks, draw {draw}")
         short = POOL - pool.read()[2][1, rare]
         if short.any():

@@ -103,14 +103,14 @@ def test_loss_and_accuracy_are_those_worked_out_by_hand() -> None:
 
 def test_classes_are_learned_evenly_and_in_changed_light(monkeypatch: pytest.MonkeyPatch) -> None:
     shown, changed = [], []
-    varied = classifier.varied
+    varied = classifier.policies.varied
 
     def spy(images, key, policy):
         shown.append(np.asarray(images))
         changed.append(np.asarray(varied(images, key, policy)))
         return changed[-1]
 
-    monkeypatch.setattr(classifier, "varied", spy)
+    monkeypatch.setattr(classifier.policies, "varied", spy)
     labels = np.repeat([0, 1, 2], [1, 5, 200])
     images = np.random.default_rng(0).integers(0, 256, (206, 32, 32, 3), np.uint8)
     images[..., 0] = labels[:, None, None] * 100

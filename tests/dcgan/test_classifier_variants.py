@@ -40,13 +40,13 @@ def build(sampler=None, **more) -> ClassifierTrainer:
 
 
 def spy_on(monkeypatch, shown: list) -> None:
-    varied = classifier.varied
+    varied = classifier.policies.varied
 
     def spy(images, key, policy):
         shown.append((np.asarray(images), policy))
         return varied(images, key, policy)
 
-    monkeypatch.setattr(classifier, "varied", spy)
+    monkeypatch.setattr(classifier.policies, "varied", spy)
 
 
 def test_the_sampler_is_asked_for_the_batch_of_the_iteration(monkeypatch) -> None:

@@ -13,7 +13,8 @@ from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.study import signs_generators
 from gan.study.grid import Cell
-from gan.study.signs import OWN_ARMS, SignStudy, prepare
+from gan.study.signs import SignStudy, prepare
+from gan.study.signs_arms import OWN_ARMS
 from gan.study.signs_generators import Generators, Pool, Source
 
 

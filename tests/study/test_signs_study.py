@@ -14,8 +14,8 @@ from gan.report import Report
 from gan.study.answers import NEW, measured, parts_of
 from gan.study.grid import Cell
 from gan.study.results import Results
-from gan.study.signs import SIGN_ARMS, SignStudy, shares_of
-from gan.study.signs_arms import mirrored_within, parse_arms
+from gan.study.signs import SignStudy, shares_of
+from gan.study.signs_arms import SIGN_ARMS, mirrored_within, parse_arms
 from gan.study.signs_generators import Pool, Source
 from gan.training.sampling import Sampler
 

@@ -65,7 +65,7 @@ def code_version() -> str:
     try:
         commit = subprocess.run(
             ["git", "-C", str(ROOT), "describe", "--always", "--dirty=-changed", "--exclude=*"],
-            capture_output=True, text=True, timeout=20, check=True,
+            capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return os.environ.get("CODE_VERSION") or "unknown"

@@ -121,17 +121,14 @@ def prepared(config: TrainConfig):
         raise UserError(f"{what} are of GTSRB's classes; leave {name} out with images of your own.")
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
-        known = goodrun.info.config.get("drawn", 0)
-        if (known > 0) != (config.drawn > 0):
-            raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
-        if (paints := goodrun.info.config.get("pictograms", False)) != config.pictograms:
-            raise UserError(f"the good run was trained with pictograms={as_text(paints)}; give the same.")
+        require_alike(goodrun.info.config, config)
         goodrun.require_more(config.iterations)
     parts, learned = read(config, classes, reading, goodrun)
     require_writable(Path("images/train").resolve())
 
-    from gan.dcgan.gan import Network, SignGan, with_pictograms
+    from gan.dcgan.gan import SignGan
     from gan.dcgan.judge import judge_of
+    from gan.dcgan.poses import with_pictograms
     from gan.dcgan.scorer import RANKED_BY, checkpoint_scores
     from gan.training import distribution
     from gan.training.following import Following
@@ -140,12 +137,7 @@ def prepared(config: TrainConfig):
     digest = learned.digest()
     config, replicas = distribution.start(config, 2, digest, goodrun)
     warn_of_few(learned.counts())
-    network = Network(
-        len(classes) if class_id is None else 1, domains=2 if config.drawn else 1, size=learned.size,
-        pictograms=config.pictograms,
-    )  # fmt: skip
-    if goodrun:
-        network = dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout)
+    network = network_of(config, len(classes) if class_id is None else 1, learned.size, goodrun)
     images, labels = with_drawings(learned, config.drawn, config.seed)
     images = with_pictograms(learned) if config.pictograms else images
     labels = labels if class_id is None else labels * 0
@@ -169,6 +161,23 @@ def prepared(config: TrainConfig):
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY, others)
     name = f"dcgan class {config.class_val} {parts.name}"
     return run, name, f"{len(learned)} images", f"class-{classes.slug(class_id)}-{{}}"
+
+
+def require_alike(before: dict, config: TrainConfig) -> None:
+    """Make sure that the networks of a good run, by its parameters, are those of a training."""
+    known, paints = before.get("drawn", 0), before.get("pictograms", False)
+    if (known > 0) != (config.drawn > 0):
+        raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
+    if paints != config.pictograms:
+        raise UserError(f"the good run was trained with pictograms={as_text(paints)}; give the same.")
+
+
+def network_of(config: TrainConfig, classes: int, size: int, goodrun):
+    """The networks of a training; those of a good run keep their layout."""
+    from gan.dcgan.gan import Network
+
+    network = Network(classes, domains=2 if config.drawn else 1, size=size, pictograms=config.pictograms)
+    return dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout) if goodrun else network
 
 
 def warn_of_few(counts) -> None:

@@ -22,7 +22,7 @@ from gan.study.answers import NEW, Answers, measured, parts_of
 from gan.study.grid import Cell, Design
 from gan.study.results import Results
 from gan.study.signs import GROUPS, KINDS
-from gan.study.signs_arms import FULL, RARE, parse_arms
+from gan.study.signs_arms import FULL, parse_arms, rarest, regime_words
 
 MEASURES = (f"{NEW}.rare", f"{NEW}.certainty", "test.rare", "unused.rare", "test.accuracy", "held_out.rare")
 
@@ -50,7 +50,7 @@ def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
         title="Do generated images help to recognise rare classes?",
         arms={name: arm.words for name, arm in arms.items()},
         generated=tuple(name for name, arm in arms.items() if arm.generated),
-        regimes={name: "Full data" if name == FULL else f"Rare classes cut to {name} tracks" for name in regimes},
+        regimes={name: regime_words(name) for name in regimes},
         axis="tracks kept",
         seeds=int(rows["seed"].max()) + 1,
         measures={name: f"{KINDS[kind].format(rare=len(answers.rare))}, {GROUPS[part]}"
@@ -75,8 +75,7 @@ def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
 
 def main(config: StudySignsConfig) -> None:
     """Answers -> tables."""
-    rare = np.sort(np.argsort(TRAINING_COUNTS, kind="stable")[:RARE]).tolist()
-    answers = Answers.read(Path(config.answers), rare)
+    answers = Answers.read(Path(config.answers), rarest(np.array(TRAINING_COUNTS)))
     results = results_of(answers, tuple(config.primary.split(",")))
     print(report.markdown(results))
     for regime in results.design.regimes:

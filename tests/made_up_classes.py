@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan.data.class_folders import Reading, class_names, read_class_folders
 from gan.errors import UserError
@@ -57,3 +58,12 @@ def holds_class_folders(path: str | Path) -> bool:
     except UserError:
         return False
     return True
+
+
+def write_pets(folder: Path) -> None:
+    """Two classes of four pets each, two photos of a pet, in folders of their own."""
+    random = np.random.default_rng(0)
+    for name, k in ((name, k) for name in ("cat", "dog") for k in range(8)):
+        pet = folder / name / f"pet{k // 2}"
+        pet.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(pet / f"{k}.png")

@@ -1,7 +1,6 @@
 """Photos of signs that nobody has photographed, of their pictograms."""
 
 import dataclasses
-import itertools
 import os
 import zlib
 from pathlib import Path
@@ -119,7 +118,7 @@ def paint(generator, pictures: dict, config: NewSignsConfig, folder: Path):
     from PIL import Image
 
     from gan import pictures as sheets
-    from gan.data.folder_writer import to_png
+    from gan.dcgan.image_files import to_folder, write_images
     from gan.dcgan.poses import FINE, textures
     from gan.progress import progress
 
@@ -130,14 +129,10 @@ def paint(generator, pictures: dict, config: NewSignsConfig, folder: Path):
             # Each sign in light and poses of its own, which other files in the folder do not change.
             seed = int(np.random.SeedSequence([config.seed, zlib.crc32(name.encode())]).generate_state(1)[0])
             batches = generator.photos(textures([picture], FINE * size)[0], config.count, seed, bar)
-            shown, numbers = [], itertools.count()
-            for batch in batches:
-                shown.extend(batch[: SHOWN - len(shown)])
-                for image in batch:
-                    (folder / name / f"{next(numbers):05d}.png").write_bytes(to_png(image))
+            shown = write_images(batches, to_folder(folder / name), SHOWN)
             on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
             drawing = np.asarray(on_white.convert("RGB").resize((size, size), Image.Resampling.BOX))
-            rows.append((name, drawing[None], np.stack(shown)))
+            rows.append((name, drawing[None], shown))
     return sheets.class_strips(rows, ("", "photos of the pictogram"))
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gan.config import PRECISIONS
 from gan.data.decode import SIZES
-from gan.data.labelled import LabelledImages, to_uint8
+from gan.data.labelled import to_uint8
 from gan.data.spread import spread_over
 from gan.dcgan import poses
 from gan.dcgan.networks import (
@@ -155,7 +155,7 @@ class SignGan(AveragedGan):
     Args:
         network: sizes of the networks.
         images: uint8 (N, size, size, 3), the real images, kept whole in the device's memory; with pictograms uint8
-            (N, size, size, 7): behind each photo the pictogram in its pose (see `with_pictograms`).
+            (N, size, size, 7): behind each photo the pictogram in its pose (see `gan.dcgan.poses.with_pictograms`).
         labels: integers (N,), class + classes * domain (see `gan.dcgan.networks.build_generator`); classes are drawn
             evenly, and the domains of a class as often as it has images of them.
         batch_size: real images an iteration, as many generated ones.
@@ -205,7 +205,7 @@ class SignGan(AveragedGan):
             part = slice(first, first + SAMPLE_BATCH)
             condition = tf.constant(labels[part])
             if self.network.pictograms:
-                condition = painted(self._textures[labels[part]], normals[part], self.network.size)
+                condition = poses.by_chance(self._textures[labels[part]], normals[part], self.network.size)
             inputs = self._inputs(latents[part], condition)
             made[part] = to_uint8(np.asarray(self.averaged(inputs, training=False)))
         return made
@@ -306,29 +306,6 @@ class SignGan(AveragedGan):
 
     def _inputs(self, latents, condition):
         return [latents, condition] if self.network.classes > 1 or self.network.pictograms else latents
-
-
-def painted(textures, normals, size: int):
-    """Pictograms in poses by chance, as a generator takes them: float32 (N, size, size, 4) in [-1, 1].
-
-    Args:
-        textures: float32 (N, side, side, 4), see `gan.dcgan.poses.drawn`.
-        normals: float32 (N, 8), from the standard normal distribution.
-        size: width and height in pixels.
-    """
-    return poses.drawn(tf.constant(textures), poses.random_poses(tf.constant(normals)), size) * 2 - 1
-
-
-def with_pictograms(signs: LabelledImages) -> np.ndarray:
-    """uint8 (N, size, size, 7): photos of signs, and behind each the pictogram of its class in the photo's pose."""
-    found, textures = poses.registered(signs), poses.textures_of_classes(poses.FINE * signs.size)
-    both = np.empty((*signs.images.shape[:3], 3 + PICTOGRAM), np.uint8)
-    both[..., :3] = signs.images
-    for first in range(0, len(signs), SAMPLE_BATCH):
-        part = slice(first, first + SAMPLE_BATCH)
-        drawing = poses.drawn(tf.constant(textures[signs.labels[part]]), tf.constant(found[part]), signs.size)
-        both[part, ..., 3:] = np.rint(np.asarray(drawing) * 255)
-    return both
 
 
 def _cumulated(counts: np.ndarray, domains: int):

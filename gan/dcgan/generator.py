@@ -9,9 +9,9 @@ from gan import checkpoints
 from gan.archive import GoodRun
 from gan.data.labelled import ALL, to_uint8
 from gan.data.signs import stored_classes
-from gan.dcgan.gan import Network, painted
+from gan.dcgan.gan import Network
 from gan.dcgan.networks import LATENT
-from gan.dcgan.poses import FINE, NUMBERS, textures_of_classes
+from gan.dcgan.poses import FINE, NUMBERS, by_chance, textures_of_classes
 from gan.errors import UserError
 
 BATCH = 64  # images at a time, always: arithmetic on another batch size could round another way
@@ -115,7 +115,7 @@ def generated(
             continue
         inputs = [latents, labels] if network.classes > 1 else latents
         if textures is not None:
-            inputs = [latents, np.asarray(painted(textures[labels], normals, network.size))]
+            inputs = [latents, np.asarray(by_chance(textures[labels], normals, network.size))]
         batch = to_uint8(model.predict_on_batch(inputs))[: count - first]
         if bar is not None:
             bar.update(len(batch))

@@ -55,7 +55,7 @@ class ImageWriter:
         bar = types.SimpleNamespace(update=tick)
         batches = generator.batches(cell.last, self.seed, k, bar, cell.first)
         if self.form == "png":
-            return write_images(batches, lambda n, png: (place / f"{n:05d}.png").write_bytes(png), keep, cell.first)
+            return write_images(batches, to_folder(place), keep, cell.first)
         kept = []
         for first in range(cell.first, cell.last, SHARD):
             path = place / f"{k:03d}-{first // SHARD:05d}.tar"
@@ -82,6 +82,11 @@ def _add(archive: tarfile.TarFile, class_id: int, number: int, png: bytes) -> No
         member = tarfile.TarInfo(f"{class_id:03d}-{number:07d}.{suffix}")  # of no user and no time: equal bytes
         member.size = len(data)
         archive.addfile(member, io.BytesIO(data))
+
+
+def to_folder(folder: Path) -> Callable[[int, bytes], Any]:
+    """What `write_images` calls to write numbered PNGs into a folder."""
+    return lambda number, png: (folder / f"{number:05d}.png").write_bytes(png)
 
 
 def write_images(

@@ -70,16 +70,7 @@ def build_generator(
             domain = layers.Embedding(domains, EMBEDDING, dtype=precision, name="domain")(label // classes)
             embedded = layers.Add(dtype=precision, name="embeddings")([embedded, domain])
         style = layers.Concatenate(dtype=precision, name="style")([latent, embedded])
-    x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(style)
-    x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
-    x = _modulated(x, style, "4", precision, portable)
-    level = 4
-    while level < size:
-        level *= 2
-        x = _doubled(x, channels_at(level, width), f"up_{level}", precision, layout, portable)
-        if layout == ENLARGED and level == min(size, LARGEST_DETAIL):
-            x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, level, x.shape[-1], precision)])
-        x = _modulated(x, style, str(level), precision, portable)
+    x = _levels(latent, style, width, precision, layout, portable, size)
     model = keras.Model(inputs, _image(x, layout, portable), name="generator")
     for layer in model.layers:
         if isinstance(layer, layers.Conv2DTranspose):
@@ -118,19 +109,36 @@ def build_pictogram_generator(
         seen = layers.Conv2D(x.shape[-1], 3, padding="same", dtype=precision, name=f"seen_{level}")(seen)
         return layers.Add(dtype=precision, name=f"shown_{level}")([x, seen])
 
-    x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(latent)
-    x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
-    x = _modulated(shown(x), latent, "4", precision, portable)
-    level = 4
-    while level < size:
-        level *= 2
-        x = enlarged(x, channels_at(level, width), f"up_{level}", precision, portable)
-        if level == min(size, LARGEST_DETAIL):
-            x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, level, x.shape[-1], precision)])
-        x = _modulated(shown(x), latent, str(level), precision, portable)
+    x = _levels(latent, latent, width, precision, ENLARGED, portable, size, shown)
     x = layers.Conv2D(x.shape[-1], 3, padding="same", use_bias=False, dtype=precision, name="painted")(x)
     x = _modulated(x, latent, "painted", precision, portable)
     return keras.Model([latent, drawing], _image(x, ENLARGED, portable), name="generator")
+
+
+def _levels(latent, style, width: int, precision: str, layout: str, portable: bool, size: int, shown=lambda x: x):
+    """The feature maps of a generator, from 4x4 up to (N, size, size, C).
+
+    Args:
+        latent: see `build_generator`, as the others.
+        style: what gain and bias of every level depend on.
+        width: see there.
+        precision: see there.
+        layout: see there.
+        portable: see there.
+        size: see there.
+        shown: what the maps of a level become before they are normalised.
+    """
+    x = layers.Dense(4 * 4 * width * 4, use_bias=False, dtype=precision, name="project")(style)
+    x = layers.Reshape((4, 4, width * 4), dtype=precision, name="image_4")(x)
+    x = _modulated(shown(x), style, "4", precision, portable)
+    level = 4
+    while level < size:
+        level *= 2
+        x = _doubled(x, channels_at(level, width), f"up_{level}", precision, layout, portable)
+        if layout == ENLARGED and level == min(size, LARGEST_DETAIL):
+            x = layers.Add(dtype=precision, name="detailed")([x, _detail(latent, level, x.shape[-1], precision)])
+        x = _modulated(shown(x), style, str(level), precision, portable)
+    return x
 
 
 def _image(x, layout: str, portable: bool):

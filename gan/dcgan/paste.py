@@ -62,13 +62,7 @@ class Paster:
         return np.stack(made) if made else np.empty((0, self._size, self._size, 3), np.uint8)
 
     def _matrix(self, row: int) -> np.ndarray:
-        """float64 (3, 3): from pixels of a photo to its sign, which reaches from -1 to 1 (see `gan.dcgan.poses`)."""
-        x, y, wide, high, turn, shear, across, down = self._poses[row].astype(float)
-        image = np.array([[2 / self._size, 0, -1 - x], [0, 2 / self._size, -1 - y], [0, 0, 1]])
-        scale = np.diag([np.exp(-wide), np.exp(-high), 1])
-        turned = np.array([[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
-        sheared = np.array([[1, shear, 0], [0, 1, 0], [0, 0, 1]])
-        return np.array([[1, 0, 0], [0, 1, 0], [across, down, 1]]) @ sheared @ turned @ scale @ image
+        return poses.matrix(self._poses[row], self._size)
 
     def _overlap(self, first: int, second: int) -> float:
         a, b = (self._textures[k][..., 3] > 0.5 for k in (first, second))

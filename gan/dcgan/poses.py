@@ -12,13 +12,17 @@ import tensorflow as tf
 from PIL import Image
 
 from gan.data.labelled import LabelledImages
+from gan.data.signs import CLASSES
+from gan.dcgan.networks import PICTOGRAM
 from gan.drawn.pictograms import pictogram
 from gan.progress import progress
+from gan.training.augment import resampled
 
 NUMBERS = 8  # of a pose
 FINE = 2  # times as large a pictogram is drawn as it is kept
 BORDER = 0.25  # transparent border of a texture, as a share of the pictogram's width
-BATCH = 1024  # photos at a time
+BATCH = 1024  # photos whose poses are searched at a time
+DRAWN = 128  # pictograms that are drawn at a time
 STEPS = (16, 12)  # of the search for a pose, on images of half the size and then on whole ones
 # Standard deviations of a pose around the box that the data set names, or where none is around the image's middle.
 _AROUND_BOX = np.array([1 / 16, 1 / 16, 0.06, 0.06, 0.08, 0.06, 0.06, 0.06], np.float32)
@@ -51,7 +55,7 @@ def textures(pictures: Sequence[Image.Image], size: int) -> np.ndarray:
 
 def textures_of_classes(size: int) -> np.ndarray:
     """The same of the signs of GTSRB, float32 (43, side, side, 4)."""
-    return textures([pictogram(k, 8 * size) for k in range(43)], size)
+    return textures([pictogram(k, 8 * size) for k in range(CLASSES)], size)
 
 
 def posed(of_each, poses, size: int):
@@ -74,19 +78,22 @@ def posed(of_each, poses, size: int):
     u += shear * v
     depth = tf.maximum(1 + across * u + down * v, 0.1)
     half = side / (1 + 2 * BORDER) / 2  # of the pictogram's width, in pixels of the texture
-    # From pixel to pixel of the texture, and bilinearly between four of them.
-    u, v = (tf.clip_by_value(w / depth * half + (side - 1) / 2, 0.0, side - 1.001) for w in (u, v))
-    left, top = tf.floor(u), tf.floor(v)
-    right, lower = (u - left)[..., None], (v - top)[..., None]
-    place = tf.cast(top, tf.int32) * side + tf.cast(left, tf.int32)
-    pixels = tf.reshape(of_each, (count, side * side, 4))
+    # From pixel to pixel of the texture, whose border is transparent.
+    rows, columns = (w / depth * half + (side - 1) / 2 for w in (v, u))
+    return tf.reshape(resampled(of_each, rows, columns), (count, size, size, PICTOGRAM))
 
-    def at(offset: int):
-        return tf.gather(pixels, place + offset, batch_dims=1)
 
-    upper = at(0) * (1 - right) + at(1) * right
-    under = at(side) * (1 - right) + at(side + 1) * right
-    return tf.reshape(upper * (1 - lower) + under * lower, (count, size, size, 4))
+def matrix(pose: np.ndarray, size: int) -> np.ndarray:
+    """One pose, float (8,), as float64 (3, 3): from the pixels of an image to its sign, which reaches from -1 to 1.
+
+    Pixels are counted from the image's corner: the middle of the first one is at 0.5. What `posed` draws by.
+    """
+    x, y, wide, high, turn, shear, across, down = pose.astype(float)
+    image = np.array([[2 / size, 0, -1 - x], [0, 2 / size, -1 - y], [0, 0, 1]])
+    scale = np.diag([np.exp(-wide), np.exp(-high), 1])
+    turned = np.array([[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+    sheared = np.array([[1, shear, 0], [0, 1, 0], [0, 0, 1]])
+    return np.array([[1, 0, 0], [0, 1, 0], [across, down, 1]]) @ sheared @ turned @ scale @ image
 
 
 def drawn(of_each, poses, size: int):
@@ -107,6 +114,17 @@ def random_poses(normals):
     wide, high = (tf.clip_by_value(mean + part, _SMALLEST, _LARGEST)
                   for mean, part in ((_MEAN[2], size + ratio), (_MEAN[3], size - ratio)))  # fmt: skip
     return tf.stack([_MEAN[0] + x, _MEAN[1] + y, wide, high, *others], axis=1)
+
+
+def by_chance(of_each, normals, size: int):
+    """Pictograms in poses by chance, as a generator takes them: float32 (N, size, size, 4) in [-1, 1].
+
+    Args:
+        of_each: float32 (N, side, side, 4), see `drawn`.
+        normals: float32 (N, 8), from the standard normal distribution.
+        size: width and height in pixels.
+    """
+    return drawn(tf.constant(of_each), random_poses(tf.constant(normals)), size) * 2 - 1
 
 
 def boxes_of(signs: LabelledImages) -> np.ndarray:
@@ -137,6 +155,18 @@ def registered(signs: LabelledImages) -> np.ndarray:
             poses[rows] = _search(photos, of_each, tf.constant(boxes[filled]))[: len(rows)]
             bar.update(len(rows))
     return poses
+
+
+def with_pictograms(signs: LabelledImages) -> np.ndarray:
+    """uint8 (N, size, size, 7): photos of signs, and behind each the pictogram of its class in the photo's pose."""
+    found, of_classes = registered(signs), textures_of_classes(FINE * signs.size)
+    both = np.empty((*signs.images.shape[:3], 3 + PICTOGRAM), np.uint8)
+    both[..., :3] = signs.images
+    for first in range(0, len(signs), DRAWN):
+        part = slice(first, first + DRAWN)
+        drawing = drawn(tf.constant(of_classes[signs.labels[part]]), tf.constant(found[part]), signs.size)
+        both[part, ..., 3:] = np.rint(np.asarray(drawing) * 255)
+    return both
 
 
 @tf.function(autograph=False)

@@ -48,7 +48,11 @@ def agreement(probabilities: np.ndarray, labels: np.ndarray) -> Agreement:
         raise ValueError(f"the labels are not all class ids 0-{classes - 1}")
     if np.isnan(probabilities).any():
         raise ValueError("the probabilities hold NaN")
-    answers = probabilities.argmax(axis=1)
+    return agreement_of(probabilities.argmax(axis=1), labels, classes)
+
+
+def agreement_of(answers: np.ndarray, labels: np.ndarray, classes: int) -> Agreement:
+    """The same of the classes, integers (N,), that a classifier of so many classes has taken images for."""
     recalls = recall_score(labels, answers, labels=range(classes), average=None, zero_division=np.nan)
     worst = int(np.nanargmin(recalls))
     return Agreement(

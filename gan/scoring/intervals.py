@@ -61,8 +61,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, variance: float = 0.0) -
     mean, count = float(values.mean()), len(values)
     if count == 1:
         return Interval(mean, math.nan, math.nan, 1)
-    error = math.sqrt(values.var(ddof=1) / count + variance)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * error)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * _error(values, variance))
     return Interval(mean, mean - half, mean + half, count)
 
 
@@ -87,7 +86,7 @@ def paired(
     interval, count = mean_interval(differences, variance), len(differences)
     if count == 1:
         return Comparison(interval, math.nan)
-    error = math.sqrt(differences.var(ddof=1) / count + variance)
+    error = _error(differences, variance)
     if error == 0:
         return Comparison(interval, 0.0 if interval.mean else 1.0)
     return Comparison(interval, float(2 * stats.t.sf(abs(interval.mean) / error, count - 1)))
@@ -110,6 +109,11 @@ def corrected(p_values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(known) - rank) * p_values[k]))
         answers[k] = least
     return answers
+
+
+def _error(values: np.ndarray, variance: float) -> float:
+    """The standard error of a mean; see `mean_interval`."""
+    return math.sqrt(values.var(ddof=1) / len(values) + variance)
 
 
 def _checked(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gan.errors import UserError
+from gan.scoring.classification import agreement_of
 
 ROUNDS = 400  # of the bootstrap
 LEAST = 1e-3  # probability that counts where less is given: one image must not decide a mean of logarithms
@@ -135,12 +136,11 @@ def measured(given: np.ndarray, probability: np.ndarray, labels: np.ndarray, rar
         Shares 0-1: "rare" and "macro", mean recall of the rare classes and of all; "accuracy"; "certainty", the
         geometric mean, over each rare class and then over these, of the probability that is given to the right class.
     """
-    classes = [int(k) for k in np.unique(labels)]
-    recall = {k: float((given[labels == k] == k).mean()) for k in classes}
-    there = [k for k in rare if k in recall]
-    values = {"macro": float(np.mean(list(recall.values()))), "accuracy": float((given == labels).mean())}
-    if there:
+    found = agreement_of(given, labels, int(max(given.max(), labels.max())) + 1)
+    there = np.intersect1d(labels, list(rare))
+    values = {"macro": found.macro, "accuracy": found.overall}
+    if len(there):
         sure = np.log(np.maximum(probability.astype(np.float64), LEAST))
-        values["rare"] = float(np.mean([recall[k] for k in there]))
+        values["rare"] = float(np.mean(found.per_class[there]))
         values["certainty"] = float(np.exp(np.mean([sure[labels == k].mean() for k in there])))
     return values

@@ -157,10 +157,10 @@ class Store:
         found, design = {}, self._study.design
         for cell in design.cells():
             with contextlib.suppress(OSError, ValueError, KeyError):  # not finished, or damaged
-                record = Record.model_validate_json(self._path(cell).read_bytes())
+                record = Record.model_validate_json((path := self._path(cell)).read_bytes())
                 record.values = {name: record.values[name] for name in design.measures}
                 same = record.identity == json.loads(json.dumps(self._study.identity(cell)))
-                if same and (not record.arrays or _whole(self._path(cell).with_suffix(".npz"))):
+                if same and (not record.arrays or _whole(path.with_suffix(".npz"))):
                     found[cell] = record
         return found
 

@@ -63,18 +63,17 @@ def write(results: Results, study: Study, folder: Path, notes: list[str]) -> lis
         "results.csv": results.rows.to_csv(index=False, lineterminator="\n", na_rep="nan"),
         "cells.csv": results.cells.to_csv(index=False, lineterminator="\n"),
     }
+    packed = {name: content.encode() for name, content in files.items()}
+    if results.answers is not None:
+        rows = results.answers.rows.round({"probability": 3})
+        packed[ANSWERS] = gzip.compress(rows.to_csv(index=False, lineterminator="\n").encode(), mtime=0)
     images = {name: pictures.drawn(figure) for name, figure in figures(results).items()}
-    for name, content in files.items():
+    for name, content in packed.items():
         with replacing(folder / name) as file:
-            file.write(content.encode())
+            file.write(content)
     for name, image in images.items():
         with replacing(folder / f"{name}.png") as file:
             image.save(file, "PNG")
-    if results.answers is not None:
-        files[ANSWERS] = ""
-        with replacing(folder / ANSWERS) as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
-            rows = results.answers.rows.round({"probability": 3})
-            packed.write(rows.to_csv(index=False, lineterminator="\n").encode())
     page = Report(results.design.title)
     for regime in results.design.regimes:
         best = results.best_gain(regime)
@@ -87,7 +86,7 @@ def write(results: Results, study: Study, folder: Path, notes: list[str]) -> lis
     for note in notes:
         page.text(note)
     page.write(folder / "report.html")
-    return [folder / name for name in (*files, *(f"{name}.png" for name in images), "report.html")]
+    return [folder / name for name in (*packed, *(f"{name}.png" for name in images), "report.html")]
 
 
 def _describe(results: Results, page: Report) -> None:

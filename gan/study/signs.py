@@ -23,7 +23,7 @@ from gan.dcgan.judge import Judge
 from gan.errors import UserError
 from gan.report import Report
 from gan.study import signs_arms, signs_report
-from gan.study.answers import COLUMNS, NEW, Answers, measured
+from gan.study.answers import COLUMNS, NEW, NEW_PARTS, Answers, measured
 from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
 from gan.study.results import Results
@@ -32,8 +32,9 @@ from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_po
 from gan.training.policies import NONE
 from gan.training.sampling import Sampler, Shares
 
-PARTS = {"test": "test part", "unused": "unused tracks", "held_out": "held-out part"}
-GROUPS = {NEW: "test part and unused tracks"} | PARTS
+GROUPS = {
+    NEW: "test part and unused tracks", "test": "test part", "unused": "unused tracks", "held_out": "held-out part",
+}  # fmt: skip
 KINDS = {
     "rare": "mean recall of the {rare} smallest classes",
     "certainty": "probability that these are given, geometric mean",
@@ -69,7 +70,6 @@ class SignStudy(Experiment):
             raise UserError(
                 "regimes 0: a generator of classes can't learn one without images; leave out `generated`."
             )
-        tracks = {regime: f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}" for regime in regimes}
         measures = self._measures(FULL not in regimes)
         headline = next((name for name in measures if name.endswith(".rare")), None)
         if headline is None:
@@ -79,7 +79,7 @@ class SignStudy(Experiment):
             )
         return self.arranged(
             title=f"Do generated images help to recognise rare classes? {self.signs.name}",
-            regimes={regime: "Full data" if regime == FULL else words for regime, words in tracks.items()},
+            regimes={regime: signs_arms.regime_words(regime) for regime in regimes},
             axis="tracks kept of each rare class",
             measures=measures,
             headline=headline,
@@ -107,15 +107,16 @@ class SignStudy(Experiment):
     @functools.lru_cache(maxsize=2)  # noqa: B019  a study lives as long as its process
     def training(self, regime: str, draw: int) -> LabelledImages:
         """The training images of a regime."""
-        return self.fit.take(signs_arms.kept_tracks(self.fit, regime, self.rare, self._choice(draw)))
+        return self.fit.take(self._kept(regime, draw))
 
-    def _choice(self, draw: int) -> int:
-        return self.config.first_draw + draw
+    @functools.cache  # noqa: B019
+    def _kept(self, regime: str, draw: int) -> np.ndarray:
+        return signs_arms.kept_tracks(self.fit, regime, self.rare, self.config.first_draw + draw)
 
     def tested(self, regime: str, draw: int) -> dict[str, tuple[LabelledImages, np.ndarray]]:
         """What classifiers are tested on, by part, and the places of the images in the data that they are of."""
         found = {part: (signs, np.arange(len(signs))) for part, signs in self.parts.items()}
-        unused = np.flatnonzero(~signs_arms.kept_tracks(self.fit, regime, self.rare, self._choice(draw)))
+        unused = np.flatnonzero(~self._kept(regime, draw))
         return found | ({"unused": (self.fit.take(unused), unused)} if len(unused) else {})
 
     @functools.cache  # noqa: B019
@@ -143,7 +144,7 @@ class SignStudy(Experiment):
         policy = config.policy if arm.varied else NONE
         return ClassifierTrainer(
             sampler, config.steps, cell.seed, config.precision, config.batch_size, policy, priors
-        )  # fmt: skip
+        )
 
     def measure(self, model, cell: Cell) -> Values:
         """See `Experiment`: the measures, and of each part `PART.given` and `PART.probability`."""
@@ -157,7 +158,7 @@ class SignStudy(Experiment):
                 signs.labels,
             )
             arrays |= {f"{part}.given": found[part][0], f"{part}.probability": found[part][1].astype(np.float16)}
-        new = [found[part] for part in ("test", "unused") if part in found]
+        new = [found[part] for part in NEW_PARTS if part in found]
         groups = found | ({NEW: tuple(map(np.concatenate, zip(*new, strict=True)))} if new else {})
         return arrays | {
             f"{part}.{kind}": value

@@ -98,9 +98,18 @@ def parse_regimes(text: str) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name == FULL, len(name), name)))
 
 
+def regime_words(regime: str) -> str:
+    """A regime for people."""
+    return "Full data" if regime == FULL else f"Rare classes cut to {regime} track{'' if regime == '1' else 's'}"
+
+
 def rare_classes(signs: LabelledImages) -> list[int]:
     """The ids of the smallest classes, ascending: ten of 43; of two of a size the one with the lower id."""
-    counts = signs.counts()
+    return rarest(signs.counts())
+
+
+def rarest(counts: np.ndarray) -> list[int]:
+    """The same of integers (C,), the images of each class."""
     present = np.flatnonzero(counts)
     wanted = min(RARE, max(1, len(present) // 4))
     return sorted(present[np.argsort(counts[present], kind="stable")][:wanted].tolist())

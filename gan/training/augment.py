@@ -74,7 +74,7 @@ def _change_view(images, drawn_with, share: float):
     column = tf.reshape(column, (1, -1)) - (width - 1) / 2
     rows = cosine[:, None] * row + sine[:, None] * column + (height - 1) / 2 + down[:, None]
     columns = cosine[:, None] * column - sine[:, None] * row + (width - 1) / 2 + right[:, None]
-    return resampled(images, rows, columns)
+    return tf.reshape(resampled(images, rows, columns), images.shape)
 
 
 def resampled(images, rows, columns):
@@ -82,8 +82,11 @@ def resampled(images, rows, columns):
 
     Args:
         images: float32 (N, height, width, channels).
-        rows: float32 (N, height * width), the row that each pixel comes from.
+        rows: float32 (N, P), the row that each pixel comes from.
         columns: the same of its column.
+
+    Returns:
+        float32 (N, P, channels).
     """
     count, height, width, channels = images.shape
     rows = tf.clip_by_value(rows, 0.0, height - 1.0)
@@ -99,7 +102,7 @@ def resampled(images, rows, columns):
 
     upper = at(top, left) * (1 - rightward) + at(top, further) * rightward
     under = at(bottom, left) * (1 - rightward) + at(bottom, further) * rightward
-    return tf.reshape(upper * (1 - lower) + under * lower, images.shape)
+    return upper * (1 - lower) + under * lower
 
 
 def _chosen(drawn_with, count: int, share: float):

@@ -58,7 +58,8 @@ def _seen_from_elsewhere(images, drawn_with):
     u, v = (tf.cos(turn) * x + tf.sin(turn) * y) * wide, (tf.cos(turn) * y - tf.sin(turn) * x) * high
     u = (u + shear * v) / depth + 2 * SHIFT * draws[6]
     v = v / depth + 2 * SHIFT * draws[7]
-    return resampled(images, *((place + 1) * size / 2 - 0.5 for place in (v, u)))
+    rows, columns = ((place + 1) * size / 2 - 0.5 for place in (v, u))
+    return tf.reshape(resampled(images, rows, columns), images.shape)
 
 
 def _lit(images, drawn_with):

@@ -8,9 +8,9 @@ from gan.archive import resolve
 from gan.data.labelled import LabelledImages
 from gan.data.signs import CLASSES, GTSRB
 from gan.dcgan import gan as dcgan
-from gan.dcgan.gan import Network, SignGan, with_pictograms
+from gan.dcgan.gan import Network, SignGan
 from gan.dcgan.generator import Generator
-from gan.dcgan.poses import textures, textures_of_classes
+from gan.dcgan.poses import textures, textures_of_classes, with_pictograms
 from gan.drawn.pictograms import pictogram
 from gan.drawn.signs import draw_signs
 from gan.errors import UserError

@@ -26,6 +26,7 @@ from gan.study import signs_generators
 from gan.study.grid import Stopped
 from gan.study.signs_arms import kept_tracks, rare_classes
 from gan.study.signs_generators import Generators, Pool, generated_pool
+from tests.made_up_classes import write_pets
 
 
 @pytest.fixture
@@ -167,11 +168,7 @@ def test_class_folders_are_trained_on_where_they_are(world, class_folders) -> No
 
 def test_a_cut_regime_of_class_folders_is_written_as_class_folders(world, tmp_path) -> None:
     """In folders of the objects that are left of each class, at the size that they are learned in."""
-    random = np.random.default_rng(0)
-    for name, k in ((name, k) for name in ("cat", "dog") for k in range(8)):
-        folder = tmp_path / "pets" / name / f"pet{k // 2}"
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / f"{k}.png")
+    write_pets(tmp_path / "pets")
     own = Reading(groups="folder", mirror="all")
     signs = open_source(str(tmp_path / "pets"), parameter="data", reading=own)
     few = signs.train.take(kept_tracks(signs.train, "1", [1], 0))

@@ -5,7 +5,6 @@ import types
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from gan.commands.study import StudyConfig, settled
 from gan.data.gtsrb import read_signs, write_signs
@@ -16,6 +15,7 @@ from gan.study.grid import Cell
 from gan.study.signs import SignStudy, prepare
 from gan.study.signs_arms import OWN_ARMS
 from gan.study.signs_generators import Generators, Pool, Source
+from tests.made_up_classes import write_pets
 
 
 @pytest.fixture
@@ -158,11 +158,7 @@ def test_mistakes_are_found_before_anything_is_trained(config, tmp_path, signs_f
 
 
 def test_other_classes_have_no_pictograms(config, tmp_path) -> None:
-    random = np.random.default_rng(0)
-    for name, k in ((name, k) for name in ("cat", "dog") for k in range(8)):
-        folder = tmp_path / "pets" / name / f"pet{k // 2}"
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (20, 30, 3), np.uint8)).save(folder / f"{k}.png")
+    write_pets(tmp_path / "pets")
     own = {"data": str(tmp_path / "pets"), "groups": "folder", "regimes": ""}
     for arms, words in (
         ("real,drawn", "drawn needs"),

@@ -174,7 +174,8 @@ class SignGan(AveragedGan):
         self.drawn = sampling.Sampler(images, labels, network.classes * network.domains)
         counts = np.bincount(labels, minlength=network.classes * network.domains)
         self._domain_shares = _cumulated(counts, network.domains)
-        self._present = tf.constant(np.flatnonzero(counts), tf.int32)
+        present = counts.reshape(network.domains, -1).any(axis=0)  # of pictograms some classes may have no photo
+        self._present = tf.constant(np.flatnonzero(present), tf.int32)
         self._textures = poses.textures_of_classes(poses.FINE * network.size) if network.pictograms else None
 
     def sample(self) -> np.ndarray:
@@ -236,14 +237,13 @@ class SignGan(AveragedGan):
             return sampling.key(self.seed, iteration, purpose)
 
         count = sampling.share(self.batch_size)
-        labels = tf.random.stateless_uniform((count,), key("labels"), 0, self.network.classes, tf.int32)
+        place = tf.random.stateless_uniform((count,), key("labels"), 0, len(self._present), tf.int32)
+        labels = tf.gather(self._present, place)
         classes, domains = labels, self.network.domains
         if domains > 1:
             place = tf.random.stateless_uniform((count, 1), key("domains"))
             domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
             labels = classes + self.network.classes * domain
-        if self.network.pictograms:  # there may be photos of some classes alone
-            labels = tf.gather(self._present, labels % len(self._present))
         drawn, condition = self.drawn.of(labels, key("images")), labels
         photos, real = drawn[..., :3], augment(drawn, key("augment real"), self._augmented)
         if self.network.pictograms:  # in the pose of another photo

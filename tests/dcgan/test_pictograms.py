@@ -57,6 +57,18 @@ def test_an_update_shows_a_pictogram_with_each_photo_and_of_classes_with_photos_
     assert classes[0] == classes[1] and set(classes[0]) <= set(KNOWN)
 
 
+def test_classes_with_photos_are_drawn_evenly(monkeypatch) -> None:
+    shown, plain = [], dcgan.augment
+    monkeypatch.setattr(dcgan, "augment", lambda images, *given: shown.append(images) or plain(images, *given))
+    known = np.arange(33)
+    images = np.zeros((33, 32, 32, 7), np.uint8)
+    images[..., 3] = known[:, None, None]
+    SignGan(PAINTS, images, known, 990, (1e-3, 1e-3), 0, "float32").iterate(tf.constant(1))
+    classes = np.rint((np.asarray(shown[0])[:, 0, 0, 3] + 1) * 127.5).astype(int)
+    counts = np.bincount(classes, minlength=33)
+    assert 0.75 < counts[:10].mean() / counts[10:].mean() < 1.33  # 43 - 33 of them were drawn twice as often
+
+
 def test_every_weight_learns_and_the_same_seed_gives_the_same_weights() -> None:
     states = []
     for _ in range(2):

@@ -43,11 +43,6 @@ class TrainConfig(Config):
     turned: bool = reading_option("turned")
     skip_damaged: bool = reading_option("skip_damaged")
     use_test: bool = option(False, "learn the test part too; scores on it mean nothing then")
-    drawn: int = option(
-        0,
-        "drawn signs of each class that are learned as another domain of it: they lend their shapes to rare classes",
-        ge=0, le=10_000,
-    )  # fmt: skip
     pictograms: bool = option(
         False,
         "learn to paint pictograms of traffic signs as photos, also those of signs that it has no photo of (the "
@@ -76,10 +71,8 @@ class TrainConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.drawn and self.class_val != ALL:
-            raise UserError("drawn needs class_val=all: what a photo looks like is learned from all classes.")
-        if self.pictograms and (self.class_val != ALL or self.drawn):
-            raise UserError("pictograms=true needs class_val=all, and drawn=0: it knows the drawing of every sign.")
+        if self.pictograms and self.class_val != ALL:
+            raise UserError("pictograms=true needs class_val=all: it knows the drawing of every sign.")
         Reading.of(dataclasses.asdict(self))
 
 
@@ -108,7 +101,6 @@ def prepared(config: TrainConfig):
     from gan.checkpoints import CheckpointInfo
     from gan.data.sets import classes_of
     from gan.data.signs import GTSRB, storable
-    from gan.drawn.signs import with_drawings
     from gan.files import require_writable
     from gan.progress import say
 
@@ -116,9 +108,8 @@ def prepared(config: TrainConfig):
     classes = classes_of(config.data, reading)
     class_id = classes.parse(config.class_val)
     config = dataclasses.replace(config, class_val=classes.key(class_id))  # runs are found again by it
-    if (config.drawn or config.pictograms) and classes != GTSRB:
-        what, name = ("drawn signs", "drawn") if config.drawn else ("pictograms", "pictograms")
-        raise UserError(f"{what} are of GTSRB's classes; leave {name} out with images of your own.")
+    if config.pictograms and classes != GTSRB:
+        raise UserError("pictograms are of GTSRB's classes; leave pictograms out with images of your own.")
     goodrun = archive.resolve(config.goodrun_ref, "dcgan", config.class_val)
     if goodrun:
         require_alike(goodrun.info.config, config)
@@ -138,9 +129,8 @@ def prepared(config: TrainConfig):
     config, replicas = distribution.start(config, 2, digest, goodrun)
     warn_of_few(learned.counts())
     network = network_of(config, len(classes) if class_id is None else 1, learned.size, goodrun)
-    images, labels = with_drawings(learned, config.drawn, config.seed)
-    images = with_pictograms(learned) if config.pictograms else images
-    labels = labels if class_id is None else labels * 0
+    images = with_pictograms(learned) if config.pictograms else learned.images
+    labels = learned.labels if class_id is None else learned.labels * 0
     rates = config.generator_lr, config.discriminator_lr
     precision, gan = restored_gan(
         config, goodrun, "dcgan", dataclasses.asdict(network),
@@ -165,9 +155,7 @@ def prepared(config: TrainConfig):
 
 def require_alike(before: dict, config: TrainConfig) -> None:
     """Make sure that the networks of a good run, by its parameters, are those of a training."""
-    known, paints = before.get("drawn", 0), before.get("pictograms", False)
-    if (known > 0) != (config.drawn > 0):
-        raise UserError(f"the good run has learned {known} drawn signs of each class; give drawn={known}.")
+    paints = before.get("pictograms", False)
     if paints != config.pictograms:
         raise UserError(f"the good run was trained with pictograms={as_text(paints)}; give the same.")
 
@@ -176,7 +164,7 @@ def network_of(config: TrainConfig, classes: int, size: int, goodrun):
     """The networks of a training; those of a good run keep their layout."""
     from gan.dcgan.gan import Network
 
-    network = Network(classes, domains=2 if config.drawn else 1, size=size, pictograms=config.pictograms)
+    network = Network(classes, size=size, pictograms=config.pictograms)
     return dataclasses.replace(network, layout=Network.restored(goodrun.info.network).layout) if goodrun else network
 
 

@@ -2,7 +2,7 @@
 
 uv run benchmarks/drawn_only.py --data traffic-signs-data
 
-It is the study's classifier (`gan.dcgan.classifier`) with changed light and view. Classes are listed from the worst
+It is the study's classifier (`gan.dcgan.classifier`) varied by one of its policies. Classes are listed from the worst
 on: there the pictogram, or what can happen to it, is not what the street shows.
 """
 
@@ -15,12 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks 
 import numpy as np
 
 from gan.config import PRECISIONS, Config, option, run
+from gan.data.labelled import LabelledImages
 from gan.data.sets import open_images
 from gan.data.signs import CLASSES, GTSRB, NAMES
 from gan.dcgan.classifier import ClassifierTrainer
-from gan.drawn.signs import drawn_signs
+from gan.drawn.signs import draw_more
 from gan.errors import UserError
+from gan.progress import progress
 from gan.training.judge import answers, fit
+from gan.training.policies import POLICIES, STRONG
 from gan.training.sampling import Sampler
 
 BATCH = 256  # images that are recognised at a time
@@ -34,6 +37,7 @@ class DrawnOnlyConfig(Config):
     drawings: int = option(500, "drawn signs of each class", ge=1, le=20_000)
     steps: int = option(2_500, "updates of 128 images", ge=1, le=1_000_000)
     seed: int = option(0, "of drawings, weights and draws", ge=0, le=2**31 - 1)
+    policy: str = option(STRONG, "how drawn signs are varied", POLICIES)
     precision: str = option("bfloat16", "float32 or bfloat16", tuple(PRECISIONS))
     listed: int = option(15, "classes that are listed", ge=0, le=CLASSES)
 
@@ -44,10 +48,9 @@ def main(config: DrawnOnlyConfig) -> None:
     test = data.test
     if test is None or data.classes != GTSRB:
         raise UserError(f"data={config.data} has no test part of traffic signs; give GTSRB's.")
-    signs = drawn_signs(np.full(CLASSES, config.drawings), config.seed)
-    trainer = ClassifierTrainer(
-        Sampler(signs.images, signs.labels, CLASSES), config.steps, config.seed, config.precision
-    )
+    signs = drawn_signs(config.drawings, config.seed)
+    sampler = Sampler(signs.images, signs.labels, CLASSES)
+    trainer = ClassifierTrainer(sampler, config.steps, config.seed, config.precision, policy=config.policy)
     fit(trainer, config.steps, "training on drawn signs")
     given = np.array([logits.argmax() for _, logits in answers(trainer.model, test.images, BATCH)])
     taken = np.zeros((CLASSES, CLASSES), int)
@@ -59,6 +62,12 @@ def main(config: DrawnOnlyConfig) -> None:
         print(f"{label:>2} {NAMES[label]:<45} {recall[label]:6.1%} of {taken[label].sum():>4}, taken for {most}")
     right = (given == test.labels).mean()
     print(f"right: {right:.1%} of {len(given):,} real signs; mean of the classes {recall.mean():.1%}")
+
+
+def drawn_signs(each: int, seed: int) -> LabelledImages:
+    """So many drawn signs of each class."""
+    images = [draw_more(k, each, seed) for k in progress(CLASSES, "drawing signs", "class", items=range(CLASSES))]
+    return LabelledImages.of(np.concatenate(images), np.repeat(np.arange(CLASSES), each), GTSRB)
 
 
 if __name__ == "__main__":

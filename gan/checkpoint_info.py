@@ -7,10 +7,10 @@ from typing import Any
 from gan.config import MOST_ITERATIONS, PRECISIONS
 
 # Parameters that a resumed run must share with its good run to go on exactly as that would have.
-REPRODUCED = ("drawn", "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
+REPRODUCED = ("batch_size", "generator_lr", "discriminator_lr", "l1_weight", "seed", "precision")
 # Parameters that are read from a checkpoint when something is generated or gone on from it, with their types.
 READ_AGAIN = {
-    "drawn": int, "batch_size": int, "use_test": bool, "use_held_out": bool, "fit": str, "groups": str, "mirror": str,
+    "batch_size": int, "use_test": bool, "use_held_out": bool, "fit": str, "groups": str, "mirror": str,
     "turned": bool, "skip_damaged": bool, "pictograms": bool,
 }  # fmt: skip
 MOST_CLASSES = 1000

@@ -154,13 +154,12 @@ def narrow(patch, width: int = 8) -> None:
             generator_width=width,
             discriminator_width=width,
             dropout=0.25,
-            domains=1,
             layout="enlarged",
             size=32,
             pictograms=False,
         ):
             widths = generator_width, discriminator_width
-            super().__init__(classes, *widths, dropout, domains, layout, size, pictograms)
+            super().__init__(classes, *widths, dropout, layout, size, pictograms)
 
     patch.setattr(dcgan, "Network", Narrow)
     # Its training takes seconds; tests/dcgan/test_told_apart.py and tests/test_all_classes.py have the real one.

@@ -182,47 +182,6 @@ def test_training_of_one_class_does_not_go_on_from_all(run, signs_folder, capsys
     assert "trained on class_val all, not 17" in error
 
 
-def test_drawn_signs_are_learned_as_another_domain(run, signs_folder, tmp_path, monkeypatch, capsys):
-    """Two and two iterations are four; what is generated is the photographed domain; the data is told with them."""
-    from gan.dcgan import gan as dcgan
-    from gan.drawn import signs as drawn
-
-    monkeypatch.setattr(drawn, "MORE_AT_ONCE", 8)
-    learned, build = [], dcgan.SignGan
-
-    def watched(network, images, labels, *rest):
-        learned.append((network, images, labels))
-        return build(network, images, labels, *rest)
-
-    monkeypatch.setattr(dcgan, "SignGan", watched)
-    options = {**QUICK, "data": signs_folder, "batch_size": 8, "drawn": 5, "judge_iterations": 0}
-    whole, _ = train_dcgan.train(train_dcgan.TrainConfig(**options))
-    rest, status = train_dcgan.train(train_dcgan.TrainConfig(**options, goodrun_ref=f"{whole}/2"))
-    assert status == 0 and "going on with another" not in capsys.readouterr().out
-    assert archive.checkpoint_names(rest) == [checkpoints.file_name(4)]
-    stored = []
-    for run_id in (whole, rest):
-        with np.load(archive.resolve(f"{run_id}/4", "dcgan", "all").checkpoint) as found:
-            stored.append({name: found[name] for name in found.files if name != "about"})
-    assert stored[0].keys() == stored[1].keys()
-    assert all((value == stored[1][name]).all() for name, value in stored[0].items())
-
-    network, images, labels = learned[0]
-    assert network.domains == 2 and labels.max() == 85 and (np.bincount(labels)[43:] == 5).all()
-    np.testing.assert_array_equal(images[labels == 43 + 17], drawn.draw_more(17, 5, 0))
-    evaluated(run, tmp_path / "out", class_val="17", count=2, goodrun_ref=f"{rest}/4", scores="none")
-    assert len(images_in(tmp_path / "out")) == 2
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [({"drawn": -1}, "drawn is from 0 to 10000"), ({"drawn": 5, "class_val": "17"}, "drawn needs class_val=all")],
-)
-def test_drawings_that_can_not_be_learned(run, capsys, changed, words):
-    options = {"class_val": "all", "data": "drawn"} | changed
-    assert words in conftest.refused(capsys, train_dcgan.TrainConfig, train_dcgan.main, **options)
-
-
 def test_data_without_some_class_is_scored_without_the_judge(run, signs_folder, tmp_path, capsys):
     from gan.data.gtsrb import write_signs
     from gan.data.sets import open_images, select

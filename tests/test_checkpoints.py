@@ -247,7 +247,7 @@ def test_an_archive_without_about_is_refused(tmp_path: Path) -> None:
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"network": [1]}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": None}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"data": "drawn"}),
-        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"drawn": "many"}}),
+        json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"batch_size": "many"}}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"use_test": 1}}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO) | {"config": {"precision": "other"}}),
         json.dumps({"format": 1} | dataclasses.asdict(INFO))[:-1] + ', "config": ' + "[" * 500 + "]" * 500 + "}",

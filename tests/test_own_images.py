@@ -149,7 +149,7 @@ def test_prepare_shows_what_is_in_them(run, capsys):
         ({"image_size": 48}, "image_size is 32 or 64 or 128 or 256, not 48"),
         ({"fit": "stretch"}, "fit is squeeze, crop or pad"),
         ({"groups": "column"}, "groups=column needs a CSV"),
-        ({"drawn": 5}, "drawn signs are of GTSRB's classes"),
+        ({"pictograms": "true"}, "pictograms are of GTSRB's classes"),
         ({"goodrun_ref": "RUN", "iterations": 9, "image_size": 32}, "give image_size=64"),
         ({"use_test": "true"}, "use_test=true needs a test part"),
     ],

@@ -24,7 +24,6 @@ from gan.archive import goodruns
 from gan.config import READING
 from tests import conftest
 from tests.conftest import DATA, QUICK, start_script
-from tests.made_up_goodrun import write_goodrun
 from train_dcgan import TrainConfig
 
 WITHOUT_JUDGE = ["--data", DATA, "--judge_iterations", "0", "--precision", "float32"]
@@ -534,16 +533,6 @@ def test_a_good_run_of_another_class(own_archive, capsys):
 def test_a_good_run_of_another_network(own_archive, capsys):
     # The fixture's networks are narrow ones, the script's own are not.
     assert "another network" in bad_reference(capsys, own_archive.run_id, iterations=100)
-
-
-def test_a_good_run_that_knows_drawings_and_one_that_does_not(workplace, capsys):
-    reference = write_goodrun(workplace / "a", config={"drawn": 300})
-    assert "has learned 300 drawn signs of each class; give drawn=300." in bad_reference(
-        capsys, reference, class_val="all"
-    )
-    reference = write_goodrun(workplace / "b")
-    error = bad_reference(capsys, reference, class_val="all", drawn=5)
-    assert "has learned 0 drawn signs of each class; give drawn=0." in error
 
 
 def test_weights_that_only_generate_are_not_gone_on_from(own_archive, small_networks, tmp_path, monkeypatch, capsys):

@@ -28,7 +28,7 @@ from gan.errors import UserError
 from gan.files import is_folder
 from gan.invocation import ROOT, shown
 
-NOT_GIVEN = {"drawn": "0", "pictograms": "false"}  # what a run did that has no such parameter: older, or it is off
+NOT_GIVEN = {"pictograms": "false"}  # what a run did that has no such parameter: older, or it is off
 PRETRAINED = "pretrained"  # the good run of GTSRB's classes that comes with the project
 PICTOGRAMS = "pictograms"  # that of pictograms
 

@@ -106,8 +106,6 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
     signs, size = classes == GTSRB, stored_size(info.network)
     what = "traffic signs" if signs else f"images of {len(classes)} classes"
     settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
-    drawn = info.config.get("drawn", 0)
-    besides = f"; and {drawn} drawn signs of each class, as another domain" if drawn else ""
     paints = info.config.get("pictograms") is True
     kind = "GAN that paints pictograms of signs as photos" if paints else "class-conditional GAN"
     mirrored = "" if paints else " (mirror images that are of a class among them)"
@@ -120,7 +118,7 @@ def card(goodrun, scores: dict | None, licence: str) -> str:
         f"- What it is for: more {size}x{size} images, to train classifiers with. It is not for showing "
         "what things look like: some images are wrong.",
         *([] if signs else [f"- Classes: {', '.join(classes.names)}."]),
-        f"- Data: {info.data['images']} images{mirrored}, digest {info.data['digest']}{besides}.",
+        f"- Data: {info.data['images']} images{mirrored}, digest {info.data['digest']}.",
         f"- Licence of the data: {licence}",
         f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
         "",

@@ -53,6 +53,7 @@ FEW, MANY = 500, 50_000
 
 METRICS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_generated", "gradient_penalty")
 CLASS_METRICS = ("class_loss_real", "class_loss_generated")
+DOMAINS = "domains", "looks"  # fields of networks of older checkpoints
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +64,14 @@ class Network:
     generator_width: int = 64
     discriminator_width: int = 64
     dropout: float = 0.25
-    domains: int = 1  # 2 where drawn signs are learned beside photographed ones
     layout: str = ENLARGED  # see `gan.dcgan.networks.build_generator`
     size: int = 32  # width and height of the images
     pictograms: bool = False  # whether it is a pictogram that is painted, and not a class (GTSRB's have one each)
 
     def __post_init__(self):
-        sizes = self.classes, self.generator_width, self.discriminator_width, self.domains, self.size
+        sizes = self.classes, self.generator_width, self.discriminator_width, self.size
         fits = all(type(size) is int and 1 <= size <= 1024 for size in sizes) and max(sizes[1:3]) <= WIDEST
-        plain = not self.pictograms or (self.domains == 1 and self.layout == ENLARGED)
+        plain = not self.pictograms or self.layout == ENLARGED
         known = self.layout in LAYOUTS and self.size in SIZES and type(self.pictograms) is bool
         if not (fits and plain and known and 0 <= self.dropout < 1):
             raise ValueError(f"no network can be built of {self}")
@@ -81,12 +81,18 @@ class Network:
         """The network that a checkpoint describes.
 
         Raises:
-            UserError: the description makes no sense, as in a file that a stranger has changed.
+            UserError: the description makes no sense, as in a file that a stranger has changed, or the network knows
+                drawn signs as a second domain of each class.
         """
+        # Version 0.1 and before had one layout, and networks of one or two domains, which were called "looks" first.
+        fields = {"layout": TRANSPOSED} | fields
+        if [fields.pop(name, 1) for name in DOMAINS] != [1, 1]:
+            raise UserError(
+                "the checkpoint has learned drawn signs as a second domain, which is no longer built; train one with "
+                "pictograms=true instead."
+            )
         try:
-            # Version 0.1 and before had one layout, and called `domains` "looks".
-            fields = {"domains" if name == "looks" else name: value for name, value in fields.items()}
-            return cls(**{"layout": TRANSPOSED} | fields)
+            return cls(**fields)
         except (TypeError, ValueError):
             raise UserError(f"the checkpoint describes a network that can't be built: {fields}.") from None
 
@@ -102,7 +108,7 @@ class Network:
         """The discriminator, with fresh weights."""
         seen = (1, 3 + PICTOGRAM) if self.pictograms else (self.classes, 3)
         sizes = seen[0], self.discriminator_width, self.dropout
-        return build_discriminator(*sizes, PRECISIONS[precision], self.domains, self.layout, self.size, seen[1])
+        return build_discriminator(*sizes, PRECISIONS[precision], self.layout, self.size, seen[1])
 
     @property
     def conditional(self) -> bool:
@@ -113,7 +119,7 @@ class Network:
         if self.pictograms:
             return build_pictogram_generator(self.generator_width, PRECISIONS[precision], portable, self.size)
         sizes = self.classes, self.generator_width
-        return build_generator(*sizes, PRECISIONS[precision], self.domains, self.layout, portable, self.size)
+        return build_generator(*sizes, PRECISIONS[precision], self.layout, portable, self.size)
 
 
 def augmented_share(images: int) -> float:
@@ -156,8 +162,7 @@ class SignGan(AveragedGan):
         network: sizes of the networks.
         images: uint8 (N, size, size, 3), the real images, kept whole in the device's memory; with pictograms uint8
             (N, size, size, 7): behind each photo the pictogram in its pose (see `gan.dcgan.poses.with_pictograms`).
-        labels: integers (N,), class + classes * domain (see `gan.dcgan.networks.build_generator`); classes are drawn
-            evenly, and the domains of a class as often as it has images of them.
+        labels: integers (N,), class ids; classes are drawn evenly.
         batch_size: real images an iteration, as many generated ones.
         rates: step sizes of Adam for generator and discriminator at the start (see `StepSize`).
         seed: of the initial weights and of every draw.
@@ -166,16 +171,12 @@ class SignGan(AveragedGan):
 
     def __init__(self, network, images, labels, batch_size, rates, seed, precision):
         optimizers = tuple(Adam(StepSize(rate, batch_size), beta_1=0.0, beta_2=0.99) for rate in rates)
-        photos = images if network.domains == 1 else images[np.asarray(labels) < network.classes]
-        super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, photos)
+        super().__init__(network, seed, precision, optimizers, EMA_HALF_LIFE, images)
         self.real, self.batch_size = self.real[..., :3], batch_size
         self.metric_names = METRICS + (CLASS_METRICS if network.conditional else ())
-        self._augmented = augmented_share(len(photos))
-        self.drawn = sampling.Sampler(images, labels, network.classes * network.domains)
-        counts = np.bincount(labels, minlength=network.classes * network.domains)
-        self._domain_shares = _cumulated(counts, network.domains)
-        present = counts.reshape(network.domains, -1).any(axis=0)  # of pictograms some classes may have no photo
-        self._present = tf.constant(np.flatnonzero(present), tf.int32)
+        self._augmented = augmented_share(len(images))
+        self.drawn = sampling.Sampler(images, labels, network.classes)
+        self._present = tf.constant(np.unique(labels), tf.int32)  # of pictograms some classes may have no photo
         self._textures = poses.textures_of_classes(poses.FINE * network.size) if network.pictograms else None
 
     def sample(self) -> np.ndarray:
@@ -238,13 +239,8 @@ class SignGan(AveragedGan):
 
         count = sampling.share(self.batch_size)
         place = tf.random.stateless_uniform((count,), key("labels"), 0, len(self._present), tf.int32)
-        labels = tf.gather(self._present, place)
-        classes, domains = labels, self.network.domains
-        if domains > 1:
-            place = tf.random.stateless_uniform((count, 1), key("domains"))
-            domain = tf.reduce_sum(tf.cast(place >= tf.gather(self._domain_shares, classes), tf.int32), axis=1)
-            labels = classes + self.network.classes * domain
-        drawn, condition = self.drawn.of(labels, key("images")), labels
+        condition = labels = tf.gather(self._present, place)
+        drawn = self.drawn.of(labels, key("images"))
         photos, real = drawn[..., :3], augment(drawn, key("augment real"), self._augmented)
         if self.network.pictograms:  # in the pose of another photo
             condition = self.drawn.of(labels, key("pictograms"))[..., 3:]
@@ -258,7 +254,7 @@ class SignGan(AveragedGan):
             shown = tf.concat([real, augment(made, key("augment generated"), self._augmented)], axis=0)
             twice = tf.concat([labels, labels], axis=0)
             logits = self.discriminator(shown, training=True)
-            on_real, on_generated = tf.split(pick_logits(logits, twice, domains), 2)
+            on_real, on_generated = tf.split(pick_logits(logits, twice), 2)
             generator_loss = total_generator_loss = losses.relativistic_generator_loss(on_real, on_generated)
             discriminator_loss = total_loss = losses.relativistic_discriminator_loss(on_real, on_generated)
             seen = tf.cast(iteration, tf.float32) * self.batch_size
@@ -267,9 +263,7 @@ class SignGan(AveragedGan):
                 total_generator_loss += weight * losses.matching_loss(measure, photos, generated)
             class_losses = []
             if self.network.conditional:
-                class_losses = [
-                    losses.class_loss(class_logits(each, domains), classes) for each in tf.split(logits, 2)
-                ]
+                class_losses = [losses.class_loss(class_logits(each), labels) for each in tf.split(logits, 2)]
                 fading = tf.clip_by_value(tf.pow(0.5, (seen - LEARNED) / CLASS_HALF_LIFE), CLASS_REST, 1.0)
                 total_loss += CLASS_WEIGHT * fading * class_losses[0]
                 total_generator_loss += GENERATOR_CLASS_WEIGHT * fading * class_losses[1]
@@ -294,7 +288,7 @@ class SignGan(AveragedGan):
             with tf.GradientTape() as inner:
                 inner.watch(images)
                 logits = self.discriminator(images, training=True)
-                total = tf.reduce_sum(pick_logits(logits, labels, self.network.domains))
+                total = tf.reduce_sum(pick_logits(logits, labels))
             # The mean over both halves is half of R1 + R2.
             penalty = 2 * losses.gradient_penalty(inner.gradient(total, images))
         extra = outer.gradient(penalty, self.discriminator.trainable_variables)
@@ -306,14 +300,3 @@ class SignGan(AveragedGan):
 
     def _inputs(self, latents, condition):
         return [latents, condition] if self.network.classes > 1 or self.network.pictograms else latents
-
-
-def _cumulated(counts: np.ndarray, domains: int):
-    """float32 (classes, domains - 1): shares of a class's images up to each of its domains but the last.
-
-    Args:
-        counts: integers (domains * classes,), images by domain and class.
-        domains: how many there are.
-    """
-    shares = counts.reshape(domains, -1) / np.maximum(counts.reshape(domains, -1).sum(axis=0), 1)
-    return tf.constant(np.cumsum(shares, axis=0)[:-1].T, tf.float32)

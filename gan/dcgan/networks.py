@@ -36,7 +36,6 @@ def build_generator(
     classes: int = 1,
     width: int = 64,
     precision: str = "float32",
-    domains: int = 1,
     layout: str = ENLARGED,
     portable: bool = False,
     size: int = 32,
@@ -47,8 +46,6 @@ def build_generator(
         classes: number of classes; with more than one the model takes class ids as a second input.
         width: channels at 32x32; smaller maps have up to four times as many, larger ones fewer.
         precision: Keras dtype policy of the inner layers; the images are float32 always.
-        domains: 2 where classes come as photographs and as drawings; an id is class + classes * domain. The embedding
-            of a domain is added to that of the class: what is learned of a domain holds for every class.
         layout: "enlarged", or "transposed" for the transposed convolutions that version 0.1 and before had.
         portable: of layers that Keras ships alone. The variables are the same, the arithmetic takes twice the time.
         size: width and height of the images, one of `gan.data.decode.SIZES`.
@@ -64,11 +61,7 @@ def build_generator(
     if classes > 1:
         label = keras.Input((), dtype="int32", name="label")
         inputs = [latent, label]
-        own = label % classes if domains > 1 else label
-        embedded = layers.Embedding(classes, EMBEDDING, dtype=precision, name="embedding")(own)
-        if domains > 1:
-            domain = layers.Embedding(domains, EMBEDDING, dtype=precision, name="domain")(label // classes)
-            embedded = layers.Add(dtype=precision, name="embeddings")([embedded, domain])
+        embedded = layers.Embedding(classes, EMBEDDING, dtype=precision, name="embedding")(label)
         style = layers.Concatenate(dtype=precision, name="style")([latent, embedded])
     x = _levels(latent, style, width, precision, layout, portable, size)
     model = keras.Model(inputs, _image(x, layout, portable), name="generator")
@@ -164,7 +157,6 @@ def build_discriminator(
     width: int = 64,
     dropout: float = 0.25,
     precision: str = "float32",
-    domains: int = 1,
     layout: str = ENLARGED,
     size: int = 32,
     channels: int = 3,
@@ -176,7 +168,6 @@ def build_discriminator(
         width: channels at 16x16; smaller maps have two and four times as many, larger ones fewer.
         dropout: share of the last feature map that is dropped while training, 0-1.
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
-        domains: in how many domains every class comes (see `build_generator`).
         layout: see `build_generator`; "enlarged" looks at single pixels before it takes every other one.
         size: width and height of the images, one of `gan.data.decode.SIZES`.
         channels: of the images, more than 3 where pictograms come with them.
@@ -184,8 +175,7 @@ def build_discriminator(
     Returns:
         A model of input float32 (N, size, size, channels) in [-1, 1]; output float32 (N, 1), or with several classes
         (N, 1 + 2 * classes): a logit for being real at all, for each class what is to be added to it for being
-        real as that class (see `pick_logits`), and the logits of a classifier. With several domains (N, 1 + 2 *
-        classes + domains): what is to be added for each of them comes last.
+        real as that class (see `pick_logits`), and the logits of a classifier.
     """
     image = keras.Input((size, size, channels), name="image")
     x = image
@@ -202,40 +192,32 @@ def build_discriminator(
     x = layers.Dropout(dropout, dtype=precision, name="dropout")(x)
     x = layers.Dense(width * 4, dtype=precision, name="features")(x)
     x = layers.LeakyReLU(SLOPE, dtype="float32", name="leaky_features")(x)
-    outputs = 1 if classes == 1 else 1 + 2 * classes + (domains if domains > 1 else 0)
+    outputs = 1 if classes == 1 else 1 + 2 * classes
     logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
     return keras.Model(image, logits, name="discriminator")
 
 
-def pick_logits(logits, labels, domains: int = 1):
-    """How real images are, as images of their class and domain.
+def pick_logits(logits, labels):
+    """How real images are, as images of their class.
 
     A class's row of the last layer, multiplied with the features, is the projection of Miyato and Koyama 2018.
 
     Args:
         logits: float32, of the discriminator.
         labels: int32 (N,), ids from 0; not looked at where there is one class.
-        domains: see `build_generator`.
 
     Returns:
         float32 (N, 1).
     """
     if logits.shape[1] == 1:
         return logits
-    classes = _classes(logits, domains)
-    of_classes, of_domains = logits[:, 1 : 1 + classes], logits[:, 1 + 2 * classes :]
-    picked = logits[:, :1] + ops.take_along_axis(of_classes, labels[:, None] % classes, axis=1)
-    return picked if domains == 1 else picked + ops.take_along_axis(of_domains, labels[:, None] // classes, axis=1)
+    of_classes = logits[:, 1 : 1 + logits.shape[1] // 2]
+    return logits[:, :1] + ops.take_along_axis(of_classes, labels[:, None], axis=1)
 
 
-def class_logits(logits, domains: int = 1):
+def class_logits(logits):
     """Which class the discriminator takes images for: float32 (N, classes) of its logits."""
-    classes = _classes(logits, domains)
-    return logits[:, 1 + classes : 1 + 2 * classes]
-
-
-def _classes(logits, domains: int) -> int:
-    return (logits.shape[1] - 1 - (domains if domains > 1 else 0)) // 2
+    return logits[:, 1 + logits.shape[1] // 2 :]
 
 
 def _start_smooth(layer) -> None:

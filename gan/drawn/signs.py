@@ -16,7 +16,6 @@ from gan.data.signs import CLASSES, GTSRB, SIZE, TRAINING_COUNTS
 from gan.drawn.backdrops import BACKDROPS, backdrop, smooth_noise
 from gan.drawn.pictograms import BLUE, RED, WHITE, pictogram
 from gan.errors import UserError
-from gan.progress import progress
 
 TRACK_FRAMES = 30  # most frames of a track, as in GTSRB
 TRACKS_AT_LEAST = 7  # tracks of a class, as of the rarest in GTSRB; in a small set they are shorter
@@ -104,40 +103,6 @@ def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
         images = _draw_part(MORE + chunk, counts, seed, {class_id: pictogram(class_id, SIGN)}).images
         chunks.append(images[np.random.default_rng([seed, MORE + chunk, class_id]).permutation(MORE_AT_ONCE)])
     return np.concatenate(chunks)[:count]
-
-
-def drawn_signs(wanted: np.ndarray, seed: int) -> LabelledImages:
-    """Drawn signs in order of class, of no known track (see `draw_more`), with a progress bar.
-
-    Args:
-        wanted: integers (43,), how many of each class.
-        seed: another one draws others.
-    """
-    images, labels = np.empty((wanted.sum(), SIZE, SIZE, 3), np.uint8), np.repeat(np.arange(CLASSES), wanted)
-    with progress(len(images), "drawing signs", "image") as bar:
-        for k in np.flatnonzero(wanted):
-            images[labels == k] = draw_more(int(k), int(wanted[k]), seed)
-            bar.update(int(wanted[k]))
-    return LabelledImages.of(images, labels, GTSRB)
-
-
-def with_drawings(photos: LabelledImages, drawn: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Photos of signs and, as a second domain of every class, drawings.
-
-    Args:
-        photos: the photos.
-        drawn: drawings of each class, 0 for none.
-        seed: of the drawings.
-
-    Returns:
-        uint8 (N, size, size, 3) images, photos first, and int32 (N,) labels: class + 43 * domain.
-    """
-    labels = photos.labels.astype(np.int32)
-    if not drawn:
-        return photos.images, labels
-    drawings = drawn_signs(np.full(CLASSES, drawn), seed)
-    labels = np.concatenate([labels, CLASSES + drawings.labels.astype(np.int32)])
-    return np.concatenate([photos.images, drawings.images]), labels
 
 
 def class_counts(examples: int) -> np.ndarray:

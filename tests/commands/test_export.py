@@ -11,7 +11,7 @@ from evaluate import EvaluateConfig
 from evaluate import main as evaluate
 from gan import archive, checkpoints
 from gan import config as command_line
-from gan.commands.export import CARD, ExportConfig, card, main
+from gan.commands.export import CARD, ExportConfig, main
 from gan.dcgan.generator import Generator
 from gan.progress import progress
 
@@ -50,13 +50,6 @@ def test_card_holds_the_run_the_licence_and_the_scores(own_archive, tmp_path):
     assert f"| diversity | {scores['diversity']:.4g} | {scores['diversity_floor']:.4g} | out of range |" in text
     assert "worse than real images: diversity" in text
     assert "5 images a class" in text
-
-
-def test_card_tells_of_the_drawings_that_were_learned(own_archive):
-    goodrun = archive.resolve(f"{own_archive.run_id}/60", "dcgan", "17")
-    assert "drawn signs" not in card(goodrun, None, "free")
-    info = dataclasses.replace(goodrun.info, config=goodrun.info.config | {"drawn": 300})
-    assert "300 drawn signs of each class" in card(dataclasses.replace(goodrun, info=info), None, "free")
 
 
 def test_card_without_an_evaluation_claims_no_scores(own_archive, tmp_path):

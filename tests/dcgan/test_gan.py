@@ -175,9 +175,7 @@ class Shown:
         shown, labels = [], []
         patch.setattr(dcgan, "augment", lambda images, key, share: shown.append(images) or images)
         pick = dcgan.pick_logits
-        patch.setattr(
-            dcgan, "pick_logits", lambda logits, given, domains: labels.append(given) or pick(logits, given)
-        )
+        patch.setattr(dcgan, "pick_logits", lambda logits, given: labels.append(given) or pick(logits, given))
         self.trained = build(Network(classes, 4, 4, dropout=0.0), np.arange(20) % classes, rates=(1e-3, 0.0))
         self.metrics = step(self.trained, iteration)
         assert len(shown) == 2
@@ -353,71 +351,10 @@ def uneven() -> Recorded:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained.drawn, "of", of)
         patch.setattr(trained, "_inputs", inputs)
-        patch.setattr(
-            dcgan, "pick_logits", lambda logits, k, domains: seen.picked.append(np.asarray(k)) or pick(logits, k)
-        )
+        patch.setattr(dcgan, "pick_logits", lambda logits, k: seen.picked.append(np.asarray(k)) or pick(logits, k))
         for iteration in (1, 2, 3):
             step(trained, iteration)
     return seen
-
-
-DOMAINS = Network(classes=3, generator_width=4, discriminator_width=4, domains=2)
-
-
-@pytest.fixture(scope="module")
-def two_looks() -> Recorded:
-    """Iterations of three classes: class 0 photographed only, 1 in both domains, 2 once a photo, 9 times drawn."""
-    seen, labels = Recorded(), np.repeat([0, 1, 2, 4, 5], [8, 5, 1, 5, 9])
-    trained = build(DOMAINS, labels, batch_size=300)
-    draw, pick, of_classes = trained.drawn.of, dcgan.pick_logits, dcgan.losses.class_loss
-
-    def of(wanted, key):
-        images = draw(wanted, key)
-        seen.drawn.append((np.asarray(wanted), np.asarray(images)))
-        return images
-
-    def picked(logits, labels, domains):
-        assert domains == 2
-        seen.picked.append(np.asarray(labels))
-        return pick(logits, labels, domains)
-
-    def class_loss(logits, wanted):
-        assert logits.shape[1] == 3
-        seen.generated.append(np.asarray(wanted))
-        return of_classes(logits, wanted)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained.drawn, "of", of)
-        patch.setattr(dcgan, "pick_logits", picked)
-        patch.setattr(dcgan.losses, "class_loss", class_loss)
-        for iteration in (1, 2, 3):
-            step(trained, iteration)
-    return seen
-
-
-def test_classes_are_drawn_evenly_and_looks_as_a_class_has_them(two_looks: Recorded) -> None:
-    drawn = np.bincount(np.concatenate([labels for labels, _ in two_looks.drawn]), minlength=6)
-    assert drawn.sum() == 900 and drawn[3] == 0
-    wanted = np.array([300, 150, 30, 150, 270])
-    assert ((drawn[[0, 1, 2, 4, 5]] - wanted) ** 2 / wanted).sum() < 20  # 4 degrees of freedom: 1 of 2,000 is above
-
-
-def test_looks_are_compared_each_with_its_own_and_the_class_loss_knows_classes_only(two_looks: Recorded) -> None:
-    for (labels, _), both in zip(two_looks.drawn, two_looks.picked, strict=True):
-        np.testing.assert_array_equal(both, np.concatenate([labels, labels]))
-    for number, classes in enumerate(two_looks.generated):
-        np.testing.assert_array_equal(classes, two_looks.drawn[number // 2][0] % 3)
-
-
-def test_samples_are_in_the_first_look() -> None:
-    trained = build(DOMAINS, np.arange(20) % 6)
-    before = trained.sample()
-    assert before.shape == (6, 32, 32, 3)
-    domains = trained.averaged.get_layer("domain").embeddings
-    domains.assign_add(np.repeat([[0.0], [9.0]], 64, axis=1))
-    np.testing.assert_array_equal(trained.sample(), before)
-    domains.assign_add(np.repeat([[9.0], [0.0]], 64, axis=1))
-    assert (trained.sample() != before).any()
 
 
 def test_classes_are_drawn_evenly_whatever_their_size(uneven: Recorded) -> None:

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from gan.dcgan.networks import (
-    EMBEDDING,
     LATENT,
     LAYOUTS,
     TRANSPOSED,
@@ -82,33 +81,6 @@ def test_the_picked_logit_is_that_of_being_real_and_that_of_the_class() -> None:
     of_one_class = np.asarray(pick_logits(logits[:, :1], ids(2, 0, 1)))
     assert of_one_class.tolist() == [[1], [2], [-1]], "labels make no difference"
     assert np.asarray(class_logits(logits)).tolist() == [[-1, -2, -3], [-4, -5, -6], [-7, -8, -9]]
-
-
-def test_a_domain_is_added_to_whatever_class_it_is_of() -> None:
-    logits = tf.constant([[1000.0, 100, 200, 300, -1, -2, -3, 10, 20]] * 3)
-    assert np.asarray(pick_logits(logits, ids(2, 3, 4), domains=2))[:, 0].tolist() == [1310, 1120, 1220]
-    assert np.asarray(class_logits(logits, domains=2)).tolist() == [[-1, -2, -3]] * 3
-    assert build_discriminator(3, 4, domains=2).output_shape == (None, 9)
-
-
-def test_a_generator_adds_the_embedding_of_the_domain_to_that_of_the_class(tmp_path) -> None:
-    model = build_generator(3, 4, domains=2, portable=True)
-    latent = np.random.default_rng(0).standard_normal((1, LATENT)).astype(np.float32)
-
-    def made(of_class, domain):
-        return np.asarray(model([latent, ids(of_class + 3 * domain)]))
-
-    classes, domains = (model.get_layer(name).embeddings for name in ("embedding", "domain"))
-    assert classes.shape == (3, EMBEDDING) and domains.shape == (2, EMBEDDING)
-    before = made(1, 1)
-    classes.assign(np.random.default_rng(1).standard_normal((3, EMBEDDING)))
-    domains.assign(np.random.default_rng(2).standard_normal((2, EMBEDDING)))
-    assert (made(1, 0) != made(1, 1)).any() and (made(1, 1) != before).any()
-    domains.assign(np.stack([domains[1], domains[1]]))
-    np.testing.assert_array_equal(made(1, 0), made(1, 1))
-    model.save(tmp_path / "generator.keras")
-    again = keras.models.load_model(tmp_path / "generator.keras", safe_mode=True)
-    np.testing.assert_array_equal(np.asarray(again([latent, ids(4)])), made(1, 1))
 
 
 def test_the_picked_logit_has_a_gradient_to_its_class_alone() -> None:

@@ -116,9 +116,13 @@ def test_a_generator_of_classes_can_not_paint(tmp_path) -> None:
 
 
 def test_networks_that_make_no_sense_are_refused() -> None:
-    for fields in ({"domains": 2}, {"layout": "transposed"}, {"pictograms": 1}):
+    for fields in ({"layout": "transposed"}, {"pictograms": 1}):
         with pytest.raises(UserError, match="can't be built"):
             Network.restored({"classes": CLASSES, "layout": "enlarged", "pictograms": True} | fields)
+    for name in ("domains", "looks"):
+        with pytest.raises(UserError, match="learned drawn signs as a second domain, which is no longer built"):
+            Network.restored({"classes": CLASSES, name: 2})
+        assert Network.restored({"classes": CLASSES, name: 1}) == Network(CLASSES, layout="transposed")
 
 
 def test_photos_without_a_box_have_pictograms_too() -> None:

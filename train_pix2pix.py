@@ -14,10 +14,12 @@ from gan.config import (
     run,
     seed_option,
 )
+from gan.errors import UserError
 
 # Those of `gan.pix2pix.presets`, named here so that mistakes are answered at once.
-PRESETS = ("averaged", "paper", "spatial")
+PRESETS = ("averaged", "paper", "spatial", "objects")
 DIRECTIONS = ("labels_to_photo", "photo_to_labels")
+OBJECTS = 64  # pixels: width and height of the windows of preset objects
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,8 @@ class TrainConfig(Config):
     preset: str = option(
         "averaged",
         "design of networks and losses: paper (pix2pix as published), averaged (the same, generating with the mean "
-        "of its latest weights), or spatial (led by the label map at every resolution)",
+        "of its latest weights), spatial (led by the label map at every resolution), or objects (paints objects "
+        "into photos, in windows around them)",
         PRESETS,
     )
     data: str = option(
@@ -35,10 +38,14 @@ class TrainConfig(Config):
     )
     iterations: int = option(20_000, ITERATIONS_HELP, ge=1, le=MOST_ITERATIONS)
     goodrun_ref: str = option("", GOODRUN_HELP)
-    width: int = option(256, "of the pictures in pixels, a multiple of 32", ge=64, le=1024, multiple_of=32)
-    height: int = option(
-        128, "the same; 256x128 has the shape of Cityscapes, 128x96 that of CamVid", ge=32, le=1024, multiple_of=32
-    )
+    width: int | None = option(
+        None, "of the pictures in pixels, a multiple of 32; by default 256, of objects 64", ge=64, le=1024,
+        multiple_of=32,
+    )  # fmt: skip
+    height: int | None = option(
+        None, "the same, by default 128, of objects 64; 256x128 has the shape of Cityscapes, 256x192 that of CamVid",
+        ge=32, le=1024, multiple_of=32,
+    )  # fmt: skip
     direction: str = option("labels_to_photo", f"what is made of what: {' or '.join(DIRECTIONS)}", DIRECTIONS)
     batch_size: int | None = option(
         None, "pairs an iteration, shared by all devices; by default as the preset says", ge=1, le=256
@@ -65,6 +72,18 @@ class TrainConfig(Config):
         2_000, "training of the segmenter that gives scores; 0: without its scores", ge=0, le=1_000_000
     )
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.preset == "objects":
+            if self.direction != DIRECTIONS[0]:
+                raise UserError("preset objects paints photos; leave direction out.")
+            if (self.width or OBJECTS) != (self.height or OBJECTS):
+                raise UserError("preset objects has square windows; give width and height alike, or neither.")
+            if self.log_model:
+                raise UserError(
+                    "a generator of preset objects is used by augment_scenes and not served; leave log_model out."
+                )
+
 
 def main(config: TrainConfig) -> int:
     """The exit status of `train`."""
@@ -79,6 +98,7 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.data.scenes import load, open_scenes
     from gan.data.spread import spread_over
     from gan.files import require_writable
+    from gan.invocation import start
     from gan.progress import say
 
     goodrun = archive.resolve(config.goodrun_ref, "pix2pix", "")
@@ -93,20 +113,24 @@ def train(config: TrainConfig) -> tuple[str, int]:
     from gan.pix2pix.judge import segmenter_of
     from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
     from gan.pix2pix.sheets import SHOWN
+    from gan.pix2pix.windows import windowed
     from gan.training import distribution
     from gan.training.following import Following
     from gan.training.run import TrainingRun, restored_gan
 
-    size, edges = (config.width, config.height), config.direction == presets.PHOTOS and scenes.training.has_instances
-    network = presets.SceneNetwork(presets.PRESETS[config.preset], *size, config.direction, scenes.palette, edges)
+    preset = presets.PRESETS[config.preset]
+    size = config.width or preset.width, config.height or preset.height
+    seen = windowed(scenes) if preset.inpaint else scenes
+    edges = config.direction == presets.PHOTOS and seen.training.has_instances
+    network = presets.SceneNetwork(preset, *size, config.direction, scenes.palette, edges)
     if goodrun:
         network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
     chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
     config = dataclasses.replace(config, **chosen)
     digest = scenes.training.digest()
     config, replicas = distribution.start(config, 1, digest, goodrun)
-    feed = Pairs(scenes.training, *size, config.batch_size, config.seed, network.edges)
-    sampled = load(scenes.validation.take(spread_over(len(scenes.validation), SHOWN)), *size, edges=network.edges)
+    feed = Pairs(seen.training, *size, config.batch_size, config.seed, network.edges)
+    sampled = load(seen.validation.take(spread_over(len(seen.validation), SHOWN)), *size, edges=network.edges)
     rates = config.generator_lr, config.discriminator_lr
     precision, gan = restored_gan(
         config, goodrun, "pix2pix", network.describe(),
@@ -117,8 +141,8 @@ def train(config: TrainConfig) -> tuple[str, int]:
     info = CheckpointInfo.of_run("pix2pix", config, precision, network.describe(), data, goodrun)
     if not replicas.chief:
         return Following(gan, info, config).train()
-    segmenter = segmenter_of(scenes, *size, config.segmenter_iterations, say) if config.segmenter_iterations else None
-    scorer = CheckpointScorer(segmenter, scenes.validation, *size)
+    segmenter = segmenter_of(seen, *size, config.segmenter_iterations, say) if config.segmenter_iterations else None
+    scorer = CheckpointScorer(segmenter, seen.validation, *size)
 
     def score() -> dict[str, float]:
         generated = gan.pictures(scorer.loaded, "scores")
@@ -128,7 +152,11 @@ def train(config: TrainConfig) -> tuple[str, int]:
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY if segmenter else "l1", others)
     name = f"pix2pix {config.preset} {config.direction} {config.width}x{config.height} {scenes.name}"
     kept = "in memory" if feed.in_memory else "read ahead from their files"
-    return run.train(name, f"{len(scenes.training)} scenes {kept}", "pix2pix-{}")
+    what = "windows around objects" if preset.inpaint else "scenes"
+    run_id, status = run.train(name, f"{len(seen.training)} {what} {kept}", "pix2pix-{}")
+    if status == 0 and network.to_photos:
+        say(f"new pairs: {start('gan.commands.augment_scenes')} --goodrun_ref {run_id}")
+    return run_id, status
 
 
 if __name__ == "__main__":

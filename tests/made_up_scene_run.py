@@ -7,8 +7,8 @@ import numpy as np
 
 from gan import checkpoints
 from gan.data.scenes import open_scenes
-from gan.pix2pix.augment import KIND
 from gan.pix2pix.presets import PHOTOS, Preset, SceneNetwork
+from gan.pix2pix.restored import KIND
 from gan.training.averaged_gan import weights
 from train_pix2pix import TrainConfig
 

@@ -50,8 +50,8 @@ def register(run_id: str, name: str, alias: str, data_licence: str = "unknown", 
         The reference "models:/<name>@<alias>".
 
     Raises:
-        UserError: the run has no logged model, its files are not there, the name or alias is not allowed, or the
-            alias names a better one.
+        UserError: the run has no logged model or paints objects, its files are not there, the name or alias is not
+            allowed, or the alias names a better one.
     """
     prepare(create=False)
     try:
@@ -68,6 +68,9 @@ def register(run_id: str, name: str, alias: str, data_licence: str = "unknown", 
     if iteration_of(model) not in kept:
         raise UserError(f"run {run_id} has no checkpoint of its best generator, of iteration {iteration_of(model)}.")
     info = checkpoints.read_info(fetched(run_id, kept[iteration_of(model)]))
+    preset = info.network.get("preset")
+    if isinstance(preset, dict) and preset.get("inpaint"):
+        raise UserError(f"run {run_id} paints objects into photos, for augment_scenes: it can't be served.")
     client = mlflow.MlflowClient()
     try:
         before = _under(name, alias)

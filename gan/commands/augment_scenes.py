@@ -10,7 +10,6 @@ from pathlib import Path
 from gan.config import Config, option, run, seed_option
 from gan.errors import UserError
 
-PASTE = "paste"
 # What decides the bytes of the pairs, besides run, data and classes.
 DECIDING = (
     "count", "seed", "agreement", "with_real", "zipped", "segmenter_iterations", "previews", "original_size", "photo",
@@ -27,9 +26,10 @@ class AugmentConfig(Config):
     )
     data: str = option("", "folder of prepared scenes, or drawn; by default the data of the run")
     photo: str = option(
-        "generate",
-        "generate: by the good run; paste: the real photo, what is put in keeps its pixels",
-        ("generate", PASTE),
+        "auto",
+        "generate: by the run; inpaint: the real photo, what is put in is painted by a run of preset objects; paste: "
+        "the real photo, what is put in keeps its pixels; auto: what the run does",
+        ("auto", "generate", "inpaint", "paste"),
     )
     count: int = option(500, "pairs to keep", ge=1, le=100_000)
     classes: str = option("", "classes to put in, names or ids with commas between; by default the rare ones")
@@ -57,14 +57,16 @@ def main(config: AugmentConfig) -> None:
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
     from gan.files import fill_folder, made_before, require_writable, room, unfinished, write_manifest
-    from gan.pix2pix.augment import Counts, PairGenerator, restore
+    from gan.pix2pix.augment import Counts, PairGenerator
     from gan.pix2pix.augment_files import MANIFEST, PairWriter, manifest
     from gan.pix2pix.augment_report import Gallery, summary, thrown_text
     from gan.pix2pix.cutouts import parse_classes
+    from gan.pix2pix.restored import restore
     from gan.progress import say
     from gan.training.devices import make_deterministic
 
     good = restore(config.goodrun_ref, config.data)
+    config = dataclasses.replace(config, photo=good.way(config.photo))
     scenes, goodrun = good.scenes, good.goodrun
     classes = parse_classes(config.classes, scenes.palette)
     origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in DECIDING}}
@@ -83,10 +85,10 @@ def main(config: AugmentConfig) -> None:
     with unfinished(output) as part:
         generator = PairGenerator.restored(
             good, classes, config.seed, config.agreement, config.segmenter_iterations, say, bool(config.classes),
-            config.photo == PASTE,
+            config.photo,
         )  # fmt: skip
-        pool = generator.pool if config.original_size else None
-        writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), pool)
+        fine = generator.fine if config.original_size else None
+        writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), fine)
         gallery, counts = Gallery(generator.pool), Counts()
         for pair in generator.pairs(config.count, counts):
             gallery.add(pair)
@@ -98,7 +100,7 @@ def main(config: AugmentConfig) -> None:
                 f"of {counts.tries} tries no pair agreed with its label map enough to be kept; use a good run that "
                 f"was trained longer, or ask for less with --agreement (it is {config.agreement})."
             )
-        text = f"Generated from iteration {goodrun.iteration} of run {goodrun.run_id}, seed {config.seed}"
+        text = f"{good.made_by(config.photo)}, seed {config.seed}"
         writer.write(part, {"source": text}, size, config.with_real, config.zipped, config.previews)
         gallery.write(part, f"{text}; label maps made from the training part of {scenes.name}.", generator, counts)
         write_manifest(part / MANIFEST, origin, manifest(generator, counts, writer.entries))

@@ -50,6 +50,8 @@ class Scenes:
         has_instances: whether the scenes have instances.
         read: gives scene number k.
         fingerprints: gives a text for each scene that changes with its content; its pixels' digest by default.
+        outlines: what enters of a scene's instances beside its label map, uint8 (height, width) of 0 and 1; their
+            boundaries by default.
     """
 
     def __init__(
@@ -59,11 +61,12 @@ class Scenes:
         has_instances: bool,
         read: Callable[[int], Scene],
         fingerprints: Callable[[], Sequence[str]] | None = None,
+        outlines: Callable[[Scene], np.ndarray] = lambda scene: boundaries(scene.instances),
     ) -> None:
         self.names = tuple(names)
         self.palette = palette
         self.has_instances = has_instances
-        self._read = read
+        self._read, self.outlines = read, outlines
         self._fingerprints = fingerprints or (lambda: [self.scene(k).digest() for k in range(len(self))])
 
     @classmethod
@@ -99,6 +102,7 @@ class Scenes:
             self.has_instances,
             lambda k: self._read(places[k]),
             lambda: [self._all_fingerprints[k] for k in places],
+            self.outlines,
         )
 
     def digest(self) -> str:

@@ -30,8 +30,8 @@ class Loaded:
     Attributes:
         photos: uint8 (N, height, width, 3).
         labels: uint8 (N, height, width), positions in the palette (not ids).
-        edges: uint8 (N, height, width), 1 at the boundaries of instances, else 0; None where there are no instances
-            or they were not asked for.
+        edges: uint8 (N, height, width), 1 at the boundaries of instances (in windows around objects: where the photo
+            is hidden), else 0; None where there are no instances or they were not asked for.
     """
 
     photos: np.ndarray
@@ -78,7 +78,7 @@ def load(scenes: Scenes, width: int, height: int, edges: bool = True) -> Loaded:
         photos[k] = scene.photo
         labels[k] = scenes.palette.indices(scene.labels)
         if outlines is not None:
-            outlines[k] = boundaries(scene.instances)
+            outlines[k] = scenes.outlines(scene)
 
     for _ in progress(count, "scenes", "scene", items=in_threads(read, range(count)), hidden=count <= SLOW):
         pass

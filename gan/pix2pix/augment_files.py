@@ -5,6 +5,7 @@ those of the data set that they were made from, so that whatever is trained on t
 """
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,7 @@ from gan.data.folder import TEST, TRAINING, VALIDATION
 from gan.data.folder_writer import Item, Size, to_png, write_folder
 from gan.data.scene import Scene, SceneSet, nearest
 from gan.pix2pix.augment import Counts, Pair, PairGenerator
-from gan.pix2pix.cutouts import Pool
-from gan.pix2pix.edits import edited
+from gan.pix2pix.edits import Edited
 
 MANIFEST = "manifest.json"
 LONGEST = 180  # bytes of a source's name that the name of a pair begins with
@@ -30,11 +30,15 @@ class PairWriter:
         scenes: the data set that they are made from.
         seed: of the pairs.
         goodrun: what the manifest says of the good run with each of them.
-        pool: of the label maps, to write pairs at the size of the scenes that they are made from; None: at their own.
+        fine: gives the label map of a number as fine as it was edited, to write pairs at the size of the scenes that
+            they are made from; None: at their own.
     """
 
-    def __init__(self, folder: Path, scenes: SceneSet, seed: int, goodrun: dict, pool: Pool | None = None):
-        self._folder, self._scenes, self._seed, self._goodrun, self._pool = folder, scenes, seed, goodrun, pool
+    def __init__(
+        self, folder: Path, scenes: SceneSet, seed: int, goodrun: dict,
+        fine: Callable[[int], Edited | None] | None = None,
+    ):  # fmt: skip
+        self._folder, self._scenes, self._seed, self._goodrun, self._fine = folder, scenes, seed, goodrun, fine
         self._taken = set(scenes.training.names)
         self.items: list[Item] = []
         self.entries: list[dict] = []
@@ -47,7 +51,7 @@ class PairWriter:
         name = self._name(source, pair.number)
         path = self._folder / f"{pair.number:08d}.npz"
         scene = Scene(pair.photo, new.labels, new.instances)
-        if self._pool is not None:
+        if self._fine is not None:
             scene = self._enlarged(pair)
         arrays = {name: value for name, value in dataclasses.asdict(scene).items() if value is not None}
         np.savez_compressed(path, **arrays)
@@ -97,7 +101,7 @@ class PairWriter:
 
     def _enlarged(self, pair: Pair) -> Scene:
         """A pair at the size of the scene that it is made from, its label map as fine as it was edited."""
-        fine = edited(self._pool, self._seed, pair.number, with_photo=pair.label_map.photo is not None)
+        fine = self._fine(pair.number)
         size = self._scenes.training.scene(fine.source).size
         photo = Image.fromarray(pair.photo if fine.photo is None else fine.photo)
         photo = photo.resize(size, Image.Resampling.LANCZOS)

@@ -14,7 +14,7 @@ import numpy as np
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import tensorflow as tf
 
-from gan.data.scenes import Loaded, Scenes, boundaries, load, resized
+from gan.data.scenes import Loaded, Scenes, load, resized
 from gan.data.spread import spread_over
 from gan.errors import UserError
 
@@ -132,5 +132,5 @@ class Pairs:
             loaded = self._loaded
             return [part[k] for part in (loaded.photos, loaded.labels, loaded.edges) if part is not None]
         scene = resized(self._scenes.scene(k), *self._larger)
-        edges = [boundaries(scene.instances)] if self._edges else []
+        edges = [self._scenes.outlines(scene)] if self._edges else []
         return [scene.photo, self._scenes.palette.indices(scene.labels), *edges]

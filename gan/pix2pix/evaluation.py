@@ -20,6 +20,7 @@ from gan.pix2pix.gan import AT_ONCE, pictures
 from gan.pix2pix.judge import segmenter_of
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.scores import SceneScorer
+from gan.pix2pix.windows import windowed
 from gan.progress import progress, say
 from gan.report import Evaluation
 from gan.training.averaged_gan import weights
@@ -51,8 +52,10 @@ class SceneEvaluation:
         self._goodrun, self._config = goodrun, config
         self._network = SceneNetwork.restored(goodrun.info.network)
         self._scenes = scenes = open_scenes(config.data or goodrun.info.data["name"])
-        self._network.require_fit(scenes)
         self.unseen = goodrun.info.learned_only(scenes.training.digest())
+        if self._network.inpaints:
+            self._scenes = scenes = windowed(scenes)
+        self._network.require_fit(scenes)
         if not self.unseen:
             print(
                 f"{scenes.name} holds other scenes than the run was trained on: it may have learned those it shows."
@@ -164,4 +167,4 @@ def generated_pictures(
         scenes = part.take(range(first, min(first + chunk, len(part))))
         loaded = load(scenes, network.width, network.height, edges=network.edges)
         given = loaded.labels if network.to_photos else loaded.photos
-        yield from pictures(model, network, given, loaded.edges, seed, purpose, first)
+        yield from pictures(model, network, given, loaded.edges, seed, purpose, first, loaded.photos)

@@ -83,7 +83,9 @@ class SceneGan(AveragedGan):
     def pictures(self, scenes: Loaded, purpose: str) -> np.ndarray:
         """What the averaged generator makes of scenes' label maps, or of their photos; see `pictures`."""
         given = scenes.labels if self.network.to_photos else scenes.photos
-        return pictures(self.generating(), self.network, given, scenes.edges, self.seed, purpose)
+        return pictures(
+            self.generating(), self.network, given, scenes.edges, self.seed, purpose, photos=scenes.photos
+        )
 
     def example(self) -> np.ndarray | dict[str, np.ndarray]:
         """An example of the generator's input: what it starts from, with a latent where it takes one."""
@@ -105,10 +107,9 @@ class SceneGan(AveragedGan):
         return self.with_xla(self._update)(iteration, *self.feed.batch(iteration))
 
     def _update(self, iteration, photos, labels, edges):
-        if self.network.to_photos:
-            condition, wanted = _condition(self.network, labels, edges), _as_float(photos)
-        else:
-            condition, wanted = _as_float(photos), tf.one_hot(labels, len(self.network.palette))
+        given = labels if self.network.to_photos else photos
+        condition = _condition(self.network, given, edges, photos)
+        wanted = _as_float(photos) if self.network.to_photos else tf.one_hot(labels, len(self.network.palette))
         classes = tf.cast(labels, tf.int32)
         sampling.set_dropout(self.generator, sampling.key(self.seed, iteration, "dropout"))
         latents = sampling.latents(
@@ -123,6 +124,7 @@ class SceneGan(AveragedGan):
 
         with tf.GradientTape() as tape:
             made = self.generator(_inputs(self.generator, condition, latents), training=True)
+            made = _painted(self.network, made, wanted, edges)
             # The discriminator's turn: real and generated in one pass.
             real, generated = shown(wanted), shown(made)
             both = tf.concat([real, tf.stop_gradient(generated)], axis=0)
@@ -133,6 +135,8 @@ class SceneGan(AveragedGan):
             self.discriminator_optimizer.apply(gradients, discriminator.trainable_variables)
             # The generator's turn.
             l1 = losses.absolute_distance(made, wanted, shares=not self.network.to_photos)
+            if self.network.inpaints:  # of what is painted alone
+                l1 /= tf.reduce_mean(tf.cast(edges, tf.float32)) + 1e-3
             more = []
             if self._inner is None:
                 answer = discriminator(generated, training=False)
@@ -162,7 +166,7 @@ def _inner_answers(discriminator: keras.Model) -> keras.Model:
 
 
 def pictures(
-    model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str, number: int = 0
+    model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str, number: int = 0, photos=None
 ) -> np.ndarray:
     """What a generator makes of label maps or of photos, whichever its direction starts from.
 
@@ -173,10 +177,12 @@ def pictures(
         model: the generator, in float32.
         network: what it was built from.
         given: uint8 (N, height, width), label maps of positions in the palette, or (N, height, width, 3), photos.
-        edges: uint8 (N, height, width), 1 at the boundaries of instances; None where they do not enter.
+        edges: uint8 (N, height, width), 1 at the boundaries of instances, or where a network that paints objects is
+            to paint; None where they do not enter.
         seed: of the noise.
         purpose: pictures of another purpose have other noise.
         number: of the first picture, a multiple of `AT_ONCE`: many scenes can be generated in chunks.
+        photos: uint8 (N, height, width, 3), what objects are painted into; others do not look at it.
 
     Returns:
         uint8: photos (N, height, width, 3), or label maps (N, height, width) of positions in the palette.
@@ -185,11 +191,14 @@ def pictures(
     made = np.empty((count, network.height, network.width, *((3,) if network.to_photos else ())), np.uint8)
     for first in range(0, count, AT_ONCE):
         chosen = np.minimum(np.arange(first, first + AT_ONCE), count - 1)  # the last ones are filled up
-        condition = _condition(network, given[chosen], edges[chosen] if network.edges else None)
+        around = photos[chosen] if network.inpaints else None
+        where = edges[chosen] if network.edges else None
+        condition = _condition(network, given[chosen], where, around)
         drawn_with = sampling.key(seed, number + first, purpose)
         sampling.set_dropout(model, drawn_with)
         latents = sampling.latents(AT_ONCE, network.preset.latent, drawn_with)
-        answer = np.asarray(model(_inputs(model, condition, latents), training=True))  # dropout is the noise
+        answer = model(_inputs(model, condition, latents), training=True)  # dropout is the noise
+        answer = np.asarray(_painted(network, answer, _as_float(around), where) if network.inpaints else answer)
         batch = to_uint8(answer) if network.to_photos else answer.argmax(axis=3).astype(np.uint8)
         made[first : first + AT_ONCE] = batch[: count - first]
     return made
@@ -199,12 +208,23 @@ def _inputs(model: keras.Model, condition, latents):
     return condition if len(model.inputs) == 1 else [condition, latents]
 
 
-def _condition(network: SceneNetwork, given, edges):
+def _condition(network: SceneNetwork, given, edges, photos=None):
     """What the generator starts from, float32 (N, height, width, `network.channels_in`)."""
     if not network.to_photos:
         return _as_float(given)
-    classes = tf.one_hot(given, len(network.palette))
-    return tf.concat([classes, tf.cast(edges, tf.float32)[..., None]], axis=3) if network.edges else classes
+    parts = [tf.one_hot(given, len(network.palette))]
+    if network.edges:
+        parts.append(tf.cast(edges, tf.float32)[..., None])
+    if network.inpaints:
+        parts.append(_as_float(photos) * (1 - parts[1]))
+    return tf.concat(parts, axis=3)
+
+
+def _painted(network: SceneNetwork, made, photos, edges):
+    """What was made, where it was to be painted, and the photos everywhere else."""
+    if not network.inpaints:
+        return made
+    return photos + tf.cast(edges, tf.float32)[..., None] * (made - photos)
 
 
 def _float32(values):

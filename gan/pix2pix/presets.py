@@ -47,6 +47,10 @@ class Preset:
         half_life: images in which half of the averaged generator is renewed; 0: it is the generator itself.
         layout: of a U-Net and of a discriminator of patches, see `gan.pix2pix.networks.LAYOUTS`. Checkpoints of
             version 0.1 name none.
+        inpaint: whether windows around objects are learned (`gan.pix2pix.windows`): the photo enters, but for what
+            is hidden, and only that is painted.
+        width: of the pictures, where none is given.
+        height: the same.
     """
 
     name: str
@@ -65,16 +69,21 @@ class Preset:
     light: bool = False
     half_life: int = 0
     layout: str = PUBLISHED
+    inpaint: bool = False
+    width: int = 256
+    height: int = 128
 
     def __post_init__(self):
         counts = self.generator_base, self.discriminator_base, self.batch_size, self.latent + 1, self.half_life + 1
         fits = (
             isinstance(self.name, str)
+            and not (self.inpaint and self.discriminator == "pixels")
             and self.generator in ("unet", "spatial")
             and self.discriminator in ("patches", "pixels")
             and all(type(count) is int and 1 <= count <= 10**7 for count in counts)
             and max(counts[:2]) <= WIDEST
             and max(counts[2:4]) <= 4096
+            and all(type(side) is int for side in (self.width, self.height))
             and all(
                 type(value) in (int, float) and 0 <= value <= 1e6
                 for value in (
@@ -88,6 +97,7 @@ class Preset:
             )
             and self.dropout < 1
             and type(self.light) is bool
+            and type(self.inpaint) is bool
             and self.layout in LAYOUTS
         )
         if not fits:
@@ -95,7 +105,7 @@ class Preset:
 
     def parameters(self) -> dict[str, Any]:
         """Those of its values that a run can choose otherwise, by the names of the parameters."""
-        names = "batch_size", "generator_lr", "discriminator_lr", "l1_weight"
+        names = "batch_size", "generator_lr", "discriminator_lr", "l1_weight", "width", "height"
         return {name: getattr(self, name) for name in names}
 
 
@@ -108,6 +118,10 @@ PRESETS = {
             "spatial", "spatial", generator_base=32, dropout=0.0, latent=64, discriminator="pixels",
             discriminator_base=32, batch_size=4, generator_lr=2e-4, discriminator_lr=4e-4, beta_1=0.0, l1_weight=10.0,
             matching=10.0, light=True, half_life=5_000,
+        ),
+        Preset(
+            "objects", generator_base=32, batch_size=16, l1_weight=20.0, light=True, half_life=5_000, layout=ENLARGED,
+            inpaint=True, width=64, height=64,
         ),
     )
 }  # fmt: skip
@@ -141,6 +155,7 @@ class SceneNetwork:
             )
             and self.direction in DIRECTIONS
             and type(self.edges) is bool
+            and (not self.preset.inpaint or (self.to_photos and self.edges and self.width == self.height))
         )
         if not fits:
             raise ValueError(f"no network can be built of {self}")
@@ -151,9 +166,14 @@ class SceneNetwork:
         return self.direction == PHOTOS
 
     @property
+    def inpaints(self) -> bool:
+        """Whether it paints objects into windows of photos."""
+        return self.preset.inpaint
+
+    @property
     def channels_in(self) -> int:
         """Of what the generator starts from."""
-        return len(self.palette) + self.edges if self.to_photos else 3
+        return len(self.palette) + self.edges + 3 * self.inpaints if self.to_photos else 3
 
     @property
     def channels_out(self) -> int:
@@ -221,7 +241,7 @@ class SceneNetwork:
                 f"{scenes.name} has {scenes.palette.name} ({len(scenes.palette)}); give data with the same ids and "
                 "names."
             )
-        if self.edges and not scenes.training.has_instances:
+        if self.edges and not (self.inpaints or scenes.training.has_instances):  # windows have what is hidden
             raise UserError(
                 f"the good run was trained with instances, and {scenes.name} has none; give data with some."
             )

@@ -20,8 +20,8 @@ from gan.data.parallel import in_threads
 from gan.data.scenes import Scenes, SceneSet, load, open_scenes
 from gan.errors import UserError
 from gan.pix2pix import segmenter
-from gan.pix2pix.augment import restore
 from gan.pix2pix.judge import Segmenter, affordable, iou_names, scored, scored_maps, scored_names
+from gan.pix2pix.restored import restore
 from gan.pix2pix.segmenter import BATCH, PairSampler, SegmenterTrainer, build_segmenter, class_weights
 from gan.report import Report
 from gan.scoring.segmentation import mean, overlap
@@ -29,7 +29,7 @@ from gan.study.experiment import Experiment
 from gan.study.grid import Cell, Design, Values
 from gan.study.results import Results
 from gan.study.scenes_arms import FULL, odds, parse_arms
-from gan.study.scenes_pairs import Source, digest, generated
+from gan.study.scenes_pairs import Source, digest, made
 
 PARTS = {"test": "test part", "validation": "validation part"}
 
@@ -80,19 +80,13 @@ class SceneStudy(Experiment):
         )
 
     @functools.cached_property
-    def pairs(self) -> dict[str, np.ndarray]:
-        """The generated pairs, once they are made."""
-        return self.source.read()
+    def pairs(self) -> dict[str, dict[str, np.ndarray]]:
+        """The new pairs by how their photos are made, once they are."""
+        return {way: self.source.read(way) for way in self.source.paths}
 
     @functools.cached_property
-    def _pasted(self) -> dict[str, np.ndarray]:
-        return self.source.read(pasted=True)
-
-    @functools.cached_property
-    def _digests(self) -> dict[bool, str]:
-        """Of generated pairs (False), and of those with pasted objects (True), where there are some."""
-        there = {False: self.source.path, True: self.source.pasted}
-        return {pasted: digest(self._pasted if pasted else self.pairs) for pasted, path in there.items() if path}
+    def _digests(self) -> dict[str, str]:
+        return {way: digest(pairs) for way, pairs in self.pairs.items()}
 
     @functools.cached_property
     def _traits(self) -> dict[str, Any]:
@@ -118,7 +112,7 @@ class SceneStudy(Experiment):
     def data_identity(self, cell: Cell) -> dict[str, Any]:
         """See `Experiment`."""
         arm = self.arms[cell.arm]
-        return self._traits | ({"generated": self._digests[arm.pasted]} if arm.share else {})
+        return self._traits | ({"generated": self._digests[arm.way]} if arm.share else {})
 
     def trainer(self, cell: Cell) -> SegmenterTrainer:
         """See `Experiment`."""
@@ -126,7 +120,7 @@ class SceneStudy(Experiment):
         photos, labels, weights = self._real
         of_scenes = None
         if arm.share:
-            pairs = self._pasted if arm.pasted else self.pairs
+            pairs = self.pairs[arm.way]
             of_scenes = odds(arm.share, len(photos), len(pairs["photos"]))
             photos = np.concatenate([photos, pairs["photos"]])
             labels = np.concatenate([labels, palette.scored_indices(pairs["labels"])])
@@ -161,14 +155,17 @@ class SceneStudy(Experiment):
             "Intervals are over seeds of the segmenters: they do not hold what other test scenes, another training "
             "of the generator or other generated pairs would change."
         )
-        if self.source.path is not None:
-            self._describe_pairs(report)
+        for way in self.source.paths:
+            self._describe_pairs(report, way)
+        if self.source.paths:
+            palette = self.scenes.palette
+            report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
 
-    def _describe_pairs(self, report: Report) -> None:
-        pairs, found, palette = self.pairs, self.source.summary(), self.scenes.palette
-        report.heading("Generated pairs")
+    def _describe_pairs(self, report: Report, way: str) -> None:
+        pairs, found, palette = self.pairs[way], self.source.summary(way), self.scenes.palette
+        report.heading(f"New pairs: {way}")
         report.text(
-            f"From iteration {self.source.iteration} of run {self.source.run_id}: {found['kept']} pairs kept, "
+            f"{found['made_by']}: {found['kept']} pairs kept, "
             f"{found['thrown_away']} thrown away by the filter (it would keep {found['kept_of_real']:.0%} of real "
             f"photos), {found['no_place']} tries in which nothing found a place."
         )
@@ -181,8 +178,7 @@ class SceneStudy(Experiment):
             for k, name in zip(palette.scored, scored_names(palette), strict=True)
         ]
         report.table(["class", "of real pixels", "of generated pixels", "objects put in"], rows)
-        report.picture(Image.fromarray(pairs["sheet"]), "some generated pairs")
-        report.picture(pictures.legend(palette.names, palette.colours), "colours of the classes")
+        report.picture(Image.fromarray(pairs["sheet"]), "some of these pairs")
 
 
 def measured(table: np.ndarray, palette: Palette) -> Values:
@@ -220,9 +216,9 @@ def prepare(config, folder: Path, train, say) -> tuple[SceneStudy, Callable[[], 
             f"of this data, or train one with train_pix2pix.py --data {config.data}."
         )
     study = SceneStudy(config, Source(info.run_id, good.goodrun.iteration, good.size), good.scenes)
-    if study.design.generated:
-        study.source = generated(folder, good, config.count, say)
-    if any(arm.pasted for arm in study.arms.values()):
-        pasted = generated(folder, good, config.count, say, pasted=True).pasted
-        study.source = dataclasses.replace(study.source, pasted=pasted)
+    ways = dict.fromkeys(arm.way for arm in study.arms.values() if arm.share)
+    for way in ways:  # before minutes of work
+        good.way(way)
+    paths = {way: made(folder, good, config.count, say, way) for way in ways}
+    study.source = dataclasses.replace(study.source, paths=paths)
     return study, functools.partial(SceneStudy, config, study.source)

@@ -9,8 +9,14 @@ from gan.errors import UserError
 from gan.study.grid import split_names
 
 FULL = "full"
+GENERATE, INPAINT, PASTE = "generate", "inpaint", "paste"  # see `gan.pix2pix.restored.WAYS`
 USUAL = "real,classical,pasted-25,pasted-50,generated-25,generated-50,both-25,both-50"
 _CLASSICAL = "mirrored, zoomed, shifted and in another light"
+_PAIRS = {
+    "generated": (GENERATE, "generated pairs"), "both": (GENERATE, "generated pairs"),
+    "pasted": (PASTE, "real scenes with objects pasted into them"),
+    "inpaint": (INPAINT, "real scenes with objects painted into them"),
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +27,12 @@ class Arm:
     words: str  # for tables
     classical: bool = False  # scenes are mirrored, zoomed, shifted and shown in another light
     share: int = 0  # percent of the draws that are new pairs
-    pasted: bool = False  # the photos of these are real ones, with objects pasted into them
+    way: str = ""  # how the photos of these are made, one of `gan.pix2pix.restored.WAYS`; "" where there are none
 
     @property
     def generated(self) -> bool:
-        """Whether it uses generated pairs."""
-        return self.share > 0 and not self.pasted
+        """Whether a network has made a part of it."""
+        return self.way in (GENERATE, INPAINT)
 
 
 def parse_arms(text: str) -> tuple[Arm, ...]:
@@ -39,16 +45,15 @@ def _arm(name: str) -> Arm:
         return Arm(name, "real scenes only, as they are")
     if name == "classical":
         return Arm(name, f"real scenes only, {_CLASSICAL}", classical=True)
-    found = re.fullmatch(r"(generated|both|pasted)-([1-9]\d?)", name)
+    found = re.fullmatch(r"(generated|both|pasted|inpaint)-([1-9]\d?)", name)
     if found is None:
         raise UserError(
-            "arms of task=scenes are some of real, classical, generated-SHARE, both-SHARE and pasted-SHARE (a "
-            f"percentage from 1 to 99, as generated-25) with commas between them, not {name!r}."
+            "arms of task=scenes are some of real, classical, generated-SHARE, both-SHARE, inpaint-SHARE and "
+            f"pasted-SHARE (a percentage from 1 to 99, as generated-25) with commas between them, not {name!r}."
         )
-    share, classical, pasted = int(found[2]), found[1] != "generated", found[1] == "pasted"
-    pairs = "real scenes with objects pasted into them" if pasted else "generated pairs"
+    share, classical, (way, pairs) = int(found[2]), found[1] != "generated", _PAIRS[found[1]]
     words = f"{share} % of the draws are {pairs}, the others real scenes"
-    return Arm(name, f"{words}; all {_CLASSICAL}" if classical else words, classical, share, pasted)
+    return Arm(name, f"{words}; all {_CLASSICAL}" if classical else words, classical, share, way)
 
 
 def parse_regimes(text: str) -> tuple[str, ...]:

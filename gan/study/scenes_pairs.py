@@ -11,10 +11,11 @@ from gan.archive import judges
 from gan.data.palettes import Palette
 from gan.errors import UserError
 from gan.files import require_writable
-from gan.pix2pix import augment, cutouts, edits, pair_filter, paste, segmenter
-from gan.pix2pix.augment import Counts, PairGenerator, Restored
+from gan.pix2pix import augment, cutouts, edits, pair_filter, paste, segmenter, windows
+from gan.pix2pix.augment import Counts, PairGenerator
 from gan.pix2pix.augment_report import Gallery, thrown_text
 from gan.pix2pix.pair_filter import NONE
+from gan.pix2pix.restored import PASTE, Restored
 from gan.pix2pix.segmenter import build_segmenter
 from gan.study.grid import cached_arrays
 
@@ -30,11 +31,10 @@ class Source:
     run_id: str
     iteration: int
     size: tuple[int, int]  # width and height of what it generates, and of all that segmenters learn
-    path: Path | None = None  # None while there is no file, or where no arm needs it
-    pasted: Path | None = None  # the same of pairs that objects are pasted into
+    paths: dict[str, Path] = dataclasses.field(default_factory=dict)  # by how photos are made, once they are
 
-    def read(self, pasted: bool = False) -> dict[str, np.ndarray]:
-        """The generated pairs that were kept, or those with pasted objects, and what is known of them.
+    def read(self, way: str) -> dict[str, np.ndarray]:
+        """The pairs that were kept, and what is known of them; `way` is one of `gan.pix2pix.restored.WAYS`.
 
         Returns:
             photos: uint8 (M, height, width, 3).
@@ -42,14 +42,15 @@ class Source:
             sheet: uint8 (h, w, 3), some of them beside the label maps that they were made from.
             real_pixels: integers (256,), pixels of each id in the training scenes searched for objects.
             told: JSON; "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
-                "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge.
+                "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge;
+                "made_by", a sentence.
         """
-        with np.load(self.pasted if pasted else self.path, allow_pickle=False) as arrays:
+        with np.load(self.paths[way], allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def summary(self, pasted: bool = False) -> dict:
+    def summary(self, way: str) -> dict:
         """The `told` of `read`."""
-        with np.load(self.pasted if pasted else self.path, allow_pickle=False) as arrays:
+        with np.load(self.paths[way], allow_pickle=False) as arrays:
             return json.loads(str(arrays["told"]))
 
 
@@ -76,52 +77,50 @@ def wanted_classes(palette: Palette) -> tuple[int, ...]:
     return cutouts.parse_classes(",".join(map(str, classes)), palette)
 
 
-def generated(folder: Path, good: Restored, count: int, say, pasted: bool = False) -> Source:
-    """The generated pairs of a study, or those with pasted objects: read if the folder has them, else made.
+def made(folder: Path, good: Restored, count: int, say, way: str) -> Path:
+    """The file of a study's new pairs: read if the folder has them, else made.
 
     Args:
         folder: the study's folder.
         good: the generator and its data.
         count: pairs to keep; fewer where too few pass the filter, which the user is told.
         say: prints a line for the user.
-        pasted: paste objects into the real photos, and generate none.
+        way: how photos are made, one of `gan.pix2pix.restored.WAYS`.
 
     Raises:
-        UserError: there is nothing to put in, no segmenter can be trained, or no pair passes the filter.
+        UserError: the good run can't make them so, there is nothing to put in, no segmenter can be trained, or no
+            pair passes the filter.
     """
     palette, (width, height), origin = good.scenes.palette, good.size, good.origin()
+    good.way(way)
     classes = wanted_classes(palette)
     network = build_segmenter(len(palette.scored), width, height)
     # Names of runs and folders decide nothing: the same weights and scenes give the same pairs.
     identity = {
-        "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, paste, pair_filter),
+        "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, paste, pair_filter, windows),
         "weights": origin["weights"], "training": origin["digests"]["training"],
         "size": [width, height], "classes": list(classes),
         "count": count, "seed": SEED, "agreement": AGREEMENT, "segmenter_iterations": SEGMENTER_ITERATIONS,
-        "pasted": pasted,
+        "way": way,
     }  # fmt: skip
 
     def make() -> dict[str, np.ndarray]:
         require_writable(folder, count * width * height * 4)
-        run = f"iteration {good.goodrun.iteration} of run {good.goodrun.run_id}"
-        say(f"pasting objects into {count} scenes" if pasted else f"generating {count} pairs from {run}")
-        return _arrays(good, classes, count, say, pasted)
+        say(f"making {count} pairs. {good.made_by(way)}")
+        return _arrays(good, classes, count, say, way)
 
     path = cached_arrays(folder / "pools", identity, make)
-    paths = {"pasted" if pasted else "path": path}
-    source = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), **paths)
-    found = source.summary(pasted)
+    found = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), {way: path}).summary(way)
     if found["kept"] < count:
-        kind = "pasted" if pasted else "generated"
-        say(f"warning: only {found['kept']} {kind} pairs of {count} passed the filter, in {found['tries']} tries")
-    return source
+        say(f"warning: only {found['kept']} pairs of {count} passed the filter, in {found['tries']} tries")
+    return path
 
 
-def _arrays(good: Restored, classes: tuple[int, ...], count: int, say, pasted: bool) -> dict[str, np.ndarray]:
+def _arrays(good: Restored, classes: tuple[int, ...], count: int, say, way: str) -> dict[str, np.ndarray]:
     width, height = good.size
     photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
     generator = PairGenerator.restored(
-        good, classes, SEED, NONE if pasted else AGREEMENT, SEGMENTER_ITERATIONS, say, pasted=pasted
+        good, classes, SEED, NONE if way == PASTE else AGREEMENT, SEGMENTER_ITERATIONS, say, way=way
     )
     gallery, counts = Gallery(generator.pool), Counts()
     for pair in generator.pairs(count, counts):
@@ -136,6 +135,7 @@ def _arrays(good: Restored, classes: tuple[int, ...], count: int, say, pasted: b
         )
     blind = list(map(good.scenes.palette.name_of, generator.keep.blind))
     summary = counts.numbers() | {"put_in": counts.put_in, "kept_of_real": generator.keep.real_kept, "blind": blind}
+    summary["made_by"] = good.made_by(way)
     return {
         "photos": photos[: counts.kept], "labels": labels[: counts.kept], "sheet": gallery.sheet(),
         "real_pixels": generator.pool.pixels, "told": np.array(json.dumps(summary)),

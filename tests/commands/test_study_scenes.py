@@ -7,7 +7,7 @@ import mlflow
 import pytest
 
 from gan.commands.study import StudyConfig, main
-from gan.pix2pix import augment
+from gan.pix2pix import restored
 from gan.study import scenes as scene_study
 from gan.study import scenes_pairs
 from tests import conftest
@@ -65,7 +65,7 @@ def test_from_a_good_run_to_the_report(workplace, capsys, monkeypatch) -> None:
     assert archived.data.params["steps"] == "2" and archived.data.tags["result.full"] == sentence
 
     # What is there is not made again; what is missing comes out as it was.
-    monkeypatch.setattr(augment.Restored, "photos", None)
+    monkeypatch.setattr(restored.Restored, "photos", None)
     lost, kept = (next(Path(f"out/cells/full/{arm}").glob("seed-00-*.json")) for arm in ("generated-50", "real"))
     before, untouched = json.loads(lost.read_text()), kept.stat().st_mtime_ns
     assert 0 < before["values"]["test.pixel_accuracy"] < 1 and before["identity"]["generated"]

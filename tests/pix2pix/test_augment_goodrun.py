@@ -13,9 +13,9 @@ from gan.data.palettes import CAMVID
 from gan.data.scenes import Scene, Scenes, SceneSet, boundaries, load, open_scenes
 from gan.errors import UserError
 from gan.files import digests
-from gan.pix2pix.augment import restore
 from gan.pix2pix.augment_files import MANIFEST
 from gan.pix2pix.presets import LABELS
+from gan.pix2pix.restored import restore
 from tests.conftest import refused
 from tests.made_up_scene_run import DATA, good_run
 
@@ -64,12 +64,12 @@ def test_data_of_another_palette_or_without_instances_is_refused(tmp_path, monke
     reference = good_run(tmp_path / "good")
     scene = drawn.training.scene(0)
     other = Scenes.of([Scene(scene.photo, scene.labels * 0)], CAMVID)
-    monkeypatch.setattr("gan.pix2pix.augment.open_scenes", lambda data: SceneSet("cam", CAMVID, *[other] * 3))
+    monkeypatch.setattr("gan.pix2pix.restored.open_scenes", lambda data: SceneSet("cam", CAMVID, *[other] * 3))
     said = refusal(reference, "cam")
     assert "trained with the palette streets (18 classes), and cam has camvid (12)" in said
     plain = Scenes.of([Scene(scene.photo, scene.labels)], drawn.palette)
     monkeypatch.setattr(
-        "gan.pix2pix.augment.open_scenes", lambda data: SceneSet("plain", drawn.palette, *[plain] * 3)
+        "gan.pix2pix.restored.open_scenes", lambda data: SceneSet("plain", drawn.palette, *[plain] * 3)
     )
     assert "was trained with instances, and plain has none" in refusal(reference, "plain")
 

@@ -22,7 +22,8 @@ def test_paper_is_what_the_paper_says():
     assert (paper.generator, paper.generator_base, paper.dropout) == ("unet", 64, 0.5)
     assert (paper.discriminator, paper.discriminator_base) == ("patches", 64)
     assert paper.parameters() == {
-        "batch_size": 1, "generator_lr": 2e-4, "discriminator_lr": 2e-4, "l1_weight": 100.0
+        "batch_size": 1, "generator_lr": 2e-4, "discriminator_lr": 2e-4, "l1_weight": 100.0,
+        "width": 256, "height": 128,
     }  # fmt: skip
     assert paper.beta_1 == 0.5 and paper.half_life == 0 and paper.latent == 0
 
@@ -31,7 +32,10 @@ def test_presets_are_known_by_their_names():
     assert all(name == preset.name for name, preset in PRESETS.items())
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+SCENES = {name: preset for name, preset in PRESETS.items() if not preset.inpaint}
+
+
+@pytest.mark.parametrize("preset", SCENES.values(), ids=SCENES)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_described_network_is_restored(preset, direction):
     network = SceneNetwork(preset, 256, 128, direction, CITYSCAPES, direction == PHOTOS)
@@ -39,7 +43,7 @@ def test_a_described_network_is_restored(preset, direction):
     assert SceneNetwork.restored(json.loads(text)) == network
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+@pytest.mark.parametrize("preset", SCENES.values(), ids=SCENES)
 @pytest.mark.parametrize(("direction", "edges"), [(PHOTOS, True), (PHOTOS, False), (LABELS, False)])
 def test_both_networks_fit_each_other(preset, direction, edges):
     small = dataclasses.replace(preset, generator_base=2, discriminator_base=2)

@@ -12,6 +12,10 @@ from gan.data.labelled import ALL, Classes
 from gan.errors import UserError
 from gan.invocation import command, start
 
+STUDIED = (
+    "These are photos painted from pictograms: of all generated images, a classifier learned most of rare signs from "
+    "them (docs/study.md). `--goodrun_ref pretrained` takes the generator that has learned the classes instead."
+)
 PICTURE_BYTES = 20_000_000  # of sheets and report on the disk
 
 
@@ -20,8 +24,9 @@ class BalanceConfig(Config):
     """Fill up the classes of a data set with generated images."""
 
     goodrun_ref: str = option(
-        "pretrained",
-        "run to generate from: pretrained, run id, run id/iteration, iteration, models:/NAME@ALIAS, folder",
+        "pictograms",
+        "run to generate from: pictograms (traffic signs), pretrained, run id, run id/iteration, iteration, "
+        "models:/NAME@ALIAS, folder",
     )
     target: str = option(
         "largest",
@@ -94,6 +99,7 @@ def main(config: BalanceConfig) -> None:
 
     generated, counts, judge = generate(config, goodrun, source, lacking)
     notes = balance_report.notes(counts, goodrun, source)
+    notes += [STUDIED] if config.goodrun_ref == archive.PICTOGRAMS else []
     command_line = repeated(config, goodrun)
     with unfinished(output) as part:
         written = form.write(part, generated, counts, goodrun.run_id)

@@ -37,8 +37,8 @@ LEFT_OPEN = {
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
 }
 OWN = {
-    "signs": ("batch_size", "gan_iterations", "draws", "first_draw", "primary", "policy", "quality", *READING),
-    "scenes": ("count",),
+    "signs": ("batch_size", "draws", "first_draw", "primary", "policy", "quality", *READING),
+    "scenes": ("count", "folds"),
 }
 # Of disk, about: what a study always writes, and besides for each generator of signs its data, images and weights.
 STATE_BYTES, GENERATOR_BYTES = 300_000_000, 400_000_000
@@ -81,8 +81,10 @@ class StudyConfig(Config):
         "", "signs: run of all classes that generates in the regime `full`, trained here if empty; scenes: the run"
     )
     gan_iterations: int = option(
-        8_000, "signs: training of a generator, one for every regime that is given none", ge=1, le=MOST_ITERATIONS
-    )
+        8_000,
+        "training of a generator: one for every regime of signs that is given none, or for every fold of scenes",
+        ge=1, le=MOST_ITERATIONS,
+    )  # fmt: skip
     draws: int = option(0, "signs: choices of tracks, taken in turns; 0: one for every seed", ge=0, le=100)
     first_draw: int = option(
         0, "signs: number of the first choice: pilots take others than what they decide", ge=0,
@@ -97,6 +99,12 @@ class StudyConfig(Config):
     quality: float = option(
         0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all",
         ge=0, lt=1,
+    )  # fmt: skip
+    folds: int = option(
+        0,
+        "scenes: parts of all scenes that are tested in turn, each with generators of its own; 0: the test part is "
+        "tested, and goodrun_ref generates",
+        ge=0, le=20,
     )  # fmt: skip
     count: int = option(600, "scenes: generated pairs to choose from, made once", ge=1, le=10_000)
     precision: str = option(
@@ -115,7 +123,14 @@ class StudyConfig(Config):
         if self.arms or self.task == "scenes":
             ARMS[self.task].parse_arms(self.arms)
         regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
-        require(self.draws <= self.seeds, "draws", f"from 0 to seeds ({self.seeds})", self.draws)
+        for name in ("draws", "folds"):
+            require(getattr(self, name) <= self.seeds, name, f"from 0 to seeds ({self.seeds})", getattr(self, name))
+        if self.folds == 1:
+            raise UserError("folds is 0, or 2 and more: what is tested in turn must be learned in turn.")
+        if self.folds and self.goodrun_ref:
+            raise UserError(
+                "folds trains generators of its own, which have not learned what is tested; leave out goodrun_ref."
+            )
         self._check_primary()
         if self.task == "signs" and self.goodrun_ref and self.regimes and signs_arms.FULL not in regimes:
             raise UserError("goodrun_ref generates in the regime full only; leave it out, or add full to regimes.")
@@ -185,7 +200,7 @@ def study(config: StudyConfig, folder: Path) -> None:
     from gan.study.results import Results
 
     prepare = importlib.import_module(TASKS[config.task]).prepare
-    experiment, build = prepare(config, folder, functools.partial(train_generator, config), say)
+    experiment, build = prepare(config, folder, functools.partial(TRAIN[config.task], config), say)
     design, store = experiment.design, Store(folder, experiment)
     name = f"study {config.task} {config.data}"
     say(
@@ -231,6 +246,26 @@ def train_generator(
     )  # fmt: skip
     with archive.opened_set_aside():  # the run that `mlflow run` has opened is the study's
         return train_dcgan.train(chosen)
+
+
+def train_scenes(
+    config: StudyConfig, data: str, preset: str, size: tuple[int, int], seed: int, goodrun_ref: str
+) -> tuple[str, int]:
+    """Train a generator of scenes as `train_pix2pix.py` does; its run id, and the exit status."""
+    import train_pix2pix
+    from gan import archive
+
+    width, height = (None, None) if preset == "objects" else size
+    chosen = train_pix2pix.TrainConfig(
+        preset=preset, data=data, iterations=config.gan_iterations, goodrun_ref=goodrun_ref, width=width,
+        height=height, seed=seed, precision=config.precision, sample_interval=max(1, config.gan_iterations // 8),
+        checkpoint_interval=max(1, config.gan_iterations // 8), keep_checkpoints=0, segmenter_iterations=0,
+    )  # fmt: skip
+    with archive.opened_set_aside():
+        return train_pix2pix.train(chosen)
+
+
+TRAIN = {"signs": train_generator, "scenes": train_scenes}
 
 
 if __name__ == "__main__":

@@ -82,6 +82,19 @@ class Scenes:
         has_instances = bool(kept) and all(scene.instances is not None for scene in kept)
         return cls(names or [f"{k:06d}" for k in range(len(kept))], palette, has_instances, kept.__getitem__)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Scenes"]) -> "Scenes":
+        """The scenes of several parts of one palette, 1 or more, one after the other."""
+        places = [(part, k) for part in parts for k in range(len(part))]
+        return cls(
+            [part.names[k] for part, k in places],
+            parts[0].palette,
+            all(part.has_instances for part in parts),
+            lambda n: places[n][0].scene(places[n][1]),
+            lambda: [fingerprint for part in parts for fingerprint in part._all_fingerprints],
+            parts[0].outlines,
+        )
+
     def __len__(self) -> int:
         return len(self.names)
 

@@ -51,7 +51,7 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
             f"{len(shares)} or more are needed, one for each part; prepare data that has them."
         )
     groups: dict[str, list[str]] = {}
-    ordered = sorted(names, key=_order)
+    ordered = sorted(names, key=natural)
     for name in ordered:
         groups.setdefault(sequence(name), []).append(name)
     if 2 * len(groups) > len(names):
@@ -72,7 +72,7 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
     return {name: part for part, group in held.items() for name in group}
 
 
-def _order(name: str) -> tuple[str, str]:
+def natural(name: str) -> tuple[str, str]:
     """What names are sorted by: numbers by their size, however many digits they are written with."""
     return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name), name
 

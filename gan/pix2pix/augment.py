@@ -16,7 +16,7 @@ from gan.data.scenes import boundaries, nearest
 from gan.pix2pix.cutouts import Pool, require_objects
 from gan.pix2pix.edits import Edited, edited
 from gan.pix2pix.pair_filter import BATCH, LEAST, NONE, Answers, Check, Filter, filter_for, groups, split_training
-from gan.pix2pix.restored import GENERATE, INPAINT, PASTE, Paint, Photos, Restored
+from gan.pix2pix.restored import GENERATE, INPAINT, Paint, Photos, Restored
 from gan.progress import progress
 from gan.rejection import until_enough
 
@@ -139,7 +139,7 @@ class PairGenerator:
             learned = training
         else:
             say(f"the segmenter that filters learns {len(learned)} training scenes, {len(held)} give thresholds")
-        judged = not (way == PASTE and agreement == NONE)  # real pixels that nothing judges need no segmenter
+        judged = way == GENERATE or agreement != NONE  # real photos that nothing judges need no segmenter
         answers = good.answers(learned, segmenter_iterations, say) if judged else None
         keep = filter_for(agreement, held, good.size, answers, classes, named)
         if keep.unseen:

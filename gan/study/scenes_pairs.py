@@ -15,26 +15,29 @@ from gan.pix2pix import augment, cutouts, edits, pair_filter, paste, segmenter, 
 from gan.pix2pix.augment import Counts, PairGenerator
 from gan.pix2pix.augment_report import Gallery, thrown_text
 from gan.pix2pix.pair_filter import NONE
-from gan.pix2pix.restored import PASTE, Restored
+from gan.pix2pix.restored import GENERATE, INPAINT, PASTE, Restored
 from gan.pix2pix.segmenter import build_segmenter
 from gan.study.grid import cached_arrays
 
 SEED = 0  # of label maps and noise
-AGREEMENT = "auto"  # what the filter asks for: see `gan.pix2pix.pair_filter.filter_for`
+# What the filter asks for: see `gan.pix2pix.pair_filter.filter_for`. Real photos with new objects are all kept.
+AGREEMENT = {GENERATE: "auto", INPAINT: NONE, PASTE: NONE}
 SEGMENTER_ITERATIONS = 2_000  # of the filter's segmenter: that of train_pix2pix, which the archive has already
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """The good run that generates pairs, and the file that holds them."""
+    """The files that hold new pairs."""
 
-    run_id: str
-    iteration: int
-    size: tuple[int, int]  # width and height of what it generates, and of all that segmenters learn
-    paths: dict[str, Path] = dataclasses.field(default_factory=dict)  # by how photos are made, once they are
+    size: tuple[int, int]  # width and height of pairs, and of all that segmenters learn
+    paths: dict[tuple[str, int], Path] = dataclasses.field(default_factory=dict)  # by way and fold
 
-    def read(self, way: str) -> dict[str, np.ndarray]:
-        """The pairs that were kept, and what is known of them; `way` is one of `gan.pix2pix.restored.WAYS`.
+    def read(self, way: str, fold: int = 0) -> dict[str, np.ndarray]:
+        """The pairs that were kept, and what is known of them.
+
+        Args:
+            way: how photos are made, one of `gan.pix2pix.restored.WAYS`.
+            fold: whose training scenes they are made from; 0 where there are none.
 
         Returns:
             photos: uint8 (M, height, width, 3).
@@ -45,12 +48,12 @@ class Source:
                 "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge;
                 "made_by", a sentence.
         """
-        with np.load(self.paths[way], allow_pickle=False) as arrays:
+        with np.load(self.paths[way, fold], allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def summary(self, way: str) -> dict:
+    def summary(self, way: str, fold: int = 0) -> dict:
         """The `told` of `read`."""
-        with np.load(self.paths[way], allow_pickle=False) as arrays:
+        with np.load(self.paths[way, fold], allow_pickle=False) as arrays:
             return json.loads(str(arrays["told"]))
 
 
@@ -100,7 +103,7 @@ def made(folder: Path, good: Restored, count: int, say, way: str) -> Path:
         "recipe": judges.recipe(network, segmenter, augment, cutouts, edits, paste, pair_filter, windows),
         "weights": origin["weights"], "training": origin["digests"]["training"],
         "size": [width, height], "classes": list(classes),
-        "count": count, "seed": SEED, "agreement": AGREEMENT, "segmenter_iterations": SEGMENTER_ITERATIONS,
+        "count": count, "seed": SEED, "agreement": AGREEMENT[way], "segmenter_iterations": SEGMENTER_ITERATIONS,
         "way": way,
     }  # fmt: skip
 
@@ -110,7 +113,7 @@ def made(folder: Path, good: Restored, count: int, say, way: str) -> Path:
         return _arrays(good, classes, count, say, way)
 
     path = cached_arrays(folder / "pools", identity, make)
-    found = Source(good.goodrun.run_id, good.goodrun.iteration, (width, height), {way: path}).summary(way)
+    found = Source((width, height), {(way, 0): path}).summary(way)
     if found["kept"] < count:
         say(f"warning: only {found['kept']} pairs of {count} passed the filter, in {found['tries']} tries")
     return path
@@ -119,9 +122,7 @@ def made(folder: Path, good: Restored, count: int, say, way: str) -> Path:
 def _arrays(good: Restored, classes: tuple[int, ...], count: int, say, way: str) -> dict[str, np.ndarray]:
     width, height = good.size
     photos, labels = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
-    generator = PairGenerator.restored(
-        good, classes, SEED, NONE if way == PASTE else AGREEMENT, SEGMENTER_ITERATIONS, say, way=way
-    )
+    generator = PairGenerator.restored(good, classes, SEED, AGREEMENT[way], SEGMENTER_ITERATIONS, say, way=way)
     gallery, counts = Gallery(generator.pool), Counts()
     for pair in generator.pairs(count, counts):
         gallery.add(pair)

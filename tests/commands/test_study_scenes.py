@@ -8,6 +8,7 @@ import pytest
 
 from gan.commands.study import StudyConfig, main
 from gan.pix2pix import restored
+from gan.pix2pix.restored import GENERATE
 from gan.study import scenes as scene_study
 from gan.study import scenes_pairs
 from tests import conftest
@@ -34,7 +35,10 @@ def run(**changed) -> int:
         ({"regimes": "50"}, "regimes is full for task=scenes, not '50'"),
         ({"count": 0}, "count is from 1 to 10000"),
         ({"quality": 0.3}, "quality is an option of task=signs; leave it out of task=scenes"),
-        ({"gan_iterations": 9}, "gan_iterations is an option of task=signs"),
+        ({"folds": 2, "goodrun_ref": "1"}, "folds trains generators of its own, which have not"),
+        ({"folds": 1}, "folds is 0, or 2 and more"),
+        ({"folds": 6}, "folds is from 0 to seeds"),
+        ({"task": "signs", "folds": 2}, "folds is an option of task=scenes"),
         ({"policy": "mild"}, "policy is an option of task=signs"),
         ({"draws": 2}, "draws is an option of task=signs"),
         ({"task": "signs", "count": 9}, "count is an option of task=scenes; leave it out of task=signs"),
@@ -50,7 +54,7 @@ def test_mistakes_are_one_sentence(capsys, workplace, changed, words) -> None:
 @pytest.mark.slow
 def test_from_a_good_run_to_the_report(workplace, capsys, monkeypatch) -> None:
     """Everything is trained for a moment, and whatever it generates is kept."""
-    monkeypatch.setattr(scenes_pairs, "AGREEMENT", "none")  # such a segmenter finds nothing
+    monkeypatch.setitem(scenes_pairs.AGREEMENT, GENERATE, "none")  # such a segmenter finds nothing
     monkeypatch.setattr(scenes_pairs, "SEGMENTER_ITERATIONS", 1)
     reference = good_run(workplace / "good")
     assert run(goodrun_ref=reference) == 0

@@ -50,7 +50,7 @@ def write_pairs(path, value: int = 7, label: int = SKY, count: int = 5) -> Sourc
         path, photos=photos, labels=np.full((count, height, width), label, np.uint8), sheet=photos[0],
         real_pixels=np.ones(256, int), told=np.array(json.dumps(told)),
     )  # fmt: skip
-    return Source("f" * 32, 300, SIZE, {GENERATE: path})
+    return Source(SIZE, {(GENERATE, 0): path})
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_design_names_everything(study) -> None:
 
 
 def test_without_rare_classes_in_the_test_part_all_classes_decide(scenes) -> None:
-    source = Source("f" * 32, 300, SIZE)
+    source = Source(SIZE)
     empty = streets(3, 2)
     gone = Scenes.of(
         [dataclasses.replace(scene, labels=np.where(scene.labels == PERSON, ROAD, scene.labels))
@@ -87,7 +87,7 @@ def test_without_rare_classes_in_the_test_part_all_classes_decide(scenes) -> Non
 
 def test_without_a_test_part_validation_decides(scenes) -> None:
     none = scenes.test.take([])
-    study = SceneStudy(CONFIG, Source("f" * 32, 300, SIZE), dataclasses.replace(scenes, test=none))
+    study = SceneStudy(CONFIG, Source(SIZE), dataclasses.replace(scenes, test=none))
     assert study.design.headline == "validation.rare" and "validation.iou_24_person" in study.design.measures
     page = Report("x")
     study.describe(page, None)
@@ -99,7 +99,7 @@ def test_a_test_part_of_unscored_classes_is_refused(scenes) -> None:
         [dataclasses.replace(scenes.test.scene(0), labels=scenes.test.scene(0).labels * 0)], WITH_PERSONS
     )
     with pytest.raises(UserError, match="no pixel of the test part of streets is of a class that is scored"):
-        _ = SceneStudy(CONFIG, Source("f" * 32, 300, SIZE), dataclasses.replace(scenes, test=void)).design
+        _ = SceneStudy(CONFIG, Source(SIZE), dataclasses.replace(scenes, test=void)).design
 
 
 def test_the_ids_of_a_part(scenes) -> None:
@@ -126,7 +126,7 @@ def test_what_decides_the_numbers_of_a_cell(scenes, study, tmp_path) -> None:
     for same in ({"workers": 2}, {"seeds": 9}, {"arms": "both-25"}, {"count": 9}, {"goodrun_ref": "moved"}):
         assert SceneStudy(dataclasses.replace(CONFIG, **same), source, scenes).identity(cell) == first, same
     moved = write_pairs(tmp_path / "moved.npz")
-    assert SceneStudy(CONFIG, dataclasses.replace(moved, run_id="e" * 32), scenes).identity(cell) == first
+    assert SceneStudy(CONFIG, moved, scenes).identity(cell) == first
 
 
 def test_arms_with_generated_pairs_depend_on_them_and_the_others_do_not(scenes, tmp_path, study) -> None:
@@ -175,7 +175,7 @@ def test_classes_weigh_the_same_in_all_arms(study) -> None:
 
 
 def test_a_worker_is_sent_no_pictures(study) -> None:
-    assert len(study.pairs[GENERATE]["photos"]) == 5
+    assert len(study.pairs(GENERATE)["photos"]) == 5
     assert len(pickle.dumps(study.source)) < 2_000
 
 
@@ -233,7 +233,7 @@ class GoodRun:
 
 
 def generated(folder, good, count, say, way=GENERATE) -> Source:
-    return Source("a" * 32, 300, SIZE, {way: made(folder, good, count, say, way)})
+    return Source(SIZE, {(way, 0): made(folder, good, count, say, way)})
 
 
 def never(*given):
@@ -248,9 +248,9 @@ def test_pairs_are_made_once_and_used_again(scenes, tmp_path, capsys) -> None:
     assert np.abs(apart).max() <= 2, "the photos of these label maps"
     found = first.summary(GENERATE)
     assert found["kept"] == 4 and found["put_in"]["person"] >= 4 and pairs["real_pixels"][PERSON] > 0
-    before = first.paths[GENERATE].stat().st_mtime_ns
+    before = first.paths[GENERATE, 0].stat().st_mtime_ns
     again = generated(tmp_path, GoodRun(scenes, never), 4, print)
-    assert again == first and again.paths[GENERATE].stat().st_mtime_ns == before
+    assert again == first and again.paths[GENERATE, 0].stat().st_mtime_ns == before
     assert capsys.readouterr().out.count("making 4 pairs") == 1
 
 
@@ -280,9 +280,9 @@ def test_other_weights_data_or_numbers_of_pairs_make_others(scenes, tmp_path) ->
 
 def test_a_damaged_file_is_made_again(scenes, tmp_path) -> None:
     first = generated(tmp_path, GoodRun(scenes, painter()), 2, print)
-    whole, pairs = first.paths[GENERATE].read_bytes(), first.read(GENERATE)
+    whole, pairs = first.paths[GENERATE, 0].read_bytes(), first.read(GENERATE)
     for damaged in (whole[: len(whole) // 2], whole[:600] + bytes(64) + whole[664:], b""):
-        first.paths[GENERATE].write_bytes(damaged)
+        first.paths[GENERATE, 0].write_bytes(damaged)
         again = generated(tmp_path, GoodRun(scenes, painter()), 2, print).read(GENERATE)
         assert digest(again) == digest(pairs)
 

@@ -16,6 +16,7 @@ import pydantic
 
 from gan import output
 from gan.errors import UserError, is_no_space
+from gan.leftovers import own_temporary_files
 
 # Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
 # piece of work looks here before it begins.
@@ -227,7 +228,9 @@ def run(
     _end_with_mlflow()
     try:
         with output.checked():
-            status = main(parse(config_class, argv)) or 0
+            config = parse(config_class, argv)
+            with own_temporary_files():
+                status = main(config) or 0
     except KeyboardInterrupt:
         output.say_last("stopped before there was anything to keep")
         status = stop_status()
@@ -237,6 +240,8 @@ def run(
             raise
         output.say_last(f"error: {sentence}")
         status = 2
+    for number in stop_signals():  # nothing is left to stop: Python would show where in its own end it was
+        signal.signal(number, signal.SIG_DFL)
     sys.exit(status)
 
 

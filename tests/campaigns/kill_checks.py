@@ -29,8 +29,8 @@ def made(job: Job, folder: Path) -> dict[str, str]:
         for place in folder.glob(pattern):
             for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
                 if path.is_file() and not LITTER.fullmatch(path.name):
-                    name = re.sub(r"class-17-[0-9a-f]{8}|scenes-[0-9a-f]{8}", "RUN", path.relative_to(folder).as_posix())
-                    found[name] = _digest(path)
+                    name = path.relative_to(folder).as_posix()
+                    found[re.sub(r"(class-17|scenes)-[0-9a-f]{8}", "RUN", name)] = _digest(path)
     for path in checkpoint_files(folder):
         if int(path.stem.rpartition("-")[2]) == LAST:
             with np.load(path) as stored:
@@ -72,7 +72,8 @@ def after_kill(
     for path in checkpoint_files(folder):
         if path not in here:
             faults.append(f"half a checkpoint: {path.relative_to(folder)}")
-    faults += [f"lost checkpoint {path.relative_to(folder)}" for path, kept in before.items() if here.get(path) != kept]
+    lost = [path for path, kept in before.items() if here.get(path) != kept]
+    faults += [f"lost checkpoint {path.relative_to(folder)}" for path in lost]
     faults += _newest_there(folder, here)
     for path in folder.glob("images/**/*.png"):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts) and not _opens(path):
@@ -88,7 +89,8 @@ def _ending(kill: Kill, ended: Ended) -> list[str]:
         return [] if ended.status in (-signal.SIGKILL, 0) else [f"status {ended.status} after SIGKILL"]
     faults = []
     if ended.waited > SECONDS:
-        faults.append(f"ended {ended.waited:.0f} s after {kill.number.name}" + ", by force" * (ended.waited > PATIENCE))
+        forced = ", by force" * (ended.waited > PATIENCE)
+        faults.append(f"ended {ended.waited:.0f} s after {kill.number.name}{forced}")
     if ended.status not in (0, 128 + kill.number):
         faults.append(f"status {ended.status} after {kill.number.name}")
     if "Traceback" in ended.said or "Exception ignored" in ended.said:

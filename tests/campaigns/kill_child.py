@@ -74,7 +74,8 @@ def run(job: str, options: Sequence[str], folder: Path, kill: Kill | None, fresh
     reading, writing = os.pipe()
     pid = (_start if fresh else _fork)(job, options, folder, log, writing, None if fresh else kill)
     os.close(writing)
-    clock, sent, used = (~pid << 3) | 2, None, 0.0  # the processor time of another process, as clock_getcpuclockid does
+    clock = (~pid << 3) | 2  # the processor time of another process, as clock_getcpuclockid(3) gives it
+    sent, used = None, 0.0
     began = time.monotonic()
     while True:
         done, status, usage = os.wait4(pid, os.WNOHANG)
@@ -93,8 +94,8 @@ def run(job: str, options: Sequence[str], folder: Path, kill: Kill | None, fresh
     sent = float(told["killed"]) if "killed" in told else sent
     waited = time.monotonic() - sent if sent else 0.0
     code = os.waitstatus_to_exitcode(status)
-    seconds = usage.ru_utime + usage.ru_stime
-    return Ended(code, log.read_text(errors="replace"), seconds, int(told.get("changes", 0)), sent is not None, waited)
+    seconds, said = usage.ru_utime + usage.ru_stime, log.read_text(errors="replace")
+    return Ended(code, said, seconds, int(told.get("changes", 0)), sent is not None, waited)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -135,7 +136,7 @@ def _fork(job: str, options: Sequence[str], folder: Path, log: Path, writing: in
         for stream in (1, 2):
             os.dup2(target, stream)
         os.close(target)
-        sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: PTH123,SIM115
+        sys.stdout, sys.stderr = (open(stream, "w", buffering=1, closefd=False) for stream in (1, 2))  # noqa: SIM115
         watch = _Watch(folder.parent, kill, writing)
         sys.addaudithook(watch)
         status = _be(job, options)

@@ -15,7 +15,8 @@ from gan import config as command_line
 from gan.checkpoints import NAME
 
 SIGNS, PAIRS = "signs", "pairs.zip"
-TRAINING = ["--checkpoint_interval", "4", "--sample_interval", "8", "--keep_checkpoints", "1", "--precision", "float32"]
+TRAINING = ["--checkpoint_interval", "4", "--sample_interval", "8", "--keep_checkpoints", "1", "--precision"]
+TRAINING += ["float32"]
 LAST = 16  # iterations of a training
 
 
@@ -213,8 +214,8 @@ JOBS = {
     ),
     "study": Job(
         "gan.commands.study",
-        lambda _: ["--data", SIGNS, "--arms", "real,drawn,generated", "--regimes", "2", "--seeds", "1", "--steps", "2",
-                   "--batch_size", "8", "--gan_iterations", "2", "--quality", "0.01", "--output", "made"],
+        lambda _: ["--data", SIGNS, "--arms", "real,drawn,generated", "--regimes", "2", "--seeds", "1", "--steps",
+                   "2", "--batch_size", "8", "--gan_iterations", "2", "--quality", "0.01", "--output", "made"],
         ("made",), more_signs, quick_study,
     ),
     "evaluate": Job(

@@ -81,7 +81,7 @@ class Campaign:
         first, self.usual = self._undisturbed()
         second, _ = self._undisturbed()
         self.wanted = {name: digest for name, digest in first.items() if second.get(name) == digest}
-        self.differ = sorted(first.keys() ^ second.keys() | {name for name in first if first[name] != second.get(name)})
+        self.differ = sorted((first.keys() | second.keys()) - self.wanted.keys())
 
     def _undisturbed(self) -> tuple[dict[str, str], Ended]:
         self._afresh()
@@ -122,7 +122,8 @@ class Campaign:
             if ended.killed and kill.number != signal.SIGKILL:
                 row.slowest = max(row.slowest, ended.waited)
             found = kill_checks.after_kill(self.job, self.work, kill, ended, before, self.wanted)
-            faults += [f"kill {number + 1} ({kill}{', fresh' * fresh}): {fault}\n{ended.said[-2000:]}" for fault in found]
+            words = f"kill {number + 1} ({kill}{', fresh' * fresh})"
+            faults += [f"{words}: {fault}\n{ended.said[-2000:]}" for fault in found]
             if found:
                 break
         else:

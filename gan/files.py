@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gan.errors import UserError
-from gan.leftovers import claimed, temporary_folder
+from gan.leftovers import claimed, remove_left, temporary_folder
 
 PART = ".unfinished-"
 DEEPEST = 20  # levels of a JSON file
@@ -145,6 +145,8 @@ def write_manifest(path: Path, origin: dict, contents: dict) -> None:
 def made_before(output: Path, manifest: str, origin: dict) -> bool:
     """Whether a folder holds what would be written to it, so that nothing of the user's is ever overwritten.
 
+    What killed programs left unfinished in it or beside it is removed.
+
     Args:
         output: the folder.
         manifest: the name of its JSON file that says what it was made from (`origin`) and its digests (`files`).
@@ -156,6 +158,8 @@ def made_before(output: Path, manifest: str, origin: dict) -> bool:
     Raises:
         UserError: it holds anything else.
     """
+    for place in {output, output.parent}:
+        remove_left(place, PART)
     if not output.exists() or (output.is_dir() and all(path.name.startswith(PART) for path in output.iterdir())):
         return False
     try:

@@ -35,14 +35,9 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
     Its process holds a lock on it: what nobody holds was left.
     """
-    prefix += f"{machine_mark()}-"
-    for left in parent.glob(f"{prefix}????????"):
-        handle = None if left.is_symlink() else _lock(left, wait=False)
-        if handle is not None:
-            shutil.rmtree(left, ignore_errors=True)
-            os.close(handle)
+    remove_left(parent, prefix)
     while True:
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{prefix}{machine_mark()}-"))
         handle = _lock(folder, wait=True)
         if handle is None or _is_at(handle, folder):  # nobody has taken it for one that was left
             break
@@ -52,6 +47,15 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if handle is not None:
+            os.close(handle)
+
+
+def remove_left(parent: Path, prefix: str) -> None:
+    """Remove folders that `temporary_folder` made for programs on this machine that were killed."""
+    for left in parent.glob(f"{prefix}{machine_mark()}-????????"):
+        handle = None if left.is_symlink() else _lock(left, wait=False)
+        if handle is not None:
+            shutil.rmtree(left, ignore_errors=True)
             os.close(handle)
 
 

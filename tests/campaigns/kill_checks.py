@@ -1,7 +1,7 @@
 """What has to be true after a command was killed, and after it was run again."""
 
+import dataclasses
 import hashlib
-import json
 import re
 import signal
 import sqlite3
@@ -54,8 +54,21 @@ def whole_checkpoints(folder: Path) -> dict[Path, str]:
             if checkpoints.whole(path)}  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class Before:
+    """What there was before a command was started: whole checkpoints with their digests, and runs that run."""
+
+    checkpoints: dict[Path, str]
+    running: set[str]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Before":
+        """As a folder is now."""
+        return cls(whole_checkpoints(folder), running(folder))
+
+
 def after_kill(
-    job: Job, folder: Path, kill: Kill, ended: Ended, before: dict[Path, str], wanted: dict[str, str]
+    job: Job, folder: Path, kill: Kill, ended: Ended, before: "Before", wanted: dict[str, str]
 ) -> list[str]:
     """What is wrong after a kill.
 
@@ -64,7 +77,7 @@ def after_kill(
         folder: its working folder.
         kill: how it was killed.
         ended: how it ended.
-        before: the whole checkpoints that there were before it was started.
+        before: what there was before it was started.
         wanted: what `made` gives after an undisturbed run.
     """
     faults = _ending(kill, ended) if ended.killed else ([] if ended.status == 0 else [f"status {ended.status}"])
@@ -72,14 +85,14 @@ def after_kill(
     for path in checkpoint_files(folder):
         if path not in here:
             faults.append(f"half a checkpoint: {path.relative_to(folder)}")
-    lost = [path for path, kept in before.items() if here.get(path) != kept]
+    lost = [path for path, kept in before.checkpoints.items() if here.get(path) != kept]
     faults += [f"lost checkpoint {path.relative_to(folder)}" for path in lost]
     faults += _newest_there(folder, here)
     for path in folder.glob("images/**/*.png"):
         if not any(part.startswith(".") for part in path.relative_to(folder).parts) and not _opens(path):
             faults.append(f"half an image: {path.relative_to(folder)}")
     faults += [f"half a file: {name}" for name, kept in made(job, folder).items() if wanted.get(name, kept) != kept]
-    if ended.killed and kill.number != signal.SIGKILL and (left := running(folder)):
+    if ended.killed and kill.number != signal.SIGKILL and (left := running(folder) - before.running):
         faults.append(f"RUNNING after {kill.number.name}: {left}")
     return faults
 
@@ -91,11 +104,11 @@ def _ending(kill: Kill, ended: Ended) -> list[str]:
     if ended.waited > SECONDS:
         forced = ", by force" * (ended.waited > PATIENCE)
         faults.append(f"ended {ended.waited:.0f} s after {kill.number.name}{forced}")
-    if ended.status not in (0, 128 + kill.number):
+    if ended.status not in (0, 128 + kill.number, -kill.number):  # the last before or after the work itself
         faults.append(f"status {ended.status} after {kill.number.name}")
     if "Traceback" in ended.said or "Exception ignored" in ended.said:
         faults.append(f"traceback after {kill.number.name}")
-    elif ended.status and not ended.said.strip():
+    elif ended.status > 0 and not ended.said.strip():
         faults.append(f"silence after {kill.number.name}")
     return faults
 
@@ -115,9 +128,9 @@ def _newest_there(folder: Path, here: dict[Path, str]) -> list[str]:
     return faults
 
 
-def running(folder: Path) -> int:
+def running(folder: Path) -> set[str]:
     """Runs of the archive that are said to be running."""
-    return len(_asked(folder, "SELECT run_uuid FROM runs WHERE status IN ('RUNNING', 'SCHEDULED')"))
+    return {run for (run,) in _asked(folder, "SELECT run_uuid FROM runs WHERE status IN ('RUNNING', 'SCHEDULED')")}
 
 
 def _asked(folder: Path, question: str) -> list[tuple]:
@@ -140,9 +153,13 @@ def litter(folder: Path) -> list[str]:
     """Temporary files and folders in a working folder and in the folder for temporary files."""
     found = [path.relative_to(folder) for path in folder.rglob("*") if LITTER.fullmatch(path.name)]
     kept = {Path("mlflow.db.lock")}
-    return sorted(str(path) for path in found if path not in kept) + sorted(
-        f"tmp/{path.name}" for path in folder.with_name("tmp").iterdir()
-    )
+    temporary = [path for path in folder.with_name("tmp").iterdir() if not _is_trial(path)]
+    return sorted(str(path) for path in found if path not in kept) + sorted(f"tmp/{path.name}" for path in temporary)
+
+
+def _is_trial(path: Path) -> bool:
+    """Whether it is the file of four bytes by which Python tries, for some microseconds, if a folder can be written."""
+    return path.is_file() and path.stat().st_size <= 4 and re.fullmatch(r"[a-z0-9_]{8}", path.name) is not None
 
 
 def left_alive(session: int, seconds: float = 10.0) -> list[str]:
@@ -163,8 +180,3 @@ def left_alive(session: int, seconds: float = 10.0) -> list[str]:
 
 def _session(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[3])
-
-
-def as_json(path: Path) -> dict:
-    """A JSON file."""
-    return json.loads(path.read_text())

@@ -13,21 +13,12 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.campaigns.kill_jobs import JOBS
+from tests.campaigns.kill_jobs import JOBS, as_it_is
 from tests.conftest import ROOT
 
 WRITING = os.O_WRONLY | os.O_RDWR
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "sqlite3.connect")
 PATIENCE = 120.0  # seconds in which a command has to end after a signal
-IMPORTED = (
-    "train_dcgan", "train_pix2pix", "evaluate", "gan.archive", "gan.commands.prepare", "gan.commands.balance",
-    "gan.commands.augment_scenes", "gan.commands.study", "gan.commands.export", "gan.commands.promote",
-    "gan.dcgan.evaluation", "gan.dcgan.balance_report", "gan.dcgan.poses", "gan.dcgan.scorer", "gan.pix2pix.judge",
-    "gan.pix2pix.augment_files", "gan.pix2pix.augment_report", "gan.pix2pix.batches", "gan.pix2pix.evaluation",
-    "gan.study.signs", "gan.study.report", "gan.training.distribution", "gan.training.following",
-    "gan.training.run", "mlflow.store.tracking.sqlalchemy_store", "mlflow.keras", "mlflow.pyfunc",
-    "tests.commands.test_augment_scenes", "tests.made_up_balance", "tests.made_up_gtsrb", "tests.made_up_scene_run",
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +99,12 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _start(job: str, options: Sequence[str], folder: Path, log: Path, writing: int, kill: None) -> int:
+    module = JOBS[job].module
+    itself = ["-m", module] if "." in module else [str(ROOT / f"{module}.py")]
+    started = itself if JOBS[job].patch is as_it_is else ["-m", "tests.campaigns.kill_jobs", job]
     with log.open("wb") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.campaigns.kill_jobs", job, *options],
+            [sys.executable, *started, *options],
             cwd=folder, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             start_new_session=True,
         ).pid  # fmt: skip
@@ -131,7 +125,7 @@ def _fork(job: str, options: Sequence[str], folder: Path, log: Path, writing: in
         os.environ.update(environment)
         tempfile.tempdir = None
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL)  # as commands have it while they are imported
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         for stream in (1, 2):
             os.dup2(target, stream)

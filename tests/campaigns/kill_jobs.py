@@ -5,6 +5,7 @@ As a program this module is one of them in a process of its own: `python -m test
 
 import dataclasses
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,14 @@ SIGNS, PAIRS = "signs", "pairs.zip"
 TRAINING = ["--checkpoint_interval", "4", "--sample_interval", "8", "--keep_checkpoints", "1", "--precision"]
 TRAINING += ["float32"]
 LAST = 16  # iterations of a training
+ARCHIVE = ("gan.archive", "mlflow.store.tracking.sqlalchemy_store", "matplotlib.backends.backend_agg")
+SIGN_NETWORKS = ("train_dcgan", "evaluate", "gan.dcgan.evaluation", "gan.dcgan.judge", "gan.dcgan.poses",
+                 "gan.dcgan.scorer", "gan.training.following", "gan.training.run", "mlflow.keras", "mlflow.pyfunc",
+                 "tests.conftest")  # fmt: skip
+
+
+def as_it_is(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is put in place of anything."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,24 +39,30 @@ class Job:
         made: patterns of the files and folders that it makes, below its folder.
         prepare: makes what the command needs, in the working folder; it runs in a process of its own.
         patch: what is put in place of slow parts.
+        imports: modules that it imports later, which take long.
     """
 
     module: str
     options: Callable[[Path], list[str]]
     made: tuple[str, ...]
     prepare: Callable[[], None]
-    patch: Callable[[pytest.MonkeyPatch], None] = lambda patch: None
+    patch: Callable[[pytest.MonkeyPatch], None] = as_it_is
+    imports: tuple[str, ...] = ()
 
     def run(self, options: Sequence[str]) -> None:
         """Be the command; ends with SystemExit."""
-        self.patch(pytest.MonkeyPatch())
         module = importlib.import_module(self.module)
         (config,) = (
             kind
             for kind in vars(module).values()
             if isinstance(kind, type) and issubclass(kind, command_line.Config) and kind.__module__ == self.module
         )
-        command_line.run(config, module.main, options)
+
+        def main(values: command_line.Config) -> int | None:
+            self.patch(pytest.MonkeyPatch())
+            return module.main(values)
+
+        command_line.run(config, main, options)
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
@@ -184,54 +199,62 @@ JOBS = {
         lambda folder: ["--data", SIGNS, "--iterations", str(LAST), "--batch_size", "4", "--judge_iterations", "2",
                         *TRAINING, *going_on(folder)],
         ("images/train/*/real.png", "images/train/*/generated-*.png"), some_signs, narrow_signs,
+        SIGN_NETWORKS,
     ),
     "train_pix2pix": Job(
         "train_pix2pix",
         lambda folder: ["--data", "drawn:6", "--preset", "paper", "--width", "64", "--height", "32",
                         "--segmenter_iterations", "2", "--iterations", str(LAST), *TRAINING, *going_on(folder)],
         ("images/train/*/real.png", "images/train/*/generated-*.png"), new_archive, narrow_scenes,
+        ("train_pix2pix", "gan.pix2pix.judge", "gan.training.following", "gan.training.run", "mlflow.keras",
+         "mlflow.pyfunc", "tests.made_up_scene_run"),
     ),
     "prepare signs": Job(
         "gan.commands.prepare", lambda _: ["--source", "zips", "--output", "data"],
-        ("data", "images/data"), zips,
+        ("data", "images/data"), zips, imports=("gan.pictures",),
     ),
     "prepare scenes": Job(
         "gan.commands.prepare",
         lambda _: ["--dataset", "pairs", "--source", PAIRS, "--zipped", "true", "--output", "data"],
-        ("data", "images/data"), zips,
+        ("data", "images/data"), zips, imports=("gan.pictures",),
     ),
     "balance": Job(
         "gan.commands.balance",
         lambda _: ["--goodrun_ref", "run", "--source", "signs", "--target", "8", "--folders", "true",
                    "--output", "made"],
         ("made",), to_balance, without_networks,
+        ("gan.dcgan.balance_report", "gan.dcgan.generator", "gan.dcgan.judge"),
     ),
     "augment_scenes": Job(
         "gan.commands.augment_scenes",
         lambda _: ["--goodrun_ref", "good", "--count", "5", "--classes", "person", "--zipped", "true", "--with_real",
                    "true", "--output", "made"],
         ("made",), new_archive, painted_streets,
+        ("gan.pix2pix.augment_files", "gan.pix2pix.augment_report", "tests.commands.test_augment_scenes"),
     ),
     "study": Job(
         "gan.commands.study",
         lambda _: ["--data", SIGNS, "--arms", "real,drawn,generated", "--regimes", "2", "--seeds", "1", "--steps",
                    "2", "--batch_size", "8", "--gan_iterations", "2", "--quality", "0.01", "--output", "made"],
-        ("made",), more_signs, quick_study,
+        ("made",), more_signs, quick_study, (*SIGN_NETWORKS, "gan.study.signs", "gan.study.report"),
     ),
     "evaluate": Job(
         "evaluate",
         lambda folder: ["--goodrun_ref", (folder / "run").read_text(), "--count", "5", "--judge_iterations", "2",
                         "--output", "made"],
-        ("made",), trained_signs, narrow_signs,
+        ("made",), trained_signs, narrow_signs, SIGN_NETWORKS,
     ),
     "export": Job(
         "gan.commands.export", lambda _: ["--goodrun_ref", "run", "--output", "made"], ("made",), to_export,
+        imports=("gan.dcgan.gan", "tests.made_up_goodrun"),
     ),
     "promote": Job(
         "gan.commands.promote", lambda folder: ["--run_id", (folder / "run").read_text()], (), trained_signs,
+        imports=("train_dcgan", "gan.dcgan.gan", "mlflow.pyfunc"),
     ),
 }  # fmt: skip
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the commands themselves have it while they are imported
     JOBS[sys.argv[1]].run(sys.argv[2:])

@@ -158,7 +158,7 @@ def litter(folder: Path) -> list[str]:
 
 
 def _is_trial(path: Path) -> bool:
-    """Whether it is the file of four bytes by which Python tries, for some microseconds, if a folder can be written."""
+    """Whether it is the file of four bytes by which Python tries, for microseconds, if a folder can be written."""
     return path.is_file() and path.stat().st_size <= 4 and re.fullmatch(r"[a-z0-9_]{8}", path.name) is not None
 
 

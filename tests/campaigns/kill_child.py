@@ -113,8 +113,11 @@ def _start(job: str, options: Sequence[str], folder: Path, log: Path, writing: i
 def _fork(job: str, options: Sequence[str], folder: Path, log: Path, writing: int, kill: Kill | None) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
+    stops = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # until the handlers of this process are gone
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
         return pid
     status = 1
     try:
@@ -124,8 +127,9 @@ def _fork(job: str, options: Sequence[str], folder: Path, log: Path, writing: in
         os.environ.clear()
         os.environ.update(environment)
         tempfile.tempdir = None
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stops:
             signal.signal(number, signal.SIG_DFL)  # as commands have it while they are imported
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         for stream in (1, 2):
             os.dup2(target, stream)

@@ -13,7 +13,7 @@ import pytest
 from gan import config as command_line
 from gan import leftovers
 from gan.errors import UserError
-from gan.files import fill_folder, replacing, unfinished
+from gan.files import fill_folder, made_before, replacing, unfinished
 from gan.leftovers import claimed, machine_mark, own_temporary_files, temporary_folder
 
 
@@ -127,6 +127,15 @@ def test_what_an_output_was_made_in_is_removed_by_the_next_command_there(tmp_pat
         (part / "1.png").write_bytes(b"whole")
         fill_folder(part, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_was_left_beside_an_output_that_is_whole_is_removed_too(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    for place in (tmp_path, output):
+        (place / f".unfinished-{machine_mark()}-abcdefgh").mkdir()
+    assert not made_before(output, "manifest.json", {})
+    assert list(tmp_path.rglob("*")) == [output]
 
 
 def test_temporary_files_of_a_program_lie_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

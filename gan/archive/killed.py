@@ -31,7 +31,7 @@ def end_killed() -> None:
         written = re.fullmatch(r"(.+) (\d{1,9}) (\d{1,12})", run.data.tags.get(PROCESS, ""))
         if written and written[1] == _machine() and not _lives(int(written[2]), int(written[3])):
             with contextlib.suppress(MlflowException):  # another command does the same
-                remove_half_stored(run)
+                _remove_half_stored(run)
                 mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
                 say(f"run {run.info.run_id} was ended from outside; it is marked as killed")
 
@@ -44,17 +44,18 @@ def end_own(kind: type[BaseException] | None, error: BaseException | None, trace
         while mlflow.active_run():
             mlflow.end_run("KILLED")
         for run in search(f"attributes.status = 'RUNNING' AND tags.`{PROCESS}` = '{process()}'"):
-            remove_half_stored(run)
+            _remove_half_stored(run)
             mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
 
 
-def remove_half_stored(run: Run) -> None:
-    """Remove what a program that was killed had not yet stored in full; MLflow stores under a name of its own first.
+def _remove_half_stored(run: Run) -> None:
+    """What the process of a run, which is no more, had not yet stored in full."""
+    remove_half_stored(run.info.artifact_uri, *(model.artifact_location for model in models_of(run.info.run_id)))
 
-    Args:
-        run: of a process that is no more.
-    """
-    for place in (run.info.artifact_uri, *(model.artifact_location for model in models_of(run.info.run_id))):
+
+def remove_half_stored(*places: str) -> None:
+    """Remove what a program that was killed had not yet stored in full at addresses of artifacts on this machine."""
+    for place in places:
         folder = local_folder(place)
         for left in folder.rglob(f"{HALF_STORED}*") if folder else ():
             left.unlink(missing_ok=True)

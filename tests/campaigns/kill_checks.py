@@ -30,7 +30,7 @@ def made(job: Job, folder: Path) -> dict[str, str]:
             for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
                 if path.is_file() and not LITTER.fullmatch(path.name):
                     name = path.relative_to(folder).as_posix()
-                    found[re.sub(r"(class-17|scenes)-[0-9a-f]{8}", "RUN", name)] = _digest(path)
+                    found[re.sub(r"(class-17|pix2pix)-[0-9a-f]{8}", "RUN", name)] = _digest(path)
     for path in checkpoint_files(folder):
         if int(path.stem.rpartition("-")[2]) == LAST:
             with np.load(path) as stored:

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from gan import config as command_line
-from gan.checkpoints import NAME
+from gan.checkpoints import NAME, file_name
 
 SIGNS, PAIRS = "signs", "pairs.zip"
 TRAINING = ["--checkpoint_interval", "4", "--sample_interval", "8", "--keep_checkpoints", "1", "--precision"]
 TRAINING += ["float32"]
 LAST = 16  # iterations of a training
+JUDGE = file_name(2)  # of the classifier or segmenter that scores
 ARCHIVE = ("gan.archive", "mlflow.store.tracking.sqlalchemy_store", "matplotlib.backends.backend_agg")
 SIGN_NETWORKS = ("train_dcgan", "evaluate", "gan.dcgan.evaluation", "gan.dcgan.judge", "gan.dcgan.poses",
                  "gan.dcgan.scorer", "gan.training.following", "gan.training.run", "mlflow.keras", "mlflow.pyfunc",
@@ -73,7 +74,8 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 def going_on(folder: Path) -> list[str]:
     """The option that goes on from the checkpoint of most iterations, if there is one and it is not the last."""
-    found = max(checkpoint_files(folder), key=lambda path: (path.name, path.stat().st_mtime_ns), default=None)
+    trained = [path for path in checkpoint_files(folder) if path.name != JUDGE]
+    found = max(trained, key=lambda path: (path.name, path.stat().st_mtime_ns), default=None)
     if found is None or (iteration := int(NAME.fullmatch(found.name)[1])) >= LAST:
         return []
     return ["--goodrun_ref", f"{found.parents[2].name}/{iteration}"]

@@ -6,7 +6,9 @@ with one sentence.  This file keeps to syntax that old Pythons parse.
 
 import importlib.util
 import os
+import signal
 import sys
+from pathlib import Path
 
 PACKAGES = {
     "jinja2": "jinja2",
@@ -57,6 +59,18 @@ def _check_environment():
         )
 
 
+def _stop_at_once():
+    """Let Ctrl-C end a command of the project while it is imported: Python would show a traceback.
+
+    `gan.config.run` hears signals from then on.
+    """
+    started = sys.argv[0] if sys.argv else ""
+    script = started.endswith(".py") and Path(started).resolve().parent == Path(__file__).resolve().parents[1]
+    if (script or started == "-m") and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+_stop_at_once()
 _check_environment()
 
 # Set before the first import of the packages that read them.

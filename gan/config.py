@@ -1,5 +1,6 @@
 """Parameters of a program: one frozen dataclass gives the checks, `--help`, config.json and the MLproject file."""
 
+import _thread
 import argparse
 import ctypes
 import dataclasses
@@ -8,6 +9,9 @@ import os
 import re
 import signal
 import sys
+import threading
+import time
+import types
 import typing
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -16,10 +20,13 @@ import pydantic
 
 from gan import output
 from gan.errors import UserError, is_no_space
+from gan.leftovers import own_temporary_files
 
 # Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
 # piece of work looks here before it begins.
 stops: list[int] = []
+HELD = 5.0  # seconds at most that a signal waits while the archive is written
+_held: list[float] = []  # when the first of those came
 
 ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
@@ -227,7 +234,9 @@ def run(
     _end_with_mlflow()
     try:
         with output.checked():
-            status = main(parse(config_class, argv)) or 0
+            config = parse(config_class, argv)
+            with own_temporary_files():
+                status = main(config) or 0
     except KeyboardInterrupt:
         output.say_last("stopped before there was anything to keep")
         status = stop_status()
@@ -237,6 +246,8 @@ def run(
             raise
         output.say_last(f"error: {sentence}")
         status = 2
+    for number in stop_signals():  # nothing is left to stop: Python would show where in its own end it was
+        signal.signal(number, signal.SIG_DFL)
     sys.exit(status)
 
 
@@ -269,9 +280,26 @@ def _sentence(error: Exception) -> str | None:
     return f"the archive says: {reason_of(error)}"
 
 
-def _stop(number: int, frame: Any) -> NoReturn:
+def _stop(number: int, frame: Any) -> None:
+    """Stop now, or in a moment: a write to the database that is broken off would lock it against its own process."""
+    if _writes_archive(frame):
+        _held.append(time.monotonic())
+        if _held[-1] - _held[0] < HELD:
+            again = threading.Timer(0.02, _thread.interrupt_main, (number,))
+            again.daemon = True
+            again.start()
+            return
+    _held.clear()
     stops.append(number)
     raise KeyboardInterrupt
+
+
+def _writes_archive(frame: types.FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(("sqlalchemy.", "mlflow.store.")):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _end_with_mlflow() -> None:

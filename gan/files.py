@@ -8,12 +8,12 @@ import os
 import shutil
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from gan.errors import UserError
+from gan.leftovers import claimed, remove_left, temporary_folder
 
 PART = ".unfinished-"
 DEEPEST = 20  # levels of a JSON file
@@ -29,11 +29,10 @@ def require_writable(folder: Path, free: int = 0) -> None:
     Raises:
         UserError: it can't be made or written, or the disk has less space.
     """
-    trial = folder / f".trial-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial.touch()
-        trial.unlink()
+        with tempfile.TemporaryFile(dir=folder):  # it has no name, where the system can do that
+            pass
         left = shutil.disk_usage(folder).free
     except OSError as error:
         raise UserError(
@@ -58,35 +57,42 @@ def replacing(path: str | Path, synced: bool = True) -> Iterator[BinaryIO]:
         OSError: the file can't be written; what was at `path` is as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            if synced:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say where
-        raise
-    if synced and os.name == "posix":  # the new name is on the disk only when its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
+    with claimed(path) as temporary:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            with temporary.open("wb") as file:
+                yield file
+                if synced:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(path)  # a full disk does not say where
+            raise
+    if synced:
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, written to the disk now."""
+    if os.name != "posix" and path.is_dir():  # only files can be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
 def unfinished(output: Path) -> Iterator[Path]:
     """A folder, on the disk of `output`, to make in what `fill_folder` moves there; it is gone when the block ends.
 
-    `kill -9` leaves it behind, and `made_before` takes no notice of it.
+    `kill -9` leaves it behind, `made_before` takes no notice of it, and the next command there removes it.
     """
-    with tempfile.TemporaryDirectory(dir=room(output), prefix=PART) as folder:
-        part = Path(folder) / output.name
+    with temporary_folder(room(output), PART) as folder:
+        part = folder / output.name
         part.mkdir()
         yield part
 
@@ -139,6 +145,8 @@ def write_manifest(path: Path, origin: dict, contents: dict) -> None:
 def made_before(output: Path, manifest: str, origin: dict) -> bool:
     """Whether a folder holds what would be written to it, so that nothing of the user's is ever overwritten.
 
+    What killed programs left unfinished in it or beside it is removed.
+
     Args:
         output: the folder.
         manifest: the name of its JSON file that says what it was made from (`origin`) and its digests (`files`).
@@ -150,6 +158,8 @@ def made_before(output: Path, manifest: str, origin: dict) -> bool:
     Raises:
         UserError: it holds anything else.
     """
+    for place in {output, output.parent}:
+        remove_left(place, PART)
     if not output.exists() or (output.is_dir() and all(path.name.startswith(PART) for path in output.iterdir())):
         return False
     try:

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan.data.labelled import LabelledImages
 from gan.data.spread import spread_over
+from gan.files import replacing
 
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it warns of fonts that a machine lacks
 
@@ -22,6 +24,12 @@ STRIPS = 100  # classes on a sheet
 LONGEST_NAME = 34  # letters of a class on a sheet
 INK, PAPER, GREY = (33, 37, 41), (255, 255, 255), (134, 142, 150)
 REAL, GENERATED = "#4c6ef5", "#f76707"
+
+
+def save(picture: np.ndarray | Image.Image, path: Path) -> None:
+    """Write a picture, or pixels uint8 (height, width, 3), as a PNG; the file is there whole or not at all."""
+    with replacing(path) as file:
+        (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(file, "PNG")
 
 
 class _Sheet:

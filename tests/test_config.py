@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from mlflow.exceptions import MlflowException
 
+from gan import config
 from gan.config import Config, any_of, option, parse, require, run
 from gan.errors import UserError
 
@@ -282,3 +283,41 @@ def test_a_signal_ends_with_its_status_and_a_line(ends: Callable, number: int) -
 
     status, text = ends(main)
     assert status == 128 + number and "stopped" in text and not got_beyond
+
+
+def write_of(library: str, rest: str) -> Callable[[], None]:
+    """A function of a library that hears SIGTERM in the middle of its work."""
+    space = {"__name__": library, "signal": signal, "time": time, "done": []}
+    exec(f"def write():\n    signal.raise_signal(signal.SIGTERM)\n    {rest}\n    done.append('written')", space)
+    return space["write"]
+
+
+@pytest.mark.parametrize(
+    ("library", "written"), [("sqlalchemy.engine", True), ("mlflow.store.db", True), ("a", False)]
+)
+def test_a_signal_waits_until_the_archive_is_written(library: str, written: bool) -> None:
+    write, went_on = write_of(library, "time.sleep(0.1)"), []
+
+    def main(config: Recipe) -> None:
+        write()
+        time.sleep(5)
+        went_on.append(True)
+
+    with pytest.raises(SystemExit) as stopped:
+        run(Recipe, main, [])
+    assert stopped.value.code == 128 + signal.SIGTERM and not went_on
+    assert write.__globals__["done"] == ["written"] * written
+
+
+def test_a_signal_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "HELD", 0.1)
+    write = write_of("sqlalchemy.engine", "[time.sleep(0.01) for _ in range(500)]")
+    with pytest.raises(SystemExit):
+        run(Recipe, lambda _: write(), [])
+    assert write.__globals__["done"] == []
+
+
+def test_a_signal_at_the_very_end_shows_nothing_of_the_program() -> None:
+    with pytest.raises(SystemExit):
+        run(Recipe, lambda _: None, [])
+    assert {signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} == {signal.SIG_DFL}

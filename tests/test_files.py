@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections import namedtuple
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_a_folder_without_permission_is_told_in_a_sentence(tmp_path: Path, monke
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "touch", denied)  # the tests may run as root, whom nothing is denied
+    monkeypatch.setattr(tempfile, "TemporaryFile", denied)  # the tests may run as root, whom nothing is denied
     with pytest.raises(UserError, match="permission denied"):
         require_writable(tmp_path)
 

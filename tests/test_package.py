@@ -5,6 +5,7 @@ import importlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -35,6 +36,22 @@ def test_without_imbalanced_learn_there_is_one_sentence(monkeypatch):
     monkeypatch.delitem(sys.modules, "gan.dcgan.oversampler", raising=False)
     with pytest.raises(ImportError, match=r"^GANOverSampler needs imbalanced-learn.*`uv sync .*--extra sampling`\.$"):
         gan.GANOverSampler  # noqa: B018  reading it loads it
+
+
+@pytest.mark.parametrize(
+    ("started", "quiet"), [("-m", True), (str(ROOT / "evaluate.py"), True), ("/else/evaluate.py", False), ("", False)]
+)
+def test_ctrl_c_ends_a_command_that_is_still_imported_and_no_other_program(monkeypatch, started, quiet):
+    monkeypatch.setattr(sys, "argv", [started])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        gan._stop_at_once()
+        assert (signal.getsignal(signal.SIGINT) == signal.SIG_DFL) == quiet
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell has it for what runs in the background
+        gan._stop_at_once()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_other_names_are_unknown():

@@ -10,6 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from gan import checkpoints
+from gan.archive.killed import remove_half_stored
 from gan.archive.serving import make_servable
 from gan.archive.store import (
     RANKED_BY,
@@ -76,6 +77,7 @@ def register(run_id: str, name: str, alias: str, data_licence: str = "unknown", 
         before = _under(name, alias)
         if before is not None and not force:
             _require_no_better(f"{name}@{alias}", model, before)
+        remove_half_stored(model.artifact_location)
         make_servable(model, info)
         with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
             version = mlflow.register_model(model.model_uri, name, tags=_tags(info, data_licence))

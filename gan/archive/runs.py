@@ -22,7 +22,7 @@ from PIL import Image
 from gan import checkpoints
 from gan.archive.datasets import ImageData
 from gan.archive.experiments import experiment_of, open_for_training
-from gan.archive.killed import PROCESS, end_killed, process
+from gan.archive.killed import PROCESS, end_killed, end_own, process
 from gan.archive.logged import log_generator
 from gan.archive.patience import ArchiveError, Patience, patient, watch_on
 from gan.archive.store import (
@@ -34,6 +34,7 @@ from gan.archive.store import (
     first_line,
     full_disk_told,
     iteration_of,
+    keep_checkpoint,
     models_of,
     opened_set_aside,
     prepare,
@@ -42,6 +43,7 @@ from gan.checkpoint_info import CheckpointInfo
 from gan.config import READING, as_text
 from gan.errors import UserError
 from gan.invocation import code_version, shown
+from gan.leftovers import temporary_folder
 
 LONGEST_DESCRIPTION = 5_000  # letters: what every store takes
 SYSTEM_METRICS = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"  # how a user switches them on or off
@@ -181,17 +183,17 @@ class Run:
 
     @patient
     def checkpoint(self, info: CheckpointInfo, parts: dict[str, list], folder: Path | None = None) -> None:
-        """Put a checkpoint into the archive.
+        """Put a checkpoint into the archive; it is on the disk when this returns.
 
         Args:
             info: what it says of itself; its iteration names it.
             parts: lists of variables by name.
             folder: where the file lies until it is in the archive, on a disk with room for it.
         """
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".checkpoint-") as place:
-            path = Path(place) / checkpoints.file_name(info.iteration)
+        with temporary_folder(folder or Path(tempfile.gettempdir()), ".checkpoint-") as place:
+            path = place / checkpoints.file_name(info.iteration)
             checkpoints.save(path, info, parts)
-            mlflow.log_artifact(str(path), CHECKPOINTS)
+            keep_checkpoint(self.id, path)
 
     @patient
     def delete(self, iterations: Iterable[int]) -> None:
@@ -271,18 +273,27 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
         UserError: the archive can't be reached or written.
     """
     prepare()
+    values = dataclasses.asdict(config)
+    # At once, so that a run whose process is killed at any moment is known for what it is.
+    tags = {"mlflow.runName": name, KIND: kind, "code_version": code_version(), PROCESS: process()}
+    tags |= {CLASS: values.get(CLASS, "")}
     with contextlib.ExitStack() as aside:
+        aside.push(end_own)
         if own:
             aside.enter_context(opened_set_aside())
         try:
             watched = kind in MEASURED if SYSTEM_METRICS not in os.environ else None  # None: as the user says
-            opened = mlflow.start_run(run_name=name, experiment_id=experiment_of(beside), log_system_metrics=watched)
+            opened = mlflow.start_run(
+                run_name=name, experiment_id=experiment_of(beside), log_system_metrics=watched, tags=tags
+            )
         except (MlflowException, OSError) as error:
             raise UserError(
                 f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
             ) from None
         aside.enter_context(full_disk_told())
         active = aside.enter_context(opened)
+        run = Run(active.info.run_id)
+        aside.push(run.close)
         end_killed()
         served = active.info.artifact_uri.startswith("mlflow-artifacts:")
         if served and not mlflow.get_tracking_uri().startswith("http"):
@@ -291,9 +302,6 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
                 "MLFLOW_TRACKING_URI to its address (http://127.0.0.1:5000 if it said no other)."
             )
         open_for_training(active.info.experiment_id)
-        run = Run(active.info.run_id)
-        aside.push(run.close)
-        values = dataclasses.asdict(config)
         # MLflow has logged the parameters of an entry point already and refuses to see them again.
         # Every parameter stands in config.json. What is off or not given is left out here: the UI writes all of them
         # above each picture, and leaves no room for it.
@@ -301,10 +309,6 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
         left_out = active.data.params.keys() | unset | {n for n in READING if values.get(n) == READING[n][0]}
         mlflow.log_params({name: as_text(value) for name, value in values.items() if name not in left_out})
         mlflow.log_dict(values, "config.json")
-        mlflow.set_tags(
-            {"mlflow.runName": name, KIND: kind, "code_version": code_version(), PROCESS: process()}
-            | {CLASS: values.get(CLASS, "")}
-        )
         yield run
 
 

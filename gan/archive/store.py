@@ -16,11 +16,12 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from gan.archive.moved import require_here
 from gan.checkpoints import NAME
 from gan.errors import UserError
-from gan.files import locked, require_writable
+from gan.files import locked, require_writable, sync
 from gan.invocation import archive_here, is_here, shown
 
 CHECKPOINTS = "checkpoints"  # the artifact folder of a run's checkpoints
@@ -190,6 +191,22 @@ def checkpoints_of(run_id: str) -> dict[int, str]:
     return {int(match[1]): match.string for match in matches if match}
 
 
+def keep_checkpoint(run_id: str, path: Path) -> None:
+    """Move a checkpoint file into the archive; it is on the disk before those before it are deleted."""
+    root = local_folder(mlflow.get_run(run_id).info.artifact_uri)
+    if root is None:
+        mlflow.log_artifact(str(path), CHECKPOINTS)
+        return
+    folder = root / CHECKPOINTS
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        path.replace(folder / path.name)
+    except OSError:  # it lies on another disk
+        mlflow.log_artifact(str(path), CHECKPOINTS)
+        sync(folder / path.name)
+    sync(folder)
+
+
 def fetched(run_id: str, name: str) -> Path:
     """A checkpoint file of a run, on this machine.
 
@@ -203,7 +220,8 @@ def fetched(run_id: str, name: str) -> Path:
     try:
         root = mlflow.get_run(run_id).info.artifact_uri
         # By run id, MLflow copies the files of a local store as well, and removes no copy: 0.1 to 0.9 GB each start.
-        local = urlparse(root).scheme in ("", "file")
+        local = local_folder(root) is not None
+        kept.parent.mkdir(parents=True, exist_ok=True)
         path = Path(
             mlflow.artifacts.download_artifacts(
                 artifact_uri=f"{root}/{CHECKPOINTS}/{name}", dst_path=None if local else str(kept.parent)
@@ -213,10 +231,14 @@ def fetched(run_id: str, name: str) -> Path:
         raise UserError(f"{name} of run {run_id} can't be read: {first_line(error)}") from None
     if local:  # a training that still runs may let go of the file: a second name keeps it
         with contextlib.suppress(OSError):  # the temporary folder is on another disk
-            kept.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, kept)
             return kept
     return path
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder that an address of artifacts stands for; None where it is not on this machine."""
+    return Path(local_file_uri_to_path(uri)) if urlparse(uri).scheme in ("", "file") else None
 
 
 @functools.cache

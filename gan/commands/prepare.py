@@ -29,7 +29,7 @@ from gan.data.sets import is_drawn, open_images
 from gan.data.spread import spread_over
 from gan.data.summary import summary_text
 from gan.errors import UserError
-from gan.files import exists, locked, require_writable
+from gan.files import exists, locked, replacing, require_writable
 from gan.invocation import start
 from gan.progress import progress
 
@@ -133,10 +133,11 @@ def show(config: PrepareConfig, name: str, text: str, train: LabelledImages, tes
 
     print(text)
     files = [PICTURES / file for file in ("summary.txt", "histogram.png", "samples.png")]
-    files[0].write_text(text)
+    with replacing(files[0]) as file:
+        file.write(text.encode())
     counts = {"training": train.counts()} | ({} if test is None else {"test": test.counts()})
-    pictures.class_histogram(counts).save(files[1])
-    pictures.class_samples(train, seed=0).save(files[2])
+    pictures.save(pictures.class_histogram(counts), files[1])
+    pictures.save(pictures.class_samples(train, seed=0), files[2])
     with archive.archived_run("prepare", f"prepare {name}", config) as archived:
         archived.data(name, train.digest())
         for path in files:

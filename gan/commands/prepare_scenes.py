@@ -23,7 +23,7 @@ from gan.data.scene import SceneSet
 from gan.data.scenes import is_drawn, open_scenes
 from gan.data.spread import spread_over
 from gan.errors import UserError
-from gan.files import exists, locked, require_writable
+from gan.files import exists, locked, replacing, require_writable
 from gan.invocation import start
 
 if TYPE_CHECKING:
@@ -147,8 +147,9 @@ def report(config: "PrepareConfig", output: Path, found: Found, written: Written
         print(f"{path}: written")
     print(text)
     paths = [PICTURES / "scenes.txt", PICTURES / "scenes.png"]
-    paths[0].write_text(text)
-    picture(scenes).save(paths[1])
+    with replacing(paths[0]) as file:
+        file.write(text.encode())
+    pictures.save(picture(scenes), paths[1])
     with archive.archived_run("prepare", f"prepare {output}", config) as archived:
         archived.data(config.output, scenes.training.digest())
         for path in paths:

@@ -146,6 +146,8 @@ def write_folder(
         lines = [account.model_dump_json(exclude={"scenes"}), *(record.model_dump_json() for record in done.values())]
         _put(folder / PREPARING, "".join(f"{line}\n" for line in lines).encode())
         _put(folder / PALETTE, palette.to_json().encode())
+    else:
+        (folder / PREPARING).unlink(missing_ok=True)  # of a process that was killed when all was done
     for place in (folder / part / kind for part in PARTS for kind in KINDS[:2]):
         place.mkdir(parents=True, exist_ok=True)
 

@@ -153,7 +153,7 @@ class TrainingRun:
     def _train(self) -> int:
         gan, end = self.gan, self.parameters.iterations
         self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(self.real_sheet).save(self.folder / "real.png")
+        pictures.save(self.real_sheet, self.folder / "real.png")
         self.run.image("samples/real", self.real_sheet, self.start)
         done = self.start
         with StopRequested(config.stops[0] if config.stops else None) as stop:
@@ -231,7 +231,7 @@ class TrainingRun:
 
     def _record_samples(self, done: int) -> None:
         samples, sheet = self._samples(done)
-        Image.fromarray(sheet).save(self.folder / f"generated-{done:06d}.png")
+        pictures.save(sheet, self.folder / f"generated-{done:06d}.png")
         self.run.image("samples/generated", sheet, done)
         self._warn(done, self.health.samples(done, samples, self.gan.real))
 
@@ -244,7 +244,7 @@ class TrainingRun:
         lost = self.run.unwritten()
         if lost:
             say(f"warning: iteration {done}: the archive did not take all curves ({lost}); the report has them.")
-        self.run.checkpoint(dataclasses.replace(self.info, iteration=done), parts, self.folder)
+        self.run.checkpoint(dataclasses.replace(self.info, iteration=done), parts, FOLDER.resolve())
         self.saved = done
         scores = {} if stop.hurried else self.score()
         for name, value in scores.items():

@@ -1,6 +1,7 @@
 """What a run of the archive keeps, lets go of, and registers."""
 
 import dataclasses
+import errno
 import json
 import math
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from gan import archive, checkpoints
 from gan.archive import killed, store
 from gan.errors import UserError
-from tests.made_up_archive import Config, logged, resolve, scored_run
+from tests.made_up_archive import Config, keep, logged, resolve, scored_run, stored
 
 
 @pytest.mark.parametrize(("error", "status"), [(ZeroDivisionError, "FAILED"), (KeyboardInterrupt, "KILLED")])
@@ -31,6 +32,69 @@ def test_a_run_whose_process_was_killed_is_marked_by_a_later_one(workplace):
     runs = {mlflow.MlflowClient().create_run("0", tags={killed.PROCESS: tag}).info.run_id: tag for tag in tags}
     with archive.archived_run("dcgan", "later", Config("17")):
         assert {tag: mlflow.get_run(run_id).info.status for run_id, tag in runs.items()} == tags
+
+
+def test_a_run_that_is_stopped_while_it_is_opened_is_killed(workplace, monkeypatch):
+    opened = []
+
+    def open_and_stop(**given):
+        opened.append(mlflow.MlflowClient().create_run("0", tags=given["tags"]).info.run_id)
+        raise KeyboardInterrupt
+
+    store.prepare()
+    monkeypatch.setattr(mlflow, "start_run", open_and_stop)
+    with pytest.raises(KeyboardInterrupt), archive.archived_run("dcgan", "opened", Config("17")):
+        pass
+    run = mlflow.get_run(opened[0])
+    assert run.info.status == "KILLED" and run.data.tags[killed.PROCESS] == killed.process()
+
+
+def test_a_run_below_another_one_is_killed_with_it(workplace, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        archive.archived_run("study", "above", Config("17")) as run,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(mlflow.MlflowClient, "log_batch", stop)
+        archive.log_child(run, "below", {}, {})
+    assert {found.info.status for found in store.search("")} == {"KILLED"} and len(store.search("")) == 2
+
+
+def test_files_that_were_half_stored_when_a_program_was_killed_are_removed(workplace):
+    last = 2**22 + 1  # no process has such a number
+    dead = f"{killed.process().rsplit(' ', 2)[0]} {last} 5"
+    with archive.archived_run("dcgan", "first", Config("17")) as run:
+        pass
+    client, root = mlflow.MlflowClient(), Path(store.local_folder(mlflow.get_run(run.id).info.artifact_uri))
+    for name in (".artifact.uploading.abc", "checkpoints/.artifact.uploading.def"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    client.set_tag(run.id, killed.PROCESS, dead)
+    client.update_run(run.id, "RUNNING")
+    with archive.archived_run("dcgan", "later", Config("17")):
+        assert [path.name for path in root.rglob("*") if path.is_file()] == ["config.json"]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_checkpoint_is_on_the_disk_before_the_run_goes_on(workplace, monkeypatch, elsewhere):
+    synced, moved = [], Path.replace
+
+    def other_disk(path, target):
+        if "artifacts" in str(target):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return moved(path, target)
+
+    monkeypatch.setattr(store, "sync", lambda path: synced.append(path.name))
+    if elsewhere:
+        monkeypatch.setattr(Path, "replace", other_disk)
+    with archive.archived_run("dcgan", "kept", Config("17")) as run:
+        keep(run, 20)
+        assert synced == ["checkpoint-00000020.npz"] * elsewhere + ["checkpoints"]
+        assert checkpoints.whole(stored(run.id, 20)) and store.checkpoints_of(run.id) == {20: stored(run.id, 20).name}
+    assert not list(workplace.rglob(".*"))
 
 
 def test_the_run_that_mlflow_opened_is_adopted_with_its_parameters(workplace, monkeypatch):

@@ -1,8 +1,8 @@
 """All campaigns, one after the other: `uv run python -m tests.campaigns`; some minutes."""
 
-from tests.campaigns import damaged_files, killed_trainings, mutated_files, served_load
+from tests.campaigns import damaged_files, kills, mutated_files, served_load
 
 damaged_files.main()
 mutated_files.main()
-killed_trainings.main()
+kills.main(200)
 served_load.main()

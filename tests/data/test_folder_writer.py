@@ -113,6 +113,13 @@ def test_it_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert contents(tmp_path / "killed") == contents(tmp_path / "data")
 
 
+def test_a_kill_after_the_last_file_leaves_nothing_that_stays(tmp_path: Path) -> None:
+    write(tmp_path / "data")
+    before = contents(tmp_path / "data")
+    (tmp_path / "data" / PREPARING).write_text("{}")
+    assert write(tmp_path / "data").new == 0 and contents(tmp_path / "data") == before
+
+
 def test_a_half_made_folder_of_version_0_1_goes_on(tmp_path: Path) -> None:
     stopped_after(tmp_path / "data", 3)
     journal = tmp_path / "data" / PREPARING

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gan.archive import judges
+from gan.arrays import require_arrays
 from gan.data.palettes import Palette
 from gan.errors import UserError
 from gan.files import require_writable
@@ -44,13 +45,14 @@ class Source:
             told: JSON; "tries", "kept", "thrown_away" and "no_place" by number; "put_in", objects by class name;
                 "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge.
         """
-        with np.load(self.pasted if pasted else self.path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return require_arrays(
+            self.pasted if pasted else self.path,
+            {"photos": "u4", "labels": "u3", "sheet": "u3", "real_pixels": "iu1", "told": "U0"},
+        )
 
     def summary(self, pasted: bool = False) -> dict:
         """The `told` of `read`."""
-        with np.load(self.pasted if pasted else self.path, allow_pickle=False) as arrays:
-            return json.loads(str(arrays["told"]))
+        return json.loads(str(self.read(pasted)["told"]))
 
 
 def digest(pairs: dict[str, np.ndarray]) -> str:

@@ -113,6 +113,8 @@ def _require_prepared(folder: Path, data: str) -> None:
     make = (
         f"`uv run python -m gan.commands.prepare --dataset cityscapes --source FOLDER{output}` (or `--dataset pairs`)"
     )
+    if data.startswith("drawn:") and not is_folder(folder):
+        raise UserError(f"data {data!r} is not `drawn:N` with so many scenes to learn, from 1 to 9999; give that.")
     if not is_folder(folder):
         raise UserError(f"there is no folder {data!r} of scenes; make it with {make}, or take drawn ones: drawn.")
     if not (folder / PREPARED).is_file():

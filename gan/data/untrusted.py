@@ -209,7 +209,9 @@ class _Zip(Source):
             raise
         except Exception as error:  # zipfile answers hostile bytes with many kinds of exception
             self._file.close()
-            raise UserError(f"{path} is no zip archive or is damaged; pack it again or get it anew.") from error
+            raise UserError(
+                f"{path} is no zip archive or is damaged; name a folder or a zip, or pack it again or get it anew."
+            ) from error
 
     def _checked(self, max_files: int) -> dict[str, zipfile.ZipInfo]:
         """The files by name."""

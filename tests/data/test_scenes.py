@@ -115,6 +115,7 @@ def test_validation_dataset_is_read_as_well(folder: Path) -> None:
 def test_a_folder_that_is_missing_or_no_data(tmp_path: Path, folder: Path) -> None:
     refused(tmp_path / "nowhere", "there is no folder '.*nowhere' of scenes; make it with .*--output .*nowhere")
     refused(Path("a\0b"), "there is no folder")
+    refused(Path("drawn:99999"), "data 'drawn:99999' is not `drawn:N` with so many scenes to learn, from 1 to 9999")
     refused(tmp_path / ("x" * 5000), "there is no folder")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "holds no prepared scenes; make them with")

@@ -241,9 +241,11 @@ def read() -> Iterator[None]:
     """Within the block, what MLflow raises of an archive that holds nonsense, as a stranger's may, is a sentence."""
     try:
         yield
-    except (UserError, OSError):
+    except UserError:
         raise
-    except Exception as error:  # MLflow's own, SQLAlchemy's, or what odd values end in
+    except Exception as error:  # MLflow's own, SQLAlchemy's, the network's, or what odd values end in
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         raise UserError(
             f"the archive {shown(mlflow.get_tracking_uri())} can't be read: {reason_of(error)}"
         ) from error

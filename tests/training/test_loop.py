@@ -19,6 +19,7 @@ from gan.training.loop import (
     run_until_stopped,
 )
 from gan.training.precision import Memory
+from tests.conftest import ROOT
 
 
 class Counting(Trainable):

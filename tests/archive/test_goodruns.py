@@ -113,13 +113,14 @@ def test_what_is_no_file_of_the_archive_is_no_checkpoint(workplace):
 
 
 @pytest.mark.parametrize("change", [
-    "logged_models SET status = 99", "runs SET artifact_uri = X'00ff'"
+    "logged_models SET status = 99", "runs SET artifact_uri = X'00ff'", "runs SET artifact_uri = 'dbfs:/x'",
+    "runs SET artifact_uri = 'ftp://127.0.0.1:9/x'", "runs SET artifact_uri = 'http://127.0.0.1:9/x'",
 ])  # fmt: skip
 def test_an_archive_that_holds_nonsense_is_told(workplace, change):
     run = scored_run("strange", {20: 1.0})
     with contextlib.closing(sqlite3.connect("mlflow.db")) as opened, opened:
         opened.execute(f"UPDATE {change}")
-    with pytest.raises(UserError, match=r"(the archive .* can't be read: .*|there is no run .*)\.$"):
+    with pytest.raises(UserError, match=r"(the archive|the files of run) .* can't be (read|listed): .*\.$"):
         resolve(run)
 
 

@@ -67,7 +67,7 @@ def done(event: str, words: tuple, folder: Path) -> str:
         written = bool(WRITES & set(mode)) if isinstance(mode, str) else bool(flags & (os.O_WRONLY | os.O_RDWR))
     if written and isinstance(words[0], str | bytes | os.PathLike):
         path = Path(os.path.normpath(Path.cwd() / os.fsdecode(words[0])))
-        if folder not in path.parents and Path("/dev") not in path.parents:
+        if folder not in (path, *path.parents) and Path("/dev") not in path.parents:
             return f"{event} {words[0]!r}"
     return ""
 

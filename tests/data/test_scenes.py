@@ -123,6 +123,14 @@ def test_a_folder_that_is_missing_or_no_data(tmp_path: Path, folder: Path) -> No
     refused(folder, "is half made: it has no prepared.json, .*start prepare again with the same source")
 
 
+@pytest.mark.parametrize("kind", ["photos", "labels"])
+def test_an_account_of_a_scene_without_its_files(folder: Path, kind: str) -> None:
+    about = json.loads((folder / PREPARED).read_text())
+    del about["scenes"][0]["files"][kind]
+    (folder / PREPARED).write_text(json.dumps(about))
+    refused(folder, "prepared.json is damaged or of another version; prepare the data again")
+
+
 @pytest.mark.parametrize("part", [TRAINING, VALIDATION])
 def test_a_part_without_scenes(folder: Path, part: str) -> None:
     shutil.rmtree(folder / part)

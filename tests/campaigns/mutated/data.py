@@ -264,5 +264,5 @@ KINDS = (
     Kind("pictograms", pictograms, read_pictograms, prepare=unpack),
     Kind("mirror", lambda: [b"one,two\nTempo 30 , Tempo 30\n", '"no\tentry",one\r\n'.encode("utf-8-sig")],
          read_mirror),
-    Kind("groups", lambda: [pattern.encode() for pattern in PATTERNS], read_groups, of_words),
+    Kind("groups", lambda: [pattern.encode() for pattern in PATTERNS], read_groups, of_words, share=0.1),
 )  # fmt: skip

@@ -134,20 +134,33 @@ def cells() -> list[bytes]:
     return [said, json.dumps(record).encode()]
 
 
-def read_cell(path: Path) -> None:
-    """In a study of three arms: one cell has the input, and what is not whole is made again."""
+@functools.cache
+def study(folder: Path) -> tuple[Any, Any, Any]:
+    """A study with one arm and five images, where it keeps its cells, and its one cell."""
     from gan.study.grid import Store
-    from gan.study.signs import SignStudy
     from tests.made_up_study import MadeUp
 
-    class Empty(MadeUp):
+    class Small(MadeUp):
+        rare, places = (1,), np.arange(5)
+
         def identity(self, cell: Any) -> dict:
             return {}
 
-    study = Empty(seeds=1)
-    store, (cell, *_) = Store(path.with_name("study"), study), study.design.cells()
-    data = path.read_bytes()
-    place = store._path(cell)
+        def tested(self, regime: str, draw: int) -> dict:
+            return {"test": (types.SimpleNamespace(labels=self.places, tracks=self.places), self.places)}
+
+    small = Small(seeds=1)
+    cell = small.design.cells()[0]
+    small.design = dataclasses.replace(small.design, arms={cell.arm: ""}, regimes={cell.regime: ""})
+    return small, Store(folder, small), cell
+
+
+def read_cell(path: Path) -> None:
+    """Numbers or arrays of the cell; what is not whole is made again."""
+    from gan.study.signs import SignStudy
+
+    small, store, cell = study(path.with_name("study"))
+    data, place = path.read_bytes(), store._path(cell)
     place.parent.mkdir(parents=True, exist_ok=True)
     said, record = cells()
     (record, said) = (data, said) if data.lstrip()[:1] == b"{" else (record, data)
@@ -156,11 +169,7 @@ def read_cell(path: Path) -> None:
     if not store.finished():
         raise UserError("it is made again.")
     store.notes()
-    study.rare, places = [1], np.arange(5)
-    study.tested = lambda *_: {"test": (types.SimpleNamespace(labels=places, tracks=places), places)}
-    study.design = dataclasses.replace(study.design, arms={cell.arm: ""}, regimes={cell.regime: ""})
-    found = SignStudy.answers(study, store.arrays)  # type: ignore[arg-type]
-    found.variance(cell.regime, "test.rare", cell.arm)
+    SignStudy.answers(small, store.arrays).variance(cell.regime, "test.rare", cell.arm)
 
 
 def answers() -> list[bytes]:

@@ -35,6 +35,8 @@ def require_writable(folder: Path, free: int = 0) -> None:
             pass
         left = shutil.disk_usage(folder).free
     except OSError as error:
+        if folder.is_file():
+            raise UserError(f"{folder} can't be written: it is a file; name a folder.") from None
         raise UserError(
             f"{folder} can't be written ({(error.strerror or str(error)).lower()}); choose one that you may write to."
         ) from None

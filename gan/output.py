@@ -27,11 +27,11 @@ def checked() -> Iterator[None]:
 
 
 def say_last(text: str) -> None:
-    """Print a message on stderr at the end of a program; what is too long is left out in its middle."""
+    """Print a message on stderr, in one line, at the end of a program; what is too long is left out in its middle."""
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
     with contextlib.suppress(OSError):
-        print(_CONTROLS.sub(_escaped, text), file=sys.stderr, flush=True)
+        print(_CONTROLS.sub(_escaped, text).replace("\n", "\\n"), file=sys.stderr, flush=True)
 
 
 def _escaped(match: re.Match) -> str:

@@ -237,6 +237,7 @@ def test_what_the_archive_does_not_do_is_one_line(ends: Callable) -> None:
 def test_a_long_value_is_not_echoed_whole_and_control_characters_are_written_out(ends: Callable, capsys) -> None:
     status, text = ends(failing(AssertionError("main ran")), "--loaves", "x" * 100_000)
     assert status == 2 and len(text) < 2_100 and text.startswith("error: loaves is") and text.endswith("'.\n")
+    assert ends(failing(UserError("a file's\nname; look.")))[1] == "error: a file's\\nname; look.\n"
     assert ends(failing(UserError("\x1b[2Jall \x9b gone;\u202e look.")))[1] == (
         "error: \\x1b[2Jall \\x9b gone;\\u202e look.\n"
     )

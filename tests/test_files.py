@@ -46,6 +46,7 @@ def test_a_file_in_the_way_is_told_in_a_sentence(tmp_path: Path, below: str) -> 
     with pytest.raises(UserError, match="can't be written") as error:
         require_writable(folder)
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
+    assert str(error.value).endswith("it is a file; name a folder.") == (not below)
     assert (tmp_path / "file").read_text() == "kept"
 
 

@@ -18,6 +18,7 @@ from gan.archive.store import (
     logged_as,
     models_of,
     prepare,
+    read,
     runs_of,
     search,
 )  # fmt: skip
@@ -86,21 +87,8 @@ def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool 
     """
     if not reference:
         return None
-    in_run = re.fullmatch(r"(?:runs:/)?([0-9a-f]{8,32})(?:/(\d{1,9}))?", reference)
-    is_iteration = re.fullmatch(r"\d{1,9}", reference)
-    if reference in (PRETRAINED, PICTOGRAMS):
-        path = _from_pretrained(reference)
-    elif is_iteration:
-        prepare(create=False)
-        path = _from_newest_run(int(reference), wanted)
-    elif in_run and (len(in_run[1]) == 32 or not is_folder(Path(reference))):
-        prepare(create=False)
-        path = _from_run(_whole_id(in_run[1]), int(in_run[2]) if in_run[2] else None)
-    elif reference.startswith("models:/"):
-        prepare(create=False)
-        path = _from_registry(reference)
-    else:
-        path = _from_folder(reference)
+    with read():
+        path = _found(reference, wanted)
     info = read_info(path)
     if info.kind not in wanted:
         raise UserError(
@@ -113,6 +101,23 @@ def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool 
             f"give class_val={info.class_val}, or a good run of class_val {class_val}."
         )
     return GoodRun(info.run_id, info.iteration, path, info)
+
+
+def _found(reference: str, wanted: dict[str, str | None]) -> Path:
+    """The checkpoint's file."""
+    in_run = re.fullmatch(r"(?:runs:/)?([0-9a-f]{8,32})(?:/(\d{1,9}))?", reference)
+    if reference in (PRETRAINED, PICTOGRAMS):
+        return _from_pretrained(reference)
+    if re.fullmatch(r"\d{1,9}", reference):
+        prepare(create=False)
+        return _from_newest_run(int(reference), wanted)
+    if in_run and (len(in_run[1]) == 32 or not is_folder(Path(reference))):
+        prepare(create=False)
+        return _from_run(_whole_id(in_run[1]), int(in_run[2]) if in_run[2] else None)
+    if reference.startswith("models:/"):
+        prepare(create=False)
+        return _from_registry(reference)
+    return _from_folder(reference)
 
 
 def _as_known(class_val: str | None, info: CheckpointInfo) -> str | None:
@@ -135,7 +140,8 @@ def _spellings(class_val: str | None) -> list[str]:
 def newest_run(kind: str, class_val: str) -> str | None:
     """The id of the newest run of a kind and class that holds a checkpoint, or None."""
     prepare(create=False)
-    return next((run_id for run_id in runs_of(kind, _spellings(class_val)) if checkpoints_of(run_id)), None)
+    with read():
+        return next((run_id for run_id in runs_of(kind, _spellings(class_val)) if checkpoints_of(run_id)), None)
 
 
 def newest_of(
@@ -149,10 +155,12 @@ def newest_of(
         suits: whether what a checkpoint says of itself will do; a run whose checkpoint does not is passed over.
     """
     prepare()
-    for run in search(f"tags.`{KIND}` = '{kind}'"):
+    with read():
+        runs = search(f"tags.`{KIND}` = '{kind}'")
+    for run in runs:
         known = run.data.params | run.data.tags
         if all(known.get(name, NOT_GIVEN.get(name)) == value for name, value in traits.items()):
-            with contextlib.suppress(UserError):  # it has none, or damaged ones: the next run may be whole
+            with contextlib.suppress(UserError), read():  # it has none, or damaged ones: the next run may be whole
                 path = _from_run(run.info.run_id, None)
                 info = read_info(path)
                 if suits(info):
@@ -187,12 +195,21 @@ def _from_run(run_id: str, iteration: int | None) -> Path:
             raise UserError(f"goodrun_ref: run {run_id} has no checkpoint of iteration {iteration}; it has {listed}.")
         return fetched(run_id, kept[iteration])
     ranked = [iteration_of(model) for model in models_of(run_id) if model.tags.get(RANKED_BY)]
+    unread: UserError | None = None
     for wanted in [k for k in ranked if k in kept] + sorted(kept, reverse=True):
-        path = fetched(run_id, kept[wanted])
+        try:
+            path = fetched(run_id, kept[wanted])
+        except UserError as error:  # a server that is away would be waited for each time
+            if not mlflow.get_tracking_uri().startswith("sqlite:"):
+                raise
+            unread = error
+            continue
         # A program that is killed while it writes can leave its newest file in part: the one before is whole.
         if whole(path):
             return path
-    raise UserError(f"goodrun_ref: every checkpoint of run {run_id} is damaged; start again without goodrun_ref.")
+    raise unread or UserError(
+        f"goodrun_ref: every checkpoint of run {run_id} is damaged; start again without goodrun_ref."
+    )
 
 
 def _from_newest_run(iteration: int, wanted: dict[str, str | None]) -> Path:

@@ -11,7 +11,7 @@ import psutil
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from gan.archive.store import local_folder, models_of, search
+from gan.archive.store import local_folder, models_of, read, search
 from gan.progress import say
 
 PROCESS = "gan.process"  # tag of a run: machine, id and start of the process that writes it
@@ -27,7 +27,9 @@ def process() -> str:
 
 def end_killed() -> None:
     """Mark runs as killed that stand as running and whose process of this machine is no more."""
-    for run in search("attributes.status = 'RUNNING'"):
+    with read():
+        runs = search("attributes.status = 'RUNNING'")
+    for run in runs:
         written = re.fullmatch(r"(.+) (\d{1,9}) (\d{1,12})", run.data.tags.get(PROCESS, ""))
         if written and written[1] == _machine() and not _lives(int(written[2]), int(written[3])):
             with contextlib.suppress(MlflowException):  # another command does the same

@@ -10,7 +10,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import run_id_to_system_metrics_monitor
 
-from gan.archive.store import first_line
+from gan.archive.store import reason_of
 from gan.errors import UserError
 from gan.invocation import shown
 from gan.progress import say
@@ -74,7 +74,7 @@ class Patience:
                 if mlflow.get_tracking_uri().startswith("sqlite:"):
                     raise
                 if attempt == ATTEMPTS:
-                    raise ArchiveError(f"{_archive()} says: {first_line(error)}") from error
+                    raise ArchiveError(f"{_archive()} says: {reason_of(error)}") from error
                 self.wait()
         raise AssertionError
 

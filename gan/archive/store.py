@@ -163,8 +163,9 @@ def history(run_id: str, names: Iterable[str]) -> dict[str, tuple[list[int], lis
     found = {}
     for name in names:
         try:
-            values = mlflow.MlflowClient().get_metric_history(run_id, name)
-        except MlflowException:  # the run is not in this archive
+            with read():
+                values = mlflow.MlflowClient().get_metric_history(run_id, name)
+        except UserError:  # the run is not in this archive
             continue
         if values:
             ordered = sorted(values, key=lambda metric: metric.step)
@@ -181,7 +182,7 @@ def checkpoint_names(run_id: str) -> list[str]:
     try:
         files = mlflow.MlflowClient().list_artifacts(run_id, CHECKPOINTS)
     except MlflowException as error:
-        raise UserError(f"the files of run {run_id} can't be listed: {first_line(error)}") from None
+        raise UserError(f"the files of run {run_id} can't be listed: {reason_of(error)}") from None
     return sorted(name for name in (file.path.rpartition("/")[2] for file in files) if NAME.fullmatch(name))
 
 
@@ -228,7 +229,7 @@ def fetched(run_id: str, name: str) -> Path:
             )
         )
     except (MlflowException, OSError) as error:
-        raise UserError(f"{name} of run {run_id} can't be read: {first_line(error)}") from None
+        raise UserError(f"{name} of run {run_id} can't be read: {reason_of(error)}") from None
     if local:  # a training that still runs may let go of the file: a second name keeps it
         with contextlib.suppress(OSError):  # the temporary folder is on another disk
             os.link(path, kept)
@@ -255,6 +256,21 @@ def opened_set_aside() -> Iterator[None]:
     finally:
         if waiting:
             os.environ[OPENED] = waiting
+
+
+@contextlib.contextmanager
+def read() -> Iterator[None]:
+    """Within the block, what MLflow raises of an archive that holds nonsense, as a stranger's may, is a sentence."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # MLflow's own, SQLAlchemy's, the network's, or what odd values end in
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        raise UserError(
+            f"the archive {shown(mlflow.get_tracking_uri())} can't be read: {reason_of(error)}"
+        ) from error
 
 
 @contextlib.contextmanager

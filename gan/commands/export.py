@@ -83,16 +83,27 @@ def read_scores(folder: str, goodrun) -> dict:
     Raises:
         UserError: the folder holds none, or those of another checkpoint.
     """
+    from gan.data.signs import stored_classes
+
     try:
         origin = parse_json(read_file(Path(folder) / "evaluation.json"))["origin"]
         scores = parse_json(read_file(Path(folder) / "scores.json"))
         same = (origin["run"], origin["iteration"]) == (goodrun.run_id, goodrun.iteration)
-        origin["count"], scores["overall"], scores["classes"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = {"count": int(origin["count"]), "overall": scores["overall"], "classes": scores["classes"]}
+        classes = range(len(stored_classes(goodrun.info.data)))
+        sound = all(map(_are_scores, (found["overall"], *found["classes"].values())))
+        if same and not (sound and all(int(k) in classes for k in found["classes"])):
+            raise ValueError("no scores of classes that there are")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise UserError(f"evaluation {folder!r} holds no evaluation.json and scores.json of evaluate.") from None
     if not same:
         raise UserError(f"evaluation {folder!r} is of {origin['run']}/{origin['iteration']}, another checkpoint.")
-    return scores | {"count": origin["count"]}
+    return found
+
+
+def _are_scores(values: object) -> bool:
+    """Whether a value of a JSON file is numbers by name."""
+    return isinstance(values, dict) and all(type(value) in (int, float) for value in values.values())
 
 
 def card(goodrun, scores: dict | None, licence: str) -> str:

@@ -291,7 +291,8 @@ def _mirrors(path: Path, names: Sequence[str]) -> tuple[int, ...]:
         lines = list(csv.reader(text.splitlines(), skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
-            f"mirror={path} can't be read as text; give `all`, `none` or a file of lines `class,class in the mirror`."
+            f"mirror={path} can't be read as text ({(getattr(error, 'strerror', None) or str(error)).lower()}); give "
+            "`all`, `none` or a file of lines `class,class in the mirror`."
         ) from error
     find, table = _finder(names, names), {}
     for number, line in enumerate(lines, 1):

@@ -67,6 +67,11 @@ def palette_of_colours(maps: Sequence[np.ndarray], exact: bool, where: str) -> P
         UserError: there are more than 64 colours, so that they are no label maps, or need a palette.
     """
     colours = main_colours(maps, exact)
+    if not colours:
+        raise UserError(
+            f"the label maps of {where} have no flat areas and can't be told from photos; give label maps that were "
+            "stored without losses, as PNG."
+        )
     if len(colours) > MOST:
         raise UserError(
             f"the label maps of {where} have more than {MOST} colours and can't be told from photos; name the "

@@ -57,6 +57,14 @@ class Record(pydantic.BaseModel, frozen=True):
     pixels: dict[Annotated[int, pydantic.Field(ge=0, le=255)], int]
     files: dict[Literal[KINDS], tuple[int, str]]
 
+    @pydantic.field_validator("files")
+    @classmethod
+    def _whole(cls, files: dict[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
+        """Photo and label map belong to every scene."""
+        if not files.keys() >= set(KINDS[:2]):
+            raise ValueError("no photo or no label map")
+        return files
+
     def paths(self, folder: Path) -> dict[str, Path]:
         """Its files by kind, in a prepared folder."""
         return {kind: folder / self.part / kind / f"{self.name}.png" for kind in self.files}
@@ -113,6 +121,8 @@ def _require_prepared(folder: Path, data: str) -> None:
     make = (
         f"`uv run python -m gan.commands.prepare --dataset cityscapes --source FOLDER{output}` (or `--dataset pairs`)"
     )
+    if data.startswith("drawn:") and not is_folder(folder):
+        raise UserError(f"data {data!r} is not `drawn:N` with so many scenes to learn, from 1 to 9999; give that.")
     if not is_folder(folder):
         raise UserError(f"there is no folder {data!r} of scenes; make it with {make}, or take drawn ones: drawn.")
     if not (folder / PREPARED).is_file():

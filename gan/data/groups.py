@@ -1,13 +1,20 @@
 """Which images show one object, as numbers."""
 
+import contextlib
 import re
-from collections.abc import Hashable, Sequence
+import signal
+import threading
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from gan.data.class_layout import File, Layout
 from gan.errors import UserError
+
+PATIENCE = 2.0, 1e-4  # seconds of the processor that a pattern may take in all, and more for each name
+LONGEST = 1_000  # letters of a pattern
 
 
 def objects(layout: Layout, groups: str, notes: list[str]) -> list[Hashable]:
@@ -50,11 +57,13 @@ def objects(layout: Layout, groups: str, notes: list[str]) -> list[Hashable]:
 def _named(layout: Layout, groups: str) -> list[Hashable]:
     """The class, and what a pattern finds in the file's name."""
     try:
+        if len(groups) > LONGEST:
+            raise ValueError(f"longer than {LONGEST:,} letters")
         pattern = re.compile(groups)
-    except re.error as error:
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
         raise UserError(
-            f"groups={groups} is no regular expression ({error}); give folder, column or a pattern that finds the "
-            "object in a file's name."
+            f"groups={groups[:LONGEST]} is no regular expression ({error}); give folder, column or a pattern that "
+            "finds the object in a file's name."
         ) from error
 
     def key(file: File) -> Hashable:
@@ -62,13 +71,43 @@ def _named(layout: Layout, groups: str) -> list[Hashable]:
         text = match and (match[1] if pattern.groups else match[0])
         return (file.label, text) if text else None
 
-    found = [key(file) for file in layout.files]
+    try:
+        with _patience(PATIENCE[0] + PATIENCE[1] * len(layout.files)):
+            found = [key(file) for file in layout.files]
+    except (TimeoutError, MemoryError):
+        raise UserError(
+            f"groups={groups} takes too long in the files' names of {layout.path}: a repetition within a repetition, "
+            "as in (a+)+, tries endless ways; simplify the pattern."
+        ) from None
     if not any(found):
         raise UserError(
             f"groups={groups} is found in no file's name of {layout.path} (such as "
             f"{PurePosixPath(layout.files[0].name).name!r}); correct the pattern."
         )
     return found
+
+
+@contextlib.contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError after so many seconds of the processor, where this system and thread have such signals.
+
+    A regular expression can take for ever, and a checkpoint of a stranger may name one.
+    """
+
+    def end(*_: Any) -> None:
+        raise TimeoutError
+
+    number = getattr(signal, "SIGVTALRM", None)  # not on every system
+    if number is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(number, end)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(number, before)
 
 
 def _without(layout: Layout) -> str:

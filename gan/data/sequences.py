@@ -60,6 +60,8 @@ def split(names: Sequence[str], shares: dict[str, float] | None = None) -> dict[
         (stretch for group in groups.values() for stretch in _stretches(group)),
         key=lambda group: (-len(group), group[0]),
     )
+    if len(waiting) < len(shares) > len(waiting[0]):  # too few scenes to cut the largest
+        waiting = [ordered]
     held: dict[str, list[str]] = {part: [] for part in shares}
     if len(waiting) < len(shares) or len(waiting[0]) > MOST * len(names):
         held = dict(zip(shares, _blocks(waiting.pop(0), np.array(list(shares.values()))), strict=True))

@@ -166,6 +166,12 @@ def is_own(path: Path) -> bool:
 
 
 def _nothing(data: str) -> UserError:
+    if data.startswith(f"{DRAWN}:"):
+        return UserError(
+            f"data {data!r} is not `{DRAWN}:N` with so many drawn images, from {CLASSES} to 99999; give that."
+        )
+    if exists(Path(data) / "train.p"):
+        return UserError(f"{Path(data) / 'train.p'} is no file; move it away, or name another folder.")
     return UserError(
         f"there is no {Path(data) / 'train.p'} and there are no class folders (data names a folder, zip or CSV); "
         "make it from the GTSRB archives with "

@@ -4,6 +4,8 @@ Nothing is extracted to disk: files are read one at a time into memory. Every bo
 guess about data.
 """
 
+import errno
+import functools
 import io
 import os
 import re
@@ -18,6 +20,7 @@ from gan.files import exists
 
 MAX_FILES = 1_000_000  # names in memory, of one archive or folder
 MAX_BYTES = 2**28  # one file in memory: the largest image that is read, without compression
+MAX_AGAIN = 100  # linked folders that are gone into by way of others, and again: links can multiply without end
 MAX_DIRECTORY = 2**26  # bytes of an archive's directory, which zipfile reads in one piece
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -105,6 +108,8 @@ class _Folder(Source):
         self._follow_links = follow_links
         self._names: tuple[str, ...] | None = None
         self._folders: list[str] = []
+        self._linked: set[str] = set()  # linked folders that were gone into
+        self._again = 0
 
     def names(self) -> tuple[str, ...]:
         if self._names is None:
@@ -117,22 +122,34 @@ class _Folder(Source):
 
     def _walk(self) -> list[str]:
         def stop(error: OSError) -> None:
-            raise UserError(f"{error.filename} can't be read ({error.strerror}); check its permissions.") from error
+            raise error
 
         found: list[str] = []
-        for folder, folders, files in os.walk(self._root, onerror=stop, followlinks=self._follow_links):
-            folders[:] = [name for name in folders if self._is_entered(Path(folder), name)]
-            self._folders += [Path(folder, name).relative_to(self._root).as_posix() for name in folders]
-            for path in (Path(folder, file) for file in files):
-                if path.is_symlink() and not self._inside(path):
-                    self.links_left_out += 1
-                elif path.is_file():
-                    found.append(path.relative_to(self._root).as_posix())
-            if max(len(found), len(self._folders)) > self._max_files:
-                raise UserError(
-                    f"{self.path} holds more than {self._max_files:,} files; name the folder of the data set itself."
-                )
+        try:
+            for folder, folders, files in os.walk(self._root, onerror=stop, followlinks=self._follow_links):
+                self._look_into(Path(folder), folders, files, found)
+        except OSError as error:
+            name = str(error.filename)
+            raise UserError(
+                f"{name[:300]}{'...' * (len(name) > 300)} can't be read ({error.strerror}); "
+                + ("move it up, or give it a shorter name." if error.errno == errno.ENAMETOOLONG
+                   else "check its permissions.")
+            ) from error  # fmt: skip
         return found
+
+    def _look_into(self, folder: Path, folders: list[str], files: list[str], found: list[str]) -> None:
+        """Put the files of a folder into `found`, and leave in `folders` those that are gone into."""
+        folders[:] = [name for name in folders if self._is_entered(folder, name)]
+        self._folders += [(folder / name).relative_to(self._root).as_posix() for name in folders]
+        for path in (folder / file for file in files):
+            if path.is_symlink() and not self._inside(path):
+                self.links_left_out += 1
+            elif path.is_file():
+                found.append(path.relative_to(self._root).as_posix())
+        if max(len(found), len(self._folders)) > self._max_files:
+            raise UserError(
+                f"{self.path} holds more than {self._max_files:,} files; name the folder of the data set itself."
+            )
 
     def _is_entered(self, folder: Path, name: str) -> bool:
         """Whether a folder is walked through: no link that leads out, or back to where the walk came from."""
@@ -141,8 +158,20 @@ class _Folder(Source):
         if not self._inside(folder / name):
             self.links_left_out += 1
             return False
+        real = os.path.realpath(folder / name)
+        if not self._follow_links or real in self._way_to(folder):
+            return False
+        self._again += real in self._linked and os.path.realpath(folder) != str(folder)
+        self._linked.add(real)
+        if self._again > MAX_AGAIN:
+            raise UserError(f"{self.path} holds folders that are linked with each other; remove such links.")
+        return True
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019  a folder is asked for once for each of its links
+    def _way_to(self, folder: Path) -> set[str]:
+        """The folders that a folder lies in, from the root on, by their places on the disk."""
         way = (parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._root))
-        return self._follow_links and os.path.realpath(folder / name) not in map(os.path.realpath, way)
+        return set(map(os.path.realpath, way))
 
     def _inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(self._root)
@@ -180,7 +209,9 @@ class _Zip(Source):
             raise
         except Exception as error:  # zipfile answers hostile bytes with many kinds of exception
             self._file.close()
-            raise UserError(f"{path} is no zip archive or is damaged; pack it again or get it anew.") from error
+            raise UserError(
+                f"{path} is no zip archive or is damaged; name a folder or a zip, or pack it again or get it anew."
+            ) from error
 
     def _checked(self, max_files: int) -> dict[str, zipfile.ZipInfo]:
         """The files by name."""

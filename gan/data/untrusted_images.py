@@ -93,7 +93,7 @@ def check_png(data: bytes, name: str) -> None:
         sound = end + 4 <= len(data) and zlib.crc32(view[place + 4 : end]) == struct.unpack_from(">I", data, end)[0]
         place = end + 4
     if not sound:
-        raise UserError(f"{name} is cut short or damaged; get the file anew.")
+        raise UserError(f"{name} is cut short or damaged; save it again or get it anew.")
 
 
 def open_image(
@@ -127,7 +127,7 @@ def open_image(
     except Image.DecompressionBombError:
         pass
     except Exception as error:  # decoders answer hostile bytes with many kinds of exception
-        raise UserError(f"{name} is damaged or no {kind}; get the file anew.") from error
+        raise UserError(f"{name} is damaged or no {kind}; save it again or get it anew.") from error
     raise UserError(f"{name} has more than {max_pixels:,} pixels; make it smaller or remove it.")
 
 

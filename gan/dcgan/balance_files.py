@@ -56,7 +56,10 @@ def open_source(
         raise UserError(f"{parameter} {name} was balanced before; give the data that it was made from.")
     if not is_drawn(name) and not is_folder(path):
         if not path.is_file():
-            raise UserError(f"{parameter} {name} does not exist; give a folder with train.p, as prepare makes it.")
+            raise UserError(
+                f"{parameter} {name} does not exist; give a folder with train.p, or with a folder of images for "
+                "each class."
+            )
         if path.suffix.lower() != ".zip" and not is_table(path):
             test = folder / "test.p"
             return DataSet(name, read_signs(path), read_signs(test) if test.is_file() else None)

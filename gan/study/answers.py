@@ -20,6 +20,7 @@ from gan.scoring.classification import agreement_of
 
 ROUNDS = 400  # of the bootstrap
 LEAST = 1e-3  # probability that counts where less is given: one image must not decide a mean of logarithms
+NUMBERS = ("draw", "seed", "image", "label", "track", "given", "probability")  # whole but the last
 COLUMNS = ("regime", "arm", "draw", "seed", "part", "image", "label", "track", "given", "probability")
 NEW = "new"  # the parts that nothing was chosen by
 NEW_PARTS = ("test", "unused")
@@ -49,6 +50,8 @@ class Answers:
         try:
             names = dict.fromkeys(("regime", "arm", "part"), "str")  # "0" is no number
             rows = pd.read_csv(path, dtype=names)[[*COLUMNS]]
+            if not all(rows[name].dtype.kind in "iuf"[: 2 + (name == "probability")] for name in NUMBERS):
+                raise ValueError("no numbers")
             return cls(rows.astype(dict.fromkeys(names, "category")), tuple(rare))
         except (OSError, EOFError, KeyError, ValueError, zlib.error):
             raise UserError(f"{path} can't be read as a table of answers ({', '.join(COLUMNS)}).") from None

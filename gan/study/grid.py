@@ -16,8 +16,9 @@ import numpy as np
 import pydantic
 
 from gan import processes
+from gan.arrays import read_arrays, require_arrays
 from gan.errors import UserError
-from gan.files import replacing
+from gan.files import read_file, replacing
 from gan.invocation import code_version
 from gan.progress import progress
 
@@ -136,8 +137,7 @@ class Store:
 
     def arrays(self, cell: Cell) -> dict[str, np.ndarray]:
         """The arrays of a finished cell."""
-        with np.load(self._path(cell).with_suffix(".npz"), allow_pickle=False) as kept:
-            return dict(kept)
+        return require_arrays(self._path(cell).with_suffix(".npz"), {})
 
     def notes(self) -> list[str]:
         """How long the finished cells took together, and which versions of the code ran them."""
@@ -157,7 +157,7 @@ class Store:
         found, design = {}, self._study.design
         for cell in design.cells():
             with contextlib.suppress(OSError, ValueError, KeyError):  # not finished, or damaged
-                record = Record.model_validate_json((path := self._path(cell)).read_bytes())
+                record = Record.model_validate_json(read_file(path := self._path(cell)))
                 record.values = {name: record.values[name] for name in design.measures}
                 same = record.identity == json.loads(json.dumps(self._study.identity(cell)))
                 if same and (not record.arrays or _whole(path.with_suffix(".npz"))):
@@ -246,9 +246,7 @@ def split_names(parameter: str, text: str) -> list[str]:
 
 def _whole(path: Path) -> bool:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for name in arrays.files:
-                _ = arrays[name]  # reads it all, and compares its checksum
-    except Exception:  # whatever a damaged zip ends in: it is made again
+        read_arrays(path)
+    except ValueError:  # it is made again
         return False
     return True

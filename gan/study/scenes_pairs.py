@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gan.archive import judges
+from gan.arrays import require_arrays
 from gan.data.palettes import Palette
 from gan.errors import UserError
 from gan.files import require_writable
@@ -48,13 +49,14 @@ class Source:
                 "kept_of_real", the share of real photos that the filter keeps; "blind", classes it does not judge;
                 "made_by", a sentence.
         """
-        with np.load(self.paths[way, fold], allow_pickle=False) as arrays:
-            return dict(arrays)
+        return require_arrays(
+            self.paths[way, fold],
+            {"photos": "u4", "labels": "u3", "sheet": "u3", "real_pixels": "iu1", "told": "U0"},
+        )
 
     def summary(self, way: str, fold: int = 0) -> dict:
         """The `told` of `read`."""
-        with np.load(self.paths[way, fold], allow_pickle=False) as arrays:
-            return json.loads(str(arrays["told"]))
+        return json.loads(str(self.read(way, fold)["told"]))
 
 
 def digest(pairs: dict[str, np.ndarray]) -> str:

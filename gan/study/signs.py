@@ -25,7 +25,7 @@ from gan.report import Report
 from gan.study import signs_arms, signs_report
 from gan.study.answers import COLUMNS, NEW, NEW_PARTS, Answers, measured
 from gan.study.experiment import Experiment
-from gan.study.grid import Cell, Design, Values
+from gan.study.grid import CELLS, Cell, Design, Values
 from gan.study.results import Results
 from gan.study.signs_arms import FULL, GENERATED, OF_GTSRB, PAINTED, PASTED, Arm, mirrored_within, parse_arms
 from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, painted_pool, pasted_pool, recipe
@@ -172,7 +172,12 @@ class SignStudy(Experiment):
             draw, kept = self.design.draw(cell.seed), arrays(cell)
             for part, (signs, places) in self.tested(cell.regime, draw).items():
                 values = cell.regime, cell.arm, draw, cell.seed, part, places, signs.labels, signs.tracks
-                found = kept[f"{part}.given"], kept[f"{part}.probability"]
+                found = kept.get(f"{part}.given"), kept.get(f"{part}.probability")
+                if not all(array is not None and array.shape == places.shape for array in found):
+                    raise UserError(
+                        f"the answers of {cell} are not those of its images; remove its files in the folder {CELLS} "
+                        "of the study, and it is run again."
+                    )
                 tables.append(pd.DataFrame(dict(zip(COLUMNS, (*values, *found), strict=True))))
         return Answers(pd.concat(tables, ignore_index=True), tuple(self.rare))
 

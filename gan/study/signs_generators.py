@@ -16,6 +16,7 @@ import numpy as np
 
 from gan import archive
 from gan.archive import GoodRun, judges
+from gan.arrays import require_arrays
 from gan.config import as_text
 from gan.data.class_folders import Reading, write_class_folders
 from gan.data.gtsrb import write_signs
@@ -55,8 +56,8 @@ class Pool:
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The images uint8 (M, size, size, 3), their class ids int64 (M,), and integers (5, C): `COUNTS` by class."""
-        with np.load(self.path, allow_pickle=False) as kept:
-            return kept["images"], kept["labels"], kept["fates"]
+        kept = require_arrays(self.path, {"images": "u4", "labels": "iu1", "fates": "iu2"})
+        return kept["images"], kept["labels"], kept["fates"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,8 +276,7 @@ def pasted_pool(folder: Path, training: LabelledImages, rare: list[int], fit: La
     @functools.cache
     def paster() -> paste.Paster:
         of_training = np.isin(known.tracks, training.tracks)
-        with np.load(found, allow_pickle=False) as kept:
-            return paste.Paster(known.take(of_training), kept["poses"][of_training])
+        return paste.Paster(known.take(of_training), require_arrays(found, {"poses": "f2"})["poses"][of_training])
 
     return Source(_pool(folder, identity, rare, lambda k: paster().pasted(k, POOL, POOL_SEED), "pasting signs"))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import socket
 from collections.abc import MutableMapping, Sequence
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
 
 from gan.errors import UserError
+from gan.files import parse_json
 
 PORTS = 20_000, 10_000  # the first, and how many, that jobs of Slurm are spread over
+MOST_TASKS = 100_000  # nodes in a range of names, and tasks of a node: what is written in a few letters takes memory
 JOBS = ("chief", "worker")
 
 
@@ -40,7 +43,7 @@ class Hosts:
         try:
             if int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "TF_CONFIG" not in environment:
                 environment["TF_CONFIG"] = json.dumps(_of_slurm(environment))
-            known = json.loads(environment.get("TF_CONFIG") or "{}")
+            known = parse_json(environment.get("TF_CONFIG") or "{}")
             jobs, task = known.get("cluster", {}), known.get("task", {})
             if sum(map(len, jobs.values())) < 2:
                 return None
@@ -71,8 +74,11 @@ def _of_slurm(environment: MutableMapping[str, str]) -> dict[str, Any]:
 
     TensorFlow's own resolver takes nodes in alphabetical order, node10 before node9, and fails without GPUs.
     """
-    nodes = slurm.expand_hostlist(environment["SLURM_STEP_NODELIST"])
-    tasks = slurm.expand_tasks_per_node(environment["SLURM_STEP_TASKS_PER_NODE"])
+    listed, counts = environment["SLURM_STEP_NODELIST"], environment["SLURM_STEP_TASKS_PER_NODE"]
+    ranges = [int(last) - int(first) for first, last in re.findall(r"(\d+)-(\d+)", listed)]
+    if max([*ranges, *map(int, re.findall(r"\d+", counts))], default=0) > MOST_TASKS:
+        raise ValueError("more tasks than any machine has")
+    nodes, tasks = slurm.expand_hostlist(listed), slurm.expand_tasks_per_node(counts)
     port = PORTS[0] + int(environment.get("SLURM_JOB_ID", "0")) % PORTS[1]
     workers = [f"{node}:{port + k}" for node, count in zip(nodes, tasks, strict=True) for k in range(count)]
     return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": int(environment["SLURM_PROCID"])}}

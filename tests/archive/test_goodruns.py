@@ -1,7 +1,10 @@
 """Every form of goodrun_ref, what is refused, and which checkpoint of a run is its best."""
 
+import contextlib
 import math
+import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,33 @@ def test_of_a_run_whose_newest_checkpoint_was_cut_off_the_one_before_counts(work
     stored(run.id, 20).write_bytes(b"")
     with pytest.raises(UserError, match="every checkpoint of run .* is damaged"):
         resolve(run.id)
+
+
+def test_what_is_no_file_of_the_archive_is_no_checkpoint(workplace):
+    with archive.archived_run("dcgan", "strange", Config("17")) as run:
+        keep(run, 20)
+    folder = stored(run.id, 20).parent
+    (folder / checkpoints.file_name(30)).symlink_to("/etc/passwd")
+    os.mkfifo(folder / checkpoints.file_name(40))
+    (folder / checkpoints.file_name(50)).mkdir()
+    assert resolve(run.id).iteration == 20
+    with pytest.raises(UserError, match=r"checkpoint-00000030\.npz of run .* can't be read: .*\.$"):
+        resolve(f"{run.id}/30")
+    for iteration in (40, 50):
+        with pytest.raises(UserError, match="not a whole checkpoint|can't be read"):
+            resolve(f"{run.id}/{iteration}")
+
+
+@pytest.mark.parametrize("change", [
+    "logged_models SET status = 99", "runs SET artifact_uri = X'00ff'", "runs SET artifact_uri = 'dbfs:/x'",
+    "runs SET artifact_uri = 'ftp://127.0.0.1:9/x'", "runs SET artifact_uri = 'http://127.0.0.1:9/x'",
+])  # fmt: skip
+def test_an_archive_that_holds_nonsense_is_told(workplace, change):
+    run = scored_run("strange", {20: 1.0})
+    with contextlib.closing(sqlite3.connect("mlflow.db")) as opened, opened:
+        opened.execute(f"UPDATE {change}")
+    with pytest.raises(UserError, match=r"(the archive|the files of run) .* can't be (read|listed): .*\.$"):
+        resolve(run)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,8 @@ def test_a_run_of_its_own_leaves_the_one_that_mlflow_opened_to_the_next(workplac
 def test_names_that_a_reference_could_not_hold(name, alias):
     from gan.commands.promote import PromoteConfig
 
-    with pytest.raises(UserError):
+    words = "name without / @ :" if name != "a" else "small letter, and small letters, .* are MLflow's own"
+    with pytest.raises(UserError, match=f"is a {words}.*, not '{alias if name == 'a' else name}'"):
         PromoteConfig(run_id="0" * 32, name=name, alias=alias)
 
 

@@ -11,8 +11,10 @@ from evaluate import EvaluateConfig
 from evaluate import main as evaluate
 from gan import archive, checkpoints
 from gan import config as command_line
-from gan.commands.export import CARD, ExportConfig, main
+from gan.checkpoint_info import CheckpointInfo
+from gan.commands.export import CARD, ExportConfig, card, main, read_scores
 from gan.dcgan.generator import Generator
+from gan.errors import UserError
 from gan.progress import progress
 
 
@@ -73,6 +75,24 @@ def test_what_is_refused(own_archive, tmp_path, capsys):
     chosen["goodrun_ref"] = f"{own_archive.run_id}/40"
     assert "another checkpoint" in refused(capsys, **chosen)
     assert (tmp_path / "out" / "checkpoint-00000060.npz").exists()
+
+
+@pytest.mark.parametrize("damage", [
+    {"overall": 3}, {"overall": {"fid": []}}, {"classes": None}, {"classes": [1]}, {"classes": {"99": {}}},
+    {"classes": {"x": {}}}, {"classes": {"1": 3}}, {"origin": []},
+], ids=str)  # fmt: skip
+def test_scores_of_a_stranger_are_numbers_of_classes(tmp_path, damage):
+    data = {"name": "made up", "digest": "0" * 16, "images": 5}
+    goodrun = archive.GoodRun("a" * 32, 5, tmp_path, CheckpointInfo("dcgan", "all", 5, {}, {}, data, "a" * 32))
+    origin = {"run": "a" * 32, "iteration": 5, "count": 3}
+    whole = {"origin": origin, "overall": {"fid": 3.5}, "classes": {"1": {"fid": 1.0}}}
+    for name, values in (("good", whole), ("bad", whole | damage)):
+        (tmp_path / name).mkdir()
+        for file in ("evaluation.json", "scores.json"):
+            (tmp_path / name / file).write_text(json.dumps(values))
+    assert read_scores(str(tmp_path / "good"), goodrun)["count"] == 3
+    with pytest.raises(UserError, match=r"holds no evaluation\.json and scores\.json of evaluate"):
+        read_scores(str(tmp_path / "bad"), goodrun)
 
 
 def test_weights_that_do_not_fit_into_half_precision(own_archive, tmp_path, capsys, monkeypatch):

@@ -222,6 +222,10 @@ def test_mirror_images(tmp_path):
     for path in (file, tmp_path / "nowhere", tmp_path):
         with pytest.raises(UserError, match="can't be read as text"):
             Reading(mirror=str(path)).mirrors(names)
+    with pytest.raises(
+        UserError, match=r"mirror=alle can't be read as text \(no such file or directory\); give `all`"
+    ):
+        Reading(mirror="alle").mirrors(names)
 
 
 def test_mirror_images_of_what_is_read(folder):

@@ -86,3 +86,9 @@ def test_the_side_of_the_photo() -> None:
             photo_side([np.concatenate([same, same], axis=1)], "here")
     with pytest.raises(UserError, match="here is 95 pixels wide"):
         halves(photo[:, 1:], "here")
+
+
+def test_maps_without_flat_areas_are_no_label_maps() -> None:
+    spotted = np.indices((8, 8)).sum(axis=0) % 2 * 255
+    with pytest.raises(UserError, match="no flat areas .*; give label maps that were stored without losses"):
+        palette_of_colours([np.repeat(spotted[..., None], 3, axis=2).astype(np.uint8)], False, "some")

@@ -209,7 +209,7 @@ def test_bad_files(tmp_path: Path) -> None:
     truncated = files[f"photos/{name}.png"][:-50]
     for changed, message in (
         ({f"photos/{name}.png": small}, f"photo 'photos/{name}.png' in .* has 40x26 pixels and 'labels/{name}.png'"),
-        ({f"photos/{name}.png": truncated}, f"'photos/{name}.png' in .* is cut short or damaged; get the file anew"),
+        ({f"photos/{name}.png": truncated}, f"'photos/{name}.png' in .* is cut short or damaged; save it again"),
         ({f"labels/{name}.png": files[f"labels/{name}.png"][:-30]}, f"'labels/{name}.png' in .* is damaged"),
         ({"palette.json": palette}, "labels/.* holds the id 26, which the palette generic lacks .it has 7, 11, 23.;"),
         ({f"labels/{name}.png": header_of_png(60_000, 60_000)}, "has more than 67,108,864 pixels; make it smaller"),

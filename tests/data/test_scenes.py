@@ -115,11 +115,20 @@ def test_validation_dataset_is_read_as_well(folder: Path) -> None:
 def test_a_folder_that_is_missing_or_no_data(tmp_path: Path, folder: Path) -> None:
     refused(tmp_path / "nowhere", "there is no folder '.*nowhere' of scenes; make it with .*--output .*nowhere")
     refused(Path("a\0b"), "there is no folder")
+    refused(Path("drawn:99999"), "data 'drawn:99999' is not `drawn:N` with so many scenes to learn, from 1 to 9999")
     refused(tmp_path / ("x" * 5000), "there is no folder")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "holds no prepared scenes; make them with")
     (folder / PREPARED).unlink()
     refused(folder, "is half made: it has no prepared.json, .*start prepare again with the same source")
+
+
+@pytest.mark.parametrize("kind", ["photos", "labels"])
+def test_an_account_of_a_scene_without_its_files(folder: Path, kind: str) -> None:
+    about = json.loads((folder / PREPARED).read_text())
+    del about["scenes"][0]["files"][kind]
+    (folder / PREPARED).write_text(json.dumps(about))
+    refused(folder, "prepared.json is damaged or of another version; prepare the data again")
 
 
 @pytest.mark.parametrize("part", [TRAINING, VALIDATION])

@@ -109,3 +109,8 @@ def test_too_few_scenes() -> None:
 
 def test_absurd_frame_numbers_are_no_gap() -> None:
     assert len(split([f"a_{'9' * (5000 + k)}" for k in range(9)])) == 9
+
+
+def test_a_few_scenes_of_two_sequences_are_cut_where_they_stand() -> None:
+    for names in (["a_1", "a_2", "b_1", "b_2"], ["a_1", "a_9000", "a_9001", "b_1"]):
+        assert set(split(names).values()) == {TRAINING, VALIDATION, TEST}

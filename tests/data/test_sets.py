@@ -228,12 +228,25 @@ def test_drawn_data_of_a_wanted_size() -> None:
     assert len(open_images("drawn", 17).train) > 10 * len(signs.train)
 
 
-@pytest.mark.parametrize("data", ["drawn:", "drawn:0", "drawn:-5", "drawn:x", "drawn:99999999", "Drawn"])
-def test_what_is_no_size_is_taken_for_a_folder(data: str) -> None:
-    with pytest.raises(UserError, match=r"train\.p"):
+@pytest.mark.parametrize("data", ["drawn:", "drawn:0", "drawn:-5", "drawn:x", "drawn:99999999"])
+def test_what_is_no_number_of_drawn_images_is_told(data: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"data '{data}' is not `drawn:N` with so many drawn images, from 43 to 99999"
+    ):
         open_images(data, 17)
+
+
+def test_another_name_is_taken_for_a_folder() -> None:
+    with pytest.raises(UserError, match=r"there is no Drawn/train\.p"):
+        open_images("Drawn", 17)
 
 
 def test_fewer_images_than_classes_cannot_be_drawn() -> None:
     with pytest.raises(UserError, match="43"):
         open_images("drawn:20")
+
+
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "train.p").mkdir()
+    with pytest.raises(UserError, match=r"train\.p is no file; move it away"):
+        open_images(str(tmp_path))

@@ -104,6 +104,34 @@ def test_linked_folders_are_entered_where_asked_and_where_that_ends(tmp_path: Pa
     assert source.folders() == ("a", "b", "b/c")
 
 
+def test_folders_that_are_linked_with_each_other_end(tmp_path: Path) -> None:
+    folder = write_tree(tmp_path / "some", {f"{k}/one.txt": b"1" for k in range(8)})
+    for k in range(64):
+        (folder / str(k // 8) / f"to {k % 8}").symlink_to(f"../{k % 8}")
+    with pytest.raises(UserError, match="linked with each other; remove such links") as error:
+        open_source(folder, follow_links=True).names()
+    one_sentence(error)
+    assert len(open_source(folder).names()) == 8
+
+
+def test_one_folder_may_be_linked_to_often(tmp_path: Path) -> None:
+    folder = write_tree(tmp_path / "some", {"all/one.txt": b"1", "parts/some.txt": b""})
+    for k in range(150):
+        (folder / "parts" / str(k)).symlink_to("../all")
+    assert len(open_source(folder, follow_links=True).names()) == 152
+
+
+def test_a_path_that_is_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder := tmp_path / "some").mkdir()
+    monkeypatch.chdir(folder)
+    for _ in range(25):
+        Path("x" * 200).mkdir()
+        monkeypatch.chdir("x" * 200)
+    with pytest.raises(UserError, match=r"\.\.\. can't be read \(File name too long\); move it up") as error:
+        open_source(folder).names()
+    assert len(one_sentence(error)) < 500
+
+
 def peak(source: Source, name: str) -> int:
     """The most bytes that reading one file takes; it is refused."""
     tracemalloc.start()

@@ -138,5 +138,5 @@ def test_a_png_that_is_whole_or_not() -> None:
     check_png(data + b"behind", "photo")
     damaged = data[:200] + bytes([data[200] ^ 1]) + data[201:]
     for bad in (b"", data[:30], data[:2000], data[:-1], damaged):
-        with pytest.raises(UserError, match="photo is cut short or damaged; get the file anew"):
+        with pytest.raises(UserError, match="photo is cut short or damaged; save it again or get it anew"):
             check_png(bad, "photo")

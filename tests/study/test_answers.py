@@ -134,7 +134,7 @@ def test_a_table_is_read_as_it_was(tmp_path, name) -> None:
         assert found.variance("0", measure, "a") == kept.variance("0", measure, "a") > 0
 
 
-@pytest.mark.parametrize("damage", ["gone", "empty", "columns", "words", "cut", "flipped"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "columns", "words", "cut", "flipped", "values"])
 def test_what_is_no_table_is_one_sentence(tmp_path, damage) -> None:
     path = tmp_path / "answers.csv.gz"
     answers(said(0, np.random.default_rng(0).integers(0, 2, 999))).rows.to_csv(path, index=False)
@@ -143,6 +143,9 @@ def test_what_is_no_table_is_one_sentence(tmp_path, damage) -> None:
         path = tmp_path / "nowhere.csv"
     elif damage == "columns":
         (path := tmp_path / "columns.csv").write_text("regime,arm\n2,a\n")
+    elif damage == "values":
+        text = ",".join(COLUMNS) + "\n2,a,0,0,test,3,1,7,x,.5\n"
+        (path := tmp_path / "values.csv").write_text(text)
     elif damage == "words":
         path.write_bytes(b"not packed at all")
     else:

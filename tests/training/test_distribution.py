@@ -119,11 +119,20 @@ def test_slurm_names_the_hosts_in_its_own_order():
     assert Hosts.of({"SLURM_STEP_NUM_TASKS": "1"}) is None
 
 
+SLURM_STEP = {
+    "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "a[1-2]", "SLURM_STEP_TASKS_PER_NODE": "1(x2)",
+    "SLURM_PROCID": "0",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "environment",
     [
         {"TF_CONFIG": "{"}, {"TF_CONFIG": tf_config(2)}, {"TF_CONFIG": tf_config(0).replace(":2222", "")},
         {"TF_CONFIG": tf_config(0).replace("worker", "ps")}, {"TF_CONFIG": "[]"}, {"SLURM_STEP_NUM_TASKS": "2"},
+        {"TF_CONFIG": "[" * 5000}, SLURM_STEP | {"SLURM_STEP_NODELIST": "a[1-99999999999]"},
+        SLURM_STEP | {"SLURM_STEP_TASKS_PER_NODE": "1(x99999999999)"},
+        SLURM_STEP | {"SLURM_STEP_TASKS_PER_NODE": "99999999999"},
     ],
 )  # fmt: skip
 def test_a_cluster_that_makes_no_sense_is_an_error(environment):

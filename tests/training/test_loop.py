@@ -19,6 +19,7 @@ from gan.training.loop import (
     run_until_stopped,
 )
 from gan.training.precision import Memory
+from tests.conftest import ROOT
 
 
 class Counting(Trainable):
@@ -229,3 +230,10 @@ def test_what_is_remembered_is_neither_tried_nor_built(tmp_path) -> None:
     first, _ = build_in_precision("auto", build, iterations=2, memory=memory)
     assert sorted(built) == ["bfloat16", "float32"]
     assert build_in_precision("auto", build, iterations=2, memory=memory)[0] == first == built[-1] and len(built) == 3
+
+
+def test_nothing_is_written_again_by_autograph() -> None:
+    """It puts what it makes into the temporary folder, where `kill -9` leaves it."""
+    for path in (ROOT / "gan").rglob("*.py"):
+        for line in path.read_text().splitlines():
+            assert "tf.function(" not in line or "autograph=False" in line, f"{path}: {line}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gan.errors import UserError
+from gan.errors import UserError, is_no_space
 
 PART = ".unfinished-"
 DEEPEST = 20  # levels of a JSON file
@@ -36,6 +36,8 @@ def require_writable(folder: Path, free: int = 0) -> None:
         trial.unlink()
         left = shutil.disk_usage(folder).free
     except OSError as error:
+        if is_no_space(error):
+            raise UserError(f"no space left to write {folder}; free some and start again.") from None
         raise UserError(
             f"{folder} can't be written ({(error.strerror or str(error)).lower()}); choose one that you may write to."
         ) from None
@@ -66,17 +68,21 @@ def replacing(path: str | Path, synced: bool = True) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(path)
+        if synced and os.name == "posix":  # the new name is on the disk only when its folder is
+            _sync_folder(path.parent)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say where
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # a full disk does not say where, or names what the user does not know
         raise
-    if synced and os.name == "posix":  # the new name is on the disk only when its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

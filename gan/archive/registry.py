@@ -15,11 +15,11 @@ from gan.archive.store import (
     RANKED_BY,
     checkpoints_of,
     fetched,
-    first_line,
     iteration_of,
     logged_as,
     models_of,
     prepare,
+    reason_of,
     score_of,
 )  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
@@ -83,7 +83,7 @@ def register(run_id: str, name: str, alias: str, data_licence: str = "unknown", 
         if before is not None and alias != PREVIOUS:
             client.set_registered_model_alias(name, PREVIOUS, before.version)
     except (MlflowException, OSError) as error:
-        raise UserError(f"{name}@{alias} can't be registered: {first_line(error)}") from None
+        raise UserError(f"{name}@{alias} can't be registered: {reason_of(error)}") from None
     return f"models:/{name}@{alias}"
 
 

@@ -32,11 +32,11 @@ from gan.archive.store import (
     OPENED,
     RANKED_BY,
     first_line,
-    full_disk_told,
     iteration_of,
     models_of,
     opened_set_aside,
     prepare,
+    reason_of,
 )  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
 from gan.config import READING, as_text
@@ -279,9 +279,8 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
             opened = mlflow.start_run(run_name=name, experiment_id=experiment_of(beside), log_system_metrics=watched)
         except (MlflowException, OSError) as error:
             raise UserError(
-                f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
+                f"the archive at {shown(mlflow.get_tracking_uri())} can't be written: {reason_of(error)}"
             ) from None
-        aside.enter_context(full_disk_told())
         active = aside.enter_context(opened)
         end_killed()
         served = active.info.artifact_uri.startswith("mlflow-artifacts:")

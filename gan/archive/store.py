@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote, urlparse
+from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.entities import LoggedModel
@@ -17,6 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 
+from gan.archive.database import LOCKED, opened, wait_for_locks
 from gan.archive.moved import require_here
 from gan.checkpoints import NAME
 from gan.errors import UserError
@@ -31,9 +32,11 @@ REMEDIES = (  # words of SQLite's, and what there is to do
      "created or upgraded it; move it away and start again, or put a copy in its place if it held runs"),
     (("malformed", "not a database"), "the file is damaged; put a copy in its place, save what can be read with "
      "`sqlite3 mlflow.db .recover`, or move it away and start again"),
-    (("database is locked",), "another program holds it; end that one, or wait for it"),
-    (("readonly database", "unable to open"), "it can't be opened or written; check its permissions and those of its "
-     "folder"),
+    ((LOCKED,), "another program holds it; end that one, and start again"),
+    (("disk is full", "disk I/O error", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)),
+     "free some space on its disk and start again"),
+    (("readonly database", "unable to open", os.strerror(errno.EROFS)), "it can't be opened or written; free some "
+     "space if its disk is full, else check its permissions and those of its folder"),
 )  # fmt: skip
 OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
 
@@ -60,6 +63,7 @@ def prepare(create: bool = True) -> None:
         file = Path(unquote(uri.removeprefix("sqlite:///")))
         if not create and not file.exists():
             raise UserError(f"there is no archive {file}; start in the folder where the run was trained.")
+        wait_for_locks()
         _require_database(file)
         lock = locked(file.with_name(file.name + ".lock"))
     try:
@@ -83,9 +87,8 @@ def _require_database(file: Path) -> None:
     try:
         if not file.is_file():
             raise sqlite3.OperationalError("it is no file; move it away")
-        place = f"file:{quote(str(file.resolve()))}?mode=rw"
-        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=60)) as opened:
-            opened.execute("PRAGMA schema_version")
+        with opened(file, "rw") as database:
+            database.cursor().execute("PRAGMA schema_version")
     except sqlite3.Error as error:
         raise UserError(f"the archive {file} can't be opened: {reason_of(error)}") from None
 
@@ -180,7 +183,7 @@ def checkpoint_names(run_id: str) -> list[str]:
     try:
         files = mlflow.MlflowClient().list_artifacts(run_id, CHECKPOINTS)
     except MlflowException as error:
-        raise UserError(f"the files of run {run_id} can't be listed: {first_line(error)}") from None
+        raise UserError(f"the files of run {run_id} can't be listed: {reason_of(error)}") from None
     return sorted(name for name in (file.path.rpartition("/")[2] for file in files) if NAME.fullmatch(name))
 
 
@@ -210,7 +213,7 @@ def fetched(run_id: str, name: str) -> Path:
             )
         )
     except (MlflowException, OSError) as error:
-        raise UserError(f"{name} of run {run_id} can't be read: {first_line(error)}") from None
+        raise UserError(f"{name} of run {run_id} can't be read: {reason_of(error)}") from None
     if local:  # a training that still runs may let go of the file: a second name keeps it
         with contextlib.suppress(OSError):  # the temporary folder is on another disk
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -235,17 +238,6 @@ def opened_set_aside() -> Iterator[None]:
             os.environ[OPENED] = waiting
 
 
-@contextlib.contextmanager
-def full_disk_told() -> Iterator[None]:
-    """A database on a full disk is an error of MLflow; make it the one of a file."""
-    try:
-        yield
-    except MlflowException as error:
-        if "disk is full" not in str(error) and "disk I/O error" not in str(error):
-            raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), shown(mlflow.get_tracking_uri())) from None
-
-
 def reason_of(error: Exception) -> str:
     """What an error of the archive says first, and what there is to do, as the end of a sentence."""
     remedies = [remedy for words, remedy in REMEDIES if any(word in str(error) for word in words)]
@@ -253,5 +245,6 @@ def reason_of(error: Exception) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, without the pages after it."""
-    return shown(str(error).strip().splitlines()[0][:200]) if str(error).strip() else type(error).__name__
+    """What an error says first, without the pages after it, and without what SQLAlchemy says of itself before."""
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result of")]
+    return shown(lines[0][:200]) if lines else type(error).__name__

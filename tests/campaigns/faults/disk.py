@@ -1,0 +1,148 @@
+"""Disks that are full at every write, and disks of every size."""
+
+import collections
+import dataclasses
+import errno
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns.faults import child, injection
+from tests.campaigns.faults.jobs import Job
+from tests.campaigns.faults.place import Place, damage, digests, lacking, litter, record
+
+FOR_EVER = 1 << 30
+
+
+@dataclasses.dataclass
+class Tally:
+    """What became of the trials of a job."""
+
+    trials: int = 0
+    refused: int = 0
+    went_on: int = 0
+    faults: int = 0
+    sentences: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    seen: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+
+    def add(self, logs: Path, where: str, ended: child.Ended, fault: str) -> None:
+        self.trials += 1
+        self.refused += ended.status == 2
+        self.went_on += ended.status == 0
+        if ended.status == 2:
+            self.sentences[child.plain(ended.sentence)] += 1
+        if fault:
+            self.faults += 1
+            self.seen[fault.split(":")[0]] += 1
+            shutil.copy(logs / "command.err", logs / f"fault-{re.sub('[^0-9a-z]+', '-', where)[:90]}.err")
+            print(f"  FAULT {where}: {fault}", flush=True)
+
+
+def armed(place: Place, first: int, final: int = FOR_EVER) -> Callable[[], None]:
+    """Lets writes fail in the process that calls it, and has it write into the logs what came of that."""
+    import atexit
+
+    def arm() -> None:
+        library = injection.library()
+        patch = pytest.MonkeyPatch()
+        usage = shutil.disk_usage("/")
+        patch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1 << 50))  # what is asked before
+        atexit.register(
+            lambda: (place.logs / "events").write_text(
+                f"{library.faults_count()} {library.faults_failed().decode(errors='replace')}"
+            )
+        )
+        library.faults_arm(os.fsencode(place.disk), first, final, errno.ENOSPC)
+
+    return arm
+
+
+def events(place: Place) -> tuple[int, str]:
+    """How many writes the last command made, and which one failed first."""
+    count, _, failed = (place.logs / "events").read_text().partition(" ")
+    return int(count), child.plain(failed.replace(str(place.disk), ""))
+
+
+def trial(place: Place, job: Job, expected: dict, before: Callable[[], object], freed: Callable[[], object]):
+    """Run a job while the disk is full, look at what it left, free space, and run it again; (its end, fault)."""
+    template = digests(place.work)
+    ended = place.started(job, before=before)
+    fault = ended.fault()
+    if not fault and ended.status == 2 and "free" not in ended.sentence:
+        fault = f"no word of space: {ended.sentence[:300]}"
+    if left := litter(place.disk):
+        fault = fault or f"litter: {left}"
+    freed()
+    if not fault and (lost := damage(template, place.work)):
+        fault = f"lost: {lost}"
+    again = place.started(job, "again")
+    if not fault and again.status:
+        fault = f"again: {again.err.strip()[-300:]}"
+    if not fault and (gone := lacking(expected, record(job, place.work))):
+        fault = f"differs: {gone}"
+    return ended, fault
+
+
+def every_write(place: Place, job: Job, most: int) -> Tally:
+    """Let each write fail, with all that follow, and each one alone."""
+    tally = Tally()
+    expected, _ = place.undisturbed(job)
+
+    def count() -> tuple[int, str]:
+        place.started(job, before=armed(place, 0))
+        return events(place)
+
+    writes, _ = place.within(count, place.template(job))
+    print(f"  {writes} writes", flush=True)
+    step = max(1, -(-2 * writes // most))
+    for number in range(writes):
+        for mode, final in enumerate((FOR_EVER, number + 1)):
+            if (2 * number + mode) % step:
+                continue
+            arm = armed(place, number + 1, final)
+
+            def one(arm=arm):
+                return trial(place, job, expected, arm, lambda: None)
+
+            ended, fault = place.within(one, place.template(job))
+            which = "alone" if mode else "on"
+            tally.add(place.logs, f"{job.name} {number + 1} {which} ({events(place)[1]})", ended, fault)
+    return tally
+
+
+def every_size(place: Place, job: Job, sizes: int) -> Tally:
+    """Run a job on disks from what its inputs take to what it needs."""
+    tally = Tally()
+    expected, _ = place.undisturbed(job)
+    template = place.template(job)
+
+    def sized(size: int, checked: bool):
+        def work():
+            def before() -> None:
+                if not checked:
+                    usage = shutil.disk_usage("/")
+                    pytest.MonkeyPatch().setattr(shutil, "disk_usage", lambda path: usage._replace(free=1 << 50))
+
+            return trial(place, job, expected, before, lambda: child.resize_disk(place.disk, 4 << 30))
+
+        return place.within(work, template, size)
+
+    def taken() -> int:
+        return shutil.disk_usage(place.disk).used
+
+    def needed() -> int:
+        place.started(job)
+        return shutil.disk_usage(place.disk).used
+
+    least, most = (place.within(work, template) for work in (taken, needed))
+    print(f"  from {least / 1e6:.1f} to {most / 1e6:.1f} MB", flush=True)
+    for k in range(sizes):
+        size = (least + (most - least) * k // (sizes - 1)) // 4096 * 4096 + 4096
+        for checked in (False, True)[: 1 + (k % 3 == 0)]:
+            ended, fault = sized(size, checked)
+            tally.add(place.logs, f"{job.name} on {size / 1e6:.2f} MB{', asked before' * checked}", ended, fault)
+    return tally

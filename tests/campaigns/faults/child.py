@@ -126,9 +126,9 @@ def make_read_only(place: Path) -> None:
     _mount("none", str(place), "", MS_BIND | MS_REMOUNT | MS_RDONLY | _flags(place), "")
 
 
-def mount_folder(folder: Path, place: Path) -> None:
-    """Have a folder at another place, too."""
-    _mount(str(folder), str(place), "", MS_BIND | MS_REC, "")
+def undo_read_only(place: Path) -> None:
+    """Let it be changed again."""
+    _checked(_libc.umount2(str(place).encode(), 2), "umount")
 
 
 def _flags(place: Path) -> int:

@@ -23,7 +23,8 @@ from tests.conftest import DATA, ROOT
 A_DAY = 300_000
 LOOK = 2.0  # seconds between two looks
 OPTIONS = [
-    "--data", DATA, "--batch_size", "2", "--precision", "float32", "--judge_iterations", "0", "--keep_checkpoints", "2",
+    "--data", DATA, "--batch_size", "2", "--precision", "float32", "--judge_iterations", "0",
+    "--keep_checkpoints", "2",
 ]  # fmt: skip
 
 

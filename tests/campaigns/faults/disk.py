@@ -1,45 +1,19 @@
 """Disks that are full at every write, and disks of every size."""
 
-import collections
-import dataclasses
 import errno
 import os
-import re
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.campaigns.faults import child, injection
 from tests.campaigns.faults.jobs import Job
-from tests.campaigns.faults.place import Place, damage, digests, lacking, litter, record
+from tests.campaigns.faults.place import LARGE, Place
+from tests.campaigns.faults.tally import Tally, trial
 
 FOR_EVER = 1 << 30
-
-
-@dataclasses.dataclass
-class Tally:
-    """What became of the trials of a job."""
-
-    trials: int = 0
-    refused: int = 0
-    went_on: int = 0
-    faults: int = 0
-    sentences: collections.Counter = dataclasses.field(default_factory=collections.Counter)
-    seen: collections.Counter = dataclasses.field(default_factory=collections.Counter)
-
-    def add(self, logs: Path, where: str, ended: child.Ended, fault: str) -> None:
-        self.trials += 1
-        self.refused += ended.status == 2
-        self.went_on += ended.status == 0
-        if ended.status == 2:
-            self.sentences[child.plain(ended.sentence)] += 1
-        if fault:
-            self.faults += 1
-            self.seen[fault.split(":")[0]] += 1
-            shutil.copy(logs / "command.err", logs / f"fault-{re.sub('[^0-9a-z]+', '-', where)[:90]}.err")
-            print(f"  FAULT {where}: {fault}", flush=True)
+SIZES = 12
 
 
 def armed(place: Place, first: int, final: int = FOR_EVER) -> Callable[[], None]:
@@ -67,26 +41,6 @@ def events(place: Place) -> tuple[int, str]:
     return int(count), child.plain(failed.replace(str(place.disk), ""))
 
 
-def trial(place: Place, job: Job, expected: dict, before: Callable[[], object], freed: Callable[[], object]):
-    """Run a job while the disk is full, look at what it left, free space, and run it again; (its end, fault)."""
-    template = digests(place.work)
-    ended = place.started(job, before=before)
-    fault = ended.fault()
-    if not fault and ended.status == 2 and "free" not in ended.sentence:
-        fault = f"no word of space: {ended.sentence[:300]}"
-    if left := litter(place.disk):
-        fault = fault or f"litter: {left}"
-    freed()
-    if not fault and (lost := damage(template, place.work)):
-        fault = f"lost: {lost}"
-    again = place.started(job, "again")
-    if not fault and again.status:
-        fault = f"again: {again.err.strip()[-300:]}"
-    if not fault and (gone := lacking(expected, record(job, place.work))):
-        fault = f"differs: {gone}"
-    return ended, fault
-
-
 def every_write(place: Place, job: Job, most: int) -> Tally:
     """Let each write fail, with all that follow, and each one alone."""
     tally = Tally()
@@ -106,7 +60,7 @@ def every_write(place: Place, job: Job, most: int) -> Tally:
             arm = armed(place, number + 1, final)
 
             def one(arm=arm):
-                return trial(place, job, expected, arm, lambda: None)
+                return trial(place, job, expected, arm, word="free")
 
             ended, fault = place.within(one, place.template(job))
             which = "alone" if mode else "on"
@@ -114,9 +68,9 @@ def every_write(place: Place, job: Job, most: int) -> Tally:
     return tally
 
 
-def every_size(place: Place, job: Job, sizes: int) -> Tally:
+def every_size(place: Place, job: Job, most: int) -> Tally:
     """Run a job on disks from what its inputs take to what it needs."""
-    tally = Tally()
+    tally, sizes = Tally(), min(SIZES, most)
     expected, _ = place.undisturbed(job)
     template = place.template(job)
 
@@ -127,7 +81,7 @@ def every_size(place: Place, job: Job, sizes: int) -> Tally:
                     usage = shutil.disk_usage("/")
                     pytest.MonkeyPatch().setattr(shutil, "disk_usage", lambda path: usage._replace(free=1 << 50))
 
-            return trial(place, job, expected, before, lambda: child.resize_disk(place.disk, 4 << 30))
+            return trial(place, job, expected, before, lambda: child.resize_disk(place.disk, LARGE), "free")
 
         return place.within(work, template, size)
 
@@ -141,7 +95,7 @@ def every_size(place: Place, job: Job, sizes: int) -> Tally:
     least, most = (place.within(work, template) for work in (taken, needed))
     print(f"  from {least / 1e6:.1f} to {most / 1e6:.1f} MB", flush=True)
     for k in range(sizes):
-        size = (least + (most - least) * k // (sizes - 1)) // 4096 * 4096 + 4096
+        size = (least + (most - least) * k // max(1, sizes - 1)) // 4096 * 4096 + 4096
         for checked in (False, True)[: 1 + (k % 3 == 0)]:
             ended, fault = sized(size, checked)
             tally.add(place.logs, f"{job.name} on {size / 1e6:.2f} MB{', asked before' * checked}", ended, fault)

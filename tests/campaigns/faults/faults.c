@@ -1,4 +1,4 @@
-/* Loaded before all libraries: calls that need room below a folder fail, from a chosen one on.
+/* Loaded before all libraries: calls that need room below a folder fail, from a chosen one on, and clocks jump.
 
 What Python, SQLite, HDF5 and TensorFlow write goes through these functions of the C library. Calls of one kind on one
 file in a row count as one. */
@@ -14,19 +14,23 @@ file in a row count as one. */
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char folder[PATH_MAX], last[PATH_MAX + 32], failed[PATH_MAX + 32];
 static int first, final, error, count; /* `first` 0: count only; `final`: the last that fails */
 static volatile int armed;
+static volatile long jump; /* seconds that the clock of the day is ahead */
 
 void faults_arm(const char *path, int from, int to, int number) {
     snprintf(folder, sizeof folder, "%s", path);
     first = from, final = to, error = number, count = 0, last[0] = failed[0] = 0;
     armed = path[0] != 0;
 }
+void faults_jump(long seconds) { jump = seconds; }
 int faults_count(void) { return count; }
 const char *faults_failed(void) { return failed; }
 
@@ -156,4 +160,20 @@ int linkat(int at, const char *from, int there, const char *to, int flags) {
 int symlink(const char *from, const char *to) {
     FAIL_IF(fails("link", to), -1)
     return NEXT(symlink)(from, to);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int answer = NEXT(clock_gettime)(clock, now);
+    if (!answer && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += jump;
+    return answer;
+}
+int gettimeofday(struct timeval *now, void *zone) {
+    int answer = NEXT(gettimeofday)(now, zone);
+    if (!answer) now->tv_sec += jump;
+    return answer;
+}
+time_t time(time_t *place) {
+    time_t now = NEXT(time)(NULL) + jump;
+    if (place) *place = now;
+    return now;
 }

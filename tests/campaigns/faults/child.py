@@ -15,6 +15,7 @@ from pathlib import Path
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+PR_SET_PDEATHSIG = 1
 TIMEOUT = 300.0  # seconds of a command
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,6 +54,7 @@ def fork(work: Callable[[], int], out: Path | None = None, err: Path | None = No
         return number
     status = 1
     try:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nothing outlives the campaign
         os.setpgid(0, 0)
         for path, handle in ((out, 1), (err, 2)):
             if path is not None:

@@ -42,7 +42,7 @@ def every_folder(place: Place, job: Job, most: int) -> Tally:
         ended, fault = place.within(one, template)
         if not fault and ended.status and what not in MAY_FAIL:
             fault = f"refused: {ended.sentence[:300]}"
-        if not fault and ended.status and Path(path).name not in ended.sentence:
+        if not fault and ended.status and what != "work" and Path(path).name not in ended.sentence:
             fault = f"does not name it: {ended.sentence[:300]}"
         tally.add(place.logs, f"{job.name}, {what} read-only", ended, fault)
     return tally

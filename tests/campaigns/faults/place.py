@@ -193,7 +193,7 @@ def record(job: Job, work: Path) -> Record:
             if path.is_file():
                 found.setdefault(plain(path.relative_to(work).as_posix()), set()).add(digest(path))
     with contextlib.closing(sqlite3.connect(f"file:{work / 'mlflow.db'}?mode=ro", uri=True)) as opened:
-        rows = opened.execute("SELECT run_uuid, status, artifact_uri FROM runs ORDER BY start_time DESC").fetchall()
+        rows = opened.execute("SELECT run_uuid, status, artifact_uri FROM runs ORDER BY rowid DESC").fetchall()
         for number, status, place in rows[:1]:
             found["run"] = {status}
             metrics = opened.execute("SELECT key, step, value FROM metrics WHERE run_uuid = ?", [number])

@@ -41,8 +41,15 @@ def events(place: Place) -> tuple[int, str]:
     return int(count), child.plain(failed.replace(str(place.disk), ""))
 
 
-def every_write(place: Place, job: Job, most: int) -> Tally:
-    """Let each write fail, with all that follow, and each one alone."""
+def every_write(place: Place, job: Job, most: int, share: int = 3) -> Tally:
+    """Let each write fail, with all that follow, and each one alone.
+
+    Args:
+        place: where.
+        job: the command.
+        most: trials at most, spread over the writes.
+        share: of so many trials one is run again when there is space.
+    """
     tally = Tally()
     expected, _ = place.undisturbed(job)
 
@@ -52,15 +59,17 @@ def every_write(place: Place, job: Job, most: int) -> Tally:
 
     writes, _ = place.within(count, place.template(job))
     print(f"  {writes} writes", flush=True)
-    step = max(1, -(-2 * writes // most))
+    step = max(1, -(-2 * writes // most)) | 1  # odd: both kinds have their turns
     for number in range(writes):
         for mode, final in enumerate((FOR_EVER, number + 1)):
             if (2 * number + mode) % step:
                 continue
             arm = armed(place, number + 1, final)
 
-            def one(arm=arm):
-                return trial(place, job, expected, arm, word="free")
+            repeat = tally.trials % share == 0
+
+            def one(arm=arm, repeat=repeat):
+                return trial(place, job, expected, arm, word="free", repeat=repeat)
 
             ended, fault = place.within(one, place.template(job))
             which = "alone" if mode else "on"

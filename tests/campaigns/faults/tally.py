@@ -47,6 +47,7 @@ def trial(
     before: Callable[[], object] = lambda: None,
     mend: Callable[[], object] = lambda: None,
     word: str = "",
+    repeat: bool = True,
     **changed: str,
 ) -> tuple[Ended, str]:
     """Run a job in a bad place, look at what it left, mend the place, and run it again.
@@ -58,6 +59,7 @@ def trial(
         before: is called in the process of the command.
         mend: makes the place a good one.
         word: of the sentence that it may end with.
+        repeat: whether it is run again.
         changed: options of the command.
 
     Returns:
@@ -73,7 +75,9 @@ def trial(
     mend()
     if not fault and (lost := damage(template, place.work)):
         fault = f"lost: {lost}"
-    again = place.started(job, "again", **changed)
+    if not repeat and ended.status:
+        return ended, fault
+    again = place.started(job, "again", **changed) if repeat else ended
     if not fault and again.status:
         fault = f"again: {again.err.strip()[-300:]}"
     if not fault and (gone := lacking(expected, record(job, place.work))):

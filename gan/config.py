@@ -4,22 +4,26 @@ import _thread
 import argparse
 import ctypes
 import dataclasses
+import errno
 import functools
 import os
 import re
 import signal
+import sqlite3
 import sys
 import threading
 import time
 import types
 import typing
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import pydantic
 
 from gan import output
 from gan.errors import UserError, is_no_space
+from gan.invocation import shown
 from gan.leftovers import own_temporary_files
 
 # Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
@@ -269,15 +273,27 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError):
-        if is_no_space(error):
-            return f"no space left to write {error.filename or 'a file'}; free some and start again."
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}." if error.filename else None
+        return _sentence_of_file(error)
     archive = sys.modules.get("mlflow.exceptions")  # not imported for this: it takes seconds
-    if archive is None or not isinstance(error, archive.MlflowException):
+    if archive is None or not isinstance(error, (archive.MlflowException, sqlite3.Error)):
         return None
+    import mlflow
+
     from gan.archive.store import reason_of
 
-    return f"the archive says: {reason_of(error)}"
+    return f"the archive at {shown(mlflow.get_tracking_uri())} says: {reason_of(error)}"
+
+
+def _sentence_of_file(error: OSError) -> str | None:
+    temporary = os.environ.get("TMPDIR") or "/tmp"
+    if is_no_space(error):
+        place = error.filename or f"a file, in {Path.cwd()} or in {temporary}"
+        return f"no space left to write {place}; free some and start again."
+    if error.errno == errno.EROFS:
+        return f"{error.filename or Path.cwd()} can't be written (read-only file system); start where you may write."
+    if error.filename is None and "temporary directory" in str(error):
+        return f"no temporary folder can be written; free space in {temporary}, or name another one by TMPDIR."
+    return f"{error.filename}: {(error.strerror or str(error)).lower()}." if error.filename else None
 
 
 def _stop(number: int, frame: Any) -> None:

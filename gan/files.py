@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gan.errors import UserError
+from gan.errors import UserError, is_no_space
 from gan.leftovers import claimed, remove_left, temporary_folder
 
 PART = ".unfinished-"
@@ -37,6 +37,8 @@ def require_writable(folder: Path, free: int = 0) -> None:
     except OSError as error:
         if folder.is_file():
             raise UserError(f"{folder} can't be written: it is a file; name a folder.") from None
+        if is_no_space(error):
+            raise UserError(f"no space left to write {folder}; free some and start again.") from None
         raise UserError(
             f"{folder} can't be written ({(error.strerror or str(error)).lower()}); choose one that you may write to."
         ) from None
@@ -59,21 +61,24 @@ def replacing(path: str | Path, synced: bool = True) -> Iterator[BinaryIO]:
         OSError: the file can't be written; what was at `path` is as it was.
     """
     path = Path(path)
-    with claimed(path) as temporary:
-        try:
-            with temporary.open("wb") as file:
-                yield file
-                if synced:
-                    file.flush()
-                    os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException as error:
-            temporary.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.filename is None:
-                error.filename = str(path)  # a full disk does not say where
-            raise
-    if synced:
-        sync(path.parent)
+    try:
+        with claimed(path) as temporary:
+            try:
+                with temporary.open("wb") as file:
+                    yield file
+                    if synced:
+                        file.flush()
+                        os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        if synced:
+            sync(path.parent)
+    except OSError as error:
+        if error.filename is None or Path(str(error.filename)).name.startswith(f".{path.name}."):
+            error.filename = str(path)  # a full disk does not say where, or names what the user does not know
+        raise
 
 
 def sync(path: Path) -> None:

@@ -1,16 +1,22 @@
 """Progress with an estimate of the time left, for terminals and for logs."""
 
 import sys
+import time
 from collections.abc import Iterable
 
-from tqdm import tqdm
+import tqdm._monitor
+import tqdm.std
+from tqdm import tqdm as Bar
+
+# Their clock is that of the day: where it is put back or forward, the time left would be nonsense.
+tqdm.std.time = tqdm._monitor.time = time.monotonic
 
 _silenced: list[bool] = []
 
 
 def progress(
     total: int, what: str, unit: str, start: int = 0, items: Iterable | None = None, hidden: bool = False
-) -> tqdm:
+) -> Bar:
     """A progress bar on stderr; where that is no terminal it writes a line every 15 seconds at most.
 
     Args:
@@ -22,7 +28,7 @@ def progress(
         hidden: show nothing.
     """
     terminal = sys.stderr.isatty()
-    return tqdm(
+    return Bar(
         items,
         total=total,
         initial=start,
@@ -40,7 +46,7 @@ def progress(
 def say(text: str) -> None:
     """Print a line for the user without disturbing a progress bar."""
     if not _silenced:
-        tqdm.write(text)
+        Bar.write(text)
 
 
 def silence() -> None:

@@ -2,9 +2,11 @@ import dataclasses
 import errno
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -226,12 +228,32 @@ def test_a_full_disk_is_one_line_that_names_the_file(ends: Callable, number: int
     assert status == 2
     assert text.startswith("error: no space left") and "bread.png" in text and text.count("\n") == 1
     status, text = ends(failing(OSError(number, os.strerror(number))))
-    assert status == 2 and "None" not in text
+    assert status == 2 and "None" not in text and str(Path.cwd()) in text
+
+
+def test_a_read_only_disk_and_no_temporary_folder_are_one_line(ends: Callable, monkeypatch) -> None:
+    status, text = ends(failing(OSError(errno.EROFS, "Read-only file system", "bread.png")))
+    assert (status, text.count("\n")) == (2, 1) and "error: bread.png can't be written (read-only" in text
+    monkeypatch.setenv("TMPDIR", "/crumbs")
+    none = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/crumbs']")
+    assert ends(failing(none)) == (
+        2, "error: no temporary folder can be written; free space in /crumbs, or name another one by TMPDIR.\n"
+    )  # fmt: skip
+
+
+def test_a_database_on_a_full_disk_is_one_line_with_what_to_do(ends: Callable) -> None:
+    full = (
+        "(raised as a result of Query-invoked autoflush)\n(sqlite3.OperationalError) database or disk is full\n[SQL]"
+    )
+    for error in (MlflowException(full), sqlite3.OperationalError(full)):
+        status, text = ends(failing(error))
+        assert status == 2 and text.endswith("disk is full: free some space on its disk and start again.\n")
 
 
 def test_what_the_archive_does_not_do_is_one_line(ends: Callable) -> None:
     status, text = ends(failing(MlflowException("no answer from http://me:secret@host\nand pages more")))
-    assert (status, text) == (2, "error: the archive says: no answer from http://USER:PASSWORD@host.\n")
+    assert status == 2 and text.startswith("error: the archive at sqlite:///")
+    assert text.endswith(" says: no answer from http://USER:PASSWORD@host.\n")
 
 
 def test_a_long_value_is_not_echoed_whole_and_control_characters_are_written_out(ends: Callable, capsys) -> None:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -118,6 +119,20 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
         file.write(bytes(1000))
     assert error.value.filename == str(path)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["open", "replace", "fsync"])
+def test_a_file_that_no_room_is_left_for_has_the_name_that_the_user_knows(tmp_path, monkeypatch, call: str) -> None:
+    def full(place, *given):
+        raise OSError(errno.ENOSPC, "No space left on device", None if call == "fsync" else str(place))
+
+    monkeypatch.setattr(os if call == "fsync" else Path, call, full)
+    with pytest.raises(OSError, match="No space") as error, replacing(tmp_path / "some.p") as file:
+        file.write(b"new")
+    assert error.value.filename == str(tmp_path / "some.p") and list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(Path, "touch", lambda path: full(None))
+    with pytest.raises(UserError, match=r"no space left to write .*; free some and start again\.$"):
+        require_writable(tmp_path)
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError])

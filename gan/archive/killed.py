@@ -17,12 +17,18 @@ from gan.progress import say
 PROCESS = "gan.process"  # tag of a run: machine, id and start of the process that writes it
 NAMESPACE = "/proc/self/ns/pid"  # what tells containers with one host name apart
 HALF_STORED = ".artifact.uploading."  # how names of files begin while MLflow copies them to a store on this disk
-TOLERANCE = 3600  # seconds that clocks may have been put forward or back since
+BOOT = Path("/proc/sys/kernel/random/boot_id")  # another one after each start of the machine; not on every system
+TOLERANCE = 3600  # seconds that clocks may have been put forward or back since, where nothing else tells
 
 
 def process() -> str:
-    """What tells this process from all others: machine, process id, and the second in which it began."""
-    return f"{_machine()} {os.getpid()} {psutil.Process().create_time():.0f}"
+    """What tells this process from all others: machine, process id, and the second in which it began.
+
+    The second is counted from the start of the machine, which is named, since a clock can be put forward and back.
+    """
+    boot = _boot()
+    began = psutil.Process().create_time() - (psutil.boot_time() if boot else 0)
+    return f"{_machine()} {os.getpid()} {began:.0f} {boot}".strip()
 
 
 def end_killed() -> None:
@@ -30,8 +36,8 @@ def end_killed() -> None:
     with read():
         runs = search("attributes.status = 'RUNNING'")
     for run in runs:
-        written = re.fullmatch(r"(.+) (\d{1,9}) (\d{1,12})", run.data.tags.get(PROCESS, ""))
-        if written and written[1] == _machine() and not _lives(int(written[2]), int(written[3])):
+        written = re.fullmatch(r"(.+?) (\d{1,9}) (\d{1,12}) ?([\w-]*)", run.data.tags.get(PROCESS, ""))
+        if written and written[1] == _machine() and not _lives(int(written[2]), int(written[3]), written[4]):
             with contextlib.suppress(MlflowException):  # another command does the same
                 _remove_half_stored(run)
                 mlflow.MlflowClient().set_terminated(run.info.run_id, "KILLED")
@@ -69,7 +75,16 @@ def _machine() -> str:
     return socket.gethostname()
 
 
-def _lives(number: int, began: int) -> bool:
+def _boot() -> str:
+    with contextlib.suppress(OSError):
+        return BOOT.read_text().strip()
+    return ""
+
+
+def _lives(number: int, began: int, boot: str) -> bool:
+    if boot not in ("", _boot()):
+        return False  # the machine was started again
     with contextlib.suppress(psutil.Error, OverflowError):
-        return abs(psutil.Process(number).create_time() - began) < TOLERANCE
+        found = psutil.Process(number).create_time() - (psutil.boot_time() if boot else 0)
+        return abs(found - began) < (10 if boot else TOLERANCE)
     return False

@@ -1,9 +1,8 @@
 """An archive whose folder was copied or moved: MLflow keeps whole paths, and reads and writes where it was before."""
 
-import contextlib
-import sqlite3
 from pathlib import Path
 
+from gan.archive.database import opened
 from gan.errors import UserError
 from gan.invocation import start
 
@@ -35,8 +34,8 @@ def moved_from(database: Path) -> Path | None:
     here = database.resolve().parent
     if not (here / FILES).is_dir():
         return None
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
-        found = opened.execute("SELECT artifact_location, experiment_id FROM experiments").fetchall()
+    with opened(database, "ro") as archive:
+        found = archive.cursor().execute("SELECT artifact_location, experiment_id FROM experiments").fetchall()
     for location, number in found:
         folder = Path(str(location).removeprefix("file://"))
         if folder.parts[-2:] == (FILES, str(number)) and (here / FILES / str(number)).is_dir():
@@ -52,13 +51,15 @@ def relocate(database: Path, before: Path) -> int:
         How many places of files were changed.
     """
     old, new, changed = f"{before}/{FILES}/", f"{database.resolve().parent}/{FILES}/", 0
-    with contextlib.closing(sqlite3.connect(database)) as opened, opened:
+    with opened(database, "rw") as archive:
+        cursor = archive.cursor()
         for table, columns in PLACES.items():
             for column in columns:
                 for start_of in (old, f"file://{old}"):
                     mended = start_of.replace(old, new)
-                    changed += opened.execute(
+                    changed += cursor.execute(
                         f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
                         (mended, len(start_of) + 1, len(start_of), start_of),
                     ).rowcount
+        archive.commit()
     return changed

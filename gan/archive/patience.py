@@ -10,6 +10,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.fluent import run_id_to_system_metrics_monitor
 
+from gan.archive.database import LOCKED
 from gan.archive.store import reason_of
 from gan.errors import UserError
 from gan.invocation import shown
@@ -64,7 +65,7 @@ class Patience:
         """Call a function that may be called twice; where the archive is away, wait and call it again.
 
         Raises:
-            ArchiveError: a server stays away or refuses.
+            ArchiveError: a server stays away or refuses, or another program holds the database.
             MlflowException: a database on this machine fails.
         """
         for attempt in range(1, ATTEMPTS + 1):
@@ -72,6 +73,8 @@ class Patience:
                 return function(*given, **options)
             except (MlflowException, requests.RequestException) as error:
                 if mlflow.get_tracking_uri().startswith("sqlite:"):
+                    if LOCKED in str(error):  # it was waited for (see `gan.archive.database`)
+                        raise ArchiveError(f"{_archive()} says: {reason_of(error)}") from error
                     raise
                 if attempt == ATTEMPTS:
                     raise ArchiveError(f"{_archive()} says: {reason_of(error)}") from error

@@ -32,12 +32,12 @@ from gan.archive.store import (
     OPENED,
     RANKED_BY,
     first_line,
-    full_disk_told,
     iteration_of,
     keep_checkpoint,
     models_of,
     opened_set_aside,
     prepare,
+    reason_of,
 )  # fmt: skip
 from gan.checkpoint_info import CheckpointInfo
 from gan.config import READING, as_text
@@ -288,9 +288,8 @@ def archived_run(kind: str, name: str, config: Any, own: bool = False, beside: s
             )
         except (MlflowException, OSError) as error:
             raise UserError(
-                f"the archive at {shown(mlflow.get_tracking_uri())} can't be written ({first_line(error)})."
+                f"the archive at {shown(mlflow.get_tracking_uri())} can't be written: {reason_of(error)}"
             ) from None
-        aside.enter_context(full_disk_told())
         active = aside.enter_context(opened)
         run = Run(active.info.run_id)
         aside.push(run.close)

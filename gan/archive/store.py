@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote, unquote, urlparse
+from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow.entities import LoggedModel
@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.utils.file_utils import local_file_uri_to_path
 
+from gan.archive.database import LOCKED, opened, wait_for_locks
 from gan.archive.moved import require_here
 from gan.checkpoints import NAME
 from gan.errors import UserError
@@ -32,9 +33,11 @@ REMEDIES = (  # words of SQLite's, and what there is to do
      "created or upgraded it; move it away and start again, or put a copy in its place if it held runs"),
     (("malformed", "not a database"), "the file is damaged; put a copy in its place, save what can be read with "
      "`sqlite3 mlflow.db .recover`, or move it away and start again"),
-    (("database is locked",), "another program holds it; end that one, or wait for it"),
-    (("readonly database", "unable to open"), "it can't be opened or written; check its permissions and those of its "
-     "folder"),
+    ((LOCKED,), "another program holds it; end that one, and start again"),
+    (("disk is full", "disk I/O error", os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)),
+     "free some space on its disk and start again"),
+    (("readonly database", "unable to open", os.strerror(errno.EROFS)), "it can't be opened or written; free some "
+     "space if its disk is full, else check its permissions and those of its folder"),
 )  # fmt: skip
 OPENED = "MLFLOW_RUN_ID"  # how `mlflow run` names the run that it has opened; the first start_run() takes it
 
@@ -61,6 +64,7 @@ def prepare(create: bool = True) -> None:
         file = Path(unquote(uri.removeprefix("sqlite:///")))
         if not create and not file.exists():
             raise UserError(f"there is no archive {file}; start in the folder where the run was trained.")
+        wait_for_locks()
         _require_database(file)
         lock = locked(file.with_name(file.name + ".lock"))
     try:
@@ -84,9 +88,8 @@ def _require_database(file: Path) -> None:
     try:
         if not file.is_file():
             raise sqlite3.OperationalError("it is no file; move it away")
-        place = f"file:{quote(str(file.resolve()))}?mode=rw"
-        with contextlib.closing(sqlite3.connect(place, uri=True, timeout=60)) as opened:
-            opened.execute("PRAGMA schema_version")
+        with opened(file, "rw") as database:
+            database.cursor().execute("PRAGMA schema_version")
     except sqlite3.Error as error:
         raise UserError(f"the archive {file} can't be opened: {reason_of(error)}") from None
 
@@ -273,17 +276,6 @@ def read() -> Iterator[None]:
         ) from error
 
 
-@contextlib.contextmanager
-def full_disk_told() -> Iterator[None]:
-    """A database on a full disk is an error of MLflow; make it the one of a file."""
-    try:
-        yield
-    except MlflowException as error:
-        if "disk is full" not in str(error) and "disk I/O error" not in str(error):
-            raise
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), shown(mlflow.get_tracking_uri())) from None
-
-
 def reason_of(error: Exception) -> str:
     """What an error of the archive says first, and what there is to do, as the end of a sentence."""
     remedies = [remedy for words, remedy in REMEDIES if any(word in str(error) for word in words)]
@@ -291,5 +283,6 @@ def reason_of(error: Exception) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, without the pages after it."""
-    return shown(str(error).strip().splitlines()[0][:200]) if str(error).strip() else type(error).__name__
+    """What an error says first, without the pages after it, and without what SQLAlchemy says of itself before."""
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result of")]
+    return shown(lines[0][:200]) if lines else type(error).__name__

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import mlflow
+import psutil
 import pytest
 
 from gan import archive, checkpoints
@@ -22,12 +23,20 @@ def test_an_exception_in_a_run_marks_it(workplace, error, status):
     assert mlflow.get_run(run.id).info.status == status
 
 
-def test_a_run_whose_process_was_killed_is_marked_by_a_later_one(workplace):
-    place, number, began = killed.process().rsplit(" ", 2)
-    last = 2**22 + 1  # no process has such a number
-    dead, reused = f"{place} {last} {began}", f"{place} {number} 5"
-    running = dict.fromkeys((f"other/{dead}", f"{place} {number} {began}", "damaged"), "RUNNING")
+def test_a_run_whose_process_was_killed_is_marked_by_a_later_one(workplace, monkeypatch):
+    own, last = killed.process(), 2**22 + 1  # no process has such a number
+    place, number, began, *boot = own.split()
+    dead, reused = " ".join([place, str(last), began, *boot]), f"{place} {number} 5"
+    before = f"{place} {number} {psutil.Process().create_time():.0f}"  # as earlier versions wrote it
+    running = dict.fromkeys((f"other/{dead}", own, before, "damaged"), "RUNNING")
     tags = running | {dead: "KILLED", reused: "KILLED"}
+    if boot:
+        tags[f"{place} {number} {began} another-start-of-the-machine"] = "KILLED"
+        # The clock is put forward a day: what stands in /proc/stat as the start of the machine moves with it.
+        started = psutil._pslinux.boot_time()
+        monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: started + 86_400)
+        monkeypatch.setattr(psutil, "boot_time", lambda: started + 86_400)
+        tags[before] = "KILLED"
     store.prepare()
     runs = {mlflow.MlflowClient().create_run("0", tags={killed.PROCESS: tag}).info.run_id: tag for tag in tags}
     with archive.archived_run("dcgan", "later", Config("17")):

@@ -12,7 +12,7 @@ from evaluate import main as evaluate
 from gan import archive, checkpoints
 from gan import config as command_line
 from gan.checkpoint_info import CheckpointInfo
-from gan.commands.export import CARD, ExportConfig, card, main, read_scores
+from gan.commands.export import CARD, ExportConfig, main, read_scores
 from gan.dcgan.generator import Generator
 from gan.errors import UserError
 from gan.progress import progress

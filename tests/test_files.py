@@ -130,7 +130,7 @@ def test_a_file_that_no_room_is_left_for_has_the_name_that_the_user_knows(tmp_pa
     with pytest.raises(OSError, match="No space") as error, replacing(tmp_path / "some.p") as file:
         file.write(b"new")
     assert error.value.filename == str(tmp_path / "some.p") and list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(Path, "touch", lambda path: full(None))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full(None))
     with pytest.raises(UserError, match=r"no space left to write .*; free some and start again\.$"):
         require_writable(tmp_path)
 

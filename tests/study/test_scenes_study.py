@@ -157,7 +157,7 @@ def test_a_share_of_the_draws_is_generated(study, arm, share) -> None:
 
 
 def test_classical_arms_change_the_scenes_and_the_others_do_not(study) -> None:
-    real, of_real = study._real[:2]
+    real, of_real = study._real(0)[:2]
     known = {photo.tobytes() for photo in real}
     for arm, same in (("real", True), ("classical", False), ("generated-50", True), ("both-50", False)):
         photos, _ = drawn(study, arm, 4)

@@ -18,7 +18,7 @@ from tests.campaigns.kill_child import PATIENCE, Ended, Kill
 from tests.campaigns.kill_jobs import LAST, Job, checkpoint_files
 
 SECONDS = 30.0  # in which a command has to end after SIGTERM or SIGINT, on a busy machine
-LITTER = re.compile(r"\..+|tmp.{8}|.*(\.tmp|\.part|\.unfinished.*|-journal|-wal|\.jsonl)|__autograph.*")
+LITTER = re.compile(r"\..+|tmp.{8}|.*(\.tmp|\.part|\.unfinished.*|\.jsonl)|__autograph.*")
 OWN = re.compile(rb"\b[0-9a-f]{32}\b|m-[0-9a-f]{32}\b|\"seconds\": ?[0-9.]+|\b[0-9a-f]{8}\b")  # of one run only
 
 

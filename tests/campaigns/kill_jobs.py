@@ -88,6 +88,15 @@ def new_archive() -> None:
     prepare()
 
 
+def another_run() -> None:
+    """What a later command does that writes to the archive."""
+    from gan.archive import archived_run
+    from gan.archive.judges import JudgeConfig
+
+    with archived_run("prepare", "another", JudgeConfig("", 1)):
+        pass
+
+
 def some_signs() -> None:
     """Signs to train on, and an archive."""
     from gan.data.gtsrb import write_signs

@@ -20,11 +20,12 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.campaigns import kill_checks
 from tests.campaigns.kill_child import Ended, Kill, run
-from tests.campaigns.kill_jobs import ARCHIVE, JOBS
+from tests.campaigns.kill_jobs import ARCHIVE, JOBS, another_run
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 MOST_IN_A_ROW = 6
@@ -69,21 +70,25 @@ class Campaign:
     def _prepare(self) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir()
-        pid = os.fork()
-        if not pid:
-            status = 1
-            try:
-                os.chdir(self.work)
-                self.job.prepare()
-                status = 0
-            finally:
-                os._exit(status)
-        assert os.waitpid(pid, 0)[1] == 0, f"{self.name} can't be prepared"
+        self._apart(self.job.prepare)
         shutil.copytree(self.work, self.template)
         first, self.usual = self._undisturbed()
         second, _ = self._undisturbed()
         self.wanted = {name: digest for name, digest in first.items() if second.get(name) == digest}
         self.differ = sorted((first.keys() | second.keys()) - self.wanted.keys())
+
+    def _apart(self, work: Callable[[], None]) -> None:
+        """Do something in a process of its own, in the working folder."""
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                os.chdir(self.work)
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(pid, 0)[1] == 0, f"{self.name}: {work.__name__} failed"
 
     def _undisturbed(self) -> tuple[dict[str, str], Ended]:
         self._afresh()
@@ -145,6 +150,8 @@ class Campaign:
             faults.append(f"the end: {len(other)} results differ: {other[:5]}")
         else:
             row.equal += 1
+        if kill_checks.running(self.work):  # what is there already is not made again, nor is the archive written
+            self._apart(another_run)
         if left := kill_checks.running(self.work):
             row.running += 1
             faults.append(f"the end: {len(left)} runs RUNNING")

@@ -1,8 +1,6 @@
 """Parameters of a program: one frozen dataclass gives the checks, `--help`, config.json and the MLproject file."""
 
-import _thread
 import argparse
-import ctypes
 import dataclasses
 import errno
 import functools
@@ -11,9 +9,6 @@ import re
 import signal
 import sqlite3
 import sys
-import threading
-import time
-import types
 import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,12 +20,7 @@ from gan import output
 from gan.errors import UserError, is_no_space
 from gan.invocation import shown
 from gan.leftovers import own_temporary_files
-
-# Signals to stop that have arrived.  What they raise can be swallowed by a library that is being imported, so a long
-# piece of work looks here before it begins.
-stops: list[int] = []
-HELD = 5.0  # seconds at most that a signal waits while the archive is written
-_held: list[float] = []  # when the first of those came
+from gan.signals import end_with_mlflow, stop, stop_signals, stop_status
 
 ABSENT = ("", "none", "null")  # MLflow can't leave an optional parameter out: these words mean "not given"
 MOST_ITERATIONS = 99_999_999  # what the eight digits in the name of a checkpoint hold
@@ -234,8 +224,8 @@ def run(
     takes no more output counts as SIGTERM.
     """
     for number in stop_signals():
-        signal.signal(number, _stop)
-    _end_with_mlflow()
+        signal.signal(number, stop)
+    end_with_mlflow()
     try:
         with output.checked():
             config = parse(config_class, argv)
@@ -253,19 +243,6 @@ def run(
     for number in stop_signals():  # nothing is left to stop: Python would show where in its own end it was
         signal.signal(number, signal.SIG_DFL)
     sys.exit(status)
-
-
-def stop_signals() -> list[int]:
-    """The signals that ask a program to stop: Ctrl-C, SIGTERM, and the end of the terminal unless that is ignored."""
-    hangup = getattr(signal, "SIGHUP", None)  # not on every system
-    if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN:  # by nohup
-        return [signal.SIGINT, signal.SIGTERM]
-    return [signal.SIGINT, signal.SIGTERM, hangup]
-
-
-def stop_status() -> int:
-    """The exit status of a program that was asked to stop."""
-    return 128 + (stops[0] if stops else signal.SIGINT)
 
 
 def _sentence(error: Exception) -> str | None:
@@ -294,35 +271,6 @@ def _sentence_of_file(error: OSError) -> str | None:
     if error.filename is None and "temporary directory" in str(error):
         return f"no temporary folder can be written; free space in {temporary}, or name another one by TMPDIR."
     return f"{error.filename}: {(error.strerror or str(error)).lower()}." if error.filename else None
-
-
-def _stop(number: int, frame: Any) -> None:
-    """Stop now, or in a moment: a write to the database that is broken off would lock it against its own process."""
-    if _writes_archive(frame):
-        _held.append(time.monotonic())
-        if _held[-1] - _held[0] < HELD:
-            again = threading.Timer(0.02, _thread.interrupt_main, (number,))
-            again.daemon = True
-            again.start()
-            return
-    _held.clear()
-    stops.append(number)
-    raise KeyboardInterrupt
-
-
-def _writes_archive(frame: types.FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith(("sqlalchemy.", "mlflow.store.")):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _end_with_mlflow() -> None:
-    """Have `mlflow run` take this process along when it is killed; it would train on unseen otherwise."""
-    if sys.platform == "linux" and "MLFLOW_RUN_ID" in os.environ:
-        signal_at_parents_death = 1  # PR_SET_PDEATHSIG of prctl(2)
-        ctypes.CDLL(None).prctl(signal_at_parents_death, signal.SIGTERM)
 
 
 class _Parser(argparse.ArgumentParser):

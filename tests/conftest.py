@@ -15,13 +15,13 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from gan import config
+from gan import signals
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Under nohup the end of the terminal is ignored, and so it would be by the programs that are tested.
 signal.signal(getattr(signal, "SIGHUP", signal.SIGTERM), signal.SIG_DFL)
-_handlers = {number: signal.getsignal(number) for number in config.stop_signals()}
+_handlers = {number: signal.getsignal(number) for number in signals.stop_signals()}
 REAL_GTSRB = ROOT.parent / "shared" / "data" / "gtsrb"
 DATA = "drawn:400"  # the fewest drawn signs that have two tracks of every class, and some more
 if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of two processes is quicker than two on two cores
@@ -104,7 +104,7 @@ def drawn_once():
 
 @pytest.fixture(autouse=True)
 def no_signal_of_another_test():
-    from gan.config import stops
+    from gan.signals import stops
 
     stops.clear()
     yield

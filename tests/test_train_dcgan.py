@@ -567,7 +567,7 @@ def test_interrupted_before_the_start_is_a_sentence(workplace, monkeypatch, caps
 
 
 def test_a_stop_that_a_library_swallowed_is_heeded_when_training_begins(workplace, small_networks, monkeypatch):
-    monkeypatch.setattr("gan.config.stops", [signal.SIGTERM])
+    monkeypatch.setattr("gan.signals.stops", [signal.SIGTERM])
     run_id, status = train_dcgan.train(quick(iterations=5000))
     assert status == 143 and mlflow.get_run(run_id).info.status == "KILLED"
     assert archive.resolve(run_id, "dcgan", "17").iteration <= 25

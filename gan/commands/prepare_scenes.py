@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gan import pictures, processes
-from gan.config import require, stop_status
+from gan.config import require
 from gan.data.cityscapes import HOW, find_cityscapes
 from gan.data.folder import PALETTE, PARTS, Record, open_folder
 from gan.data.folder_writer import Found, Item, SceneWriter, Written, write_folder
@@ -25,6 +25,7 @@ from gan.data.spread import spread_over
 from gan.errors import UserError
 from gan.files import exists, locked, replacing, require_writable
 from gan.invocation import start
+from gan.signals import stop_status
 
 if TYPE_CHECKING:
     from gan.commands.prepare import PrepareConfig

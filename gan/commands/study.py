@@ -17,7 +17,6 @@ from gan.config import (
     reading_option,
     require,
     run,
-    stop_status,
 )
 from gan.data.class_folders import Reading
 from gan.data.sets import is_own, reading_of
@@ -26,6 +25,7 @@ from gan.files import require_writable
 from gan.invocation import command
 from gan.processes import GPU_MEMORY
 from gan.progress import say
+from gan.signals import stop_status
 from gan.study import scenes_arms, signs_arms
 from gan.study.grid import Stopped, Store, conduct, plain, require_own
 

@@ -19,8 +19,8 @@ from tensorflow.compiler.xla.tsl.protobuf.coordination_config_pb2 import Coordin
 from tensorflow.python.eager import context
 
 from gan import progress
-from gan.config import stop_signals
 from gan.errors import UserError
+from gan.signals import stop_signals
 from gan.training import devices
 from gan.training.hosts import JOBS, Hosts, silent
 

@@ -2,7 +2,7 @@
 
 import signal
 
-from gan import config
+from gan import signals
 from gan.checkpoint_info import CheckpointInfo
 from gan.training.averaged_gan import AveragedGan
 from gan.training.loop import StopRequested, run_until_stopped
@@ -17,7 +17,7 @@ class Following:
     def train(self) -> tuple[str, int]:
         """No run id, and the exit status of the program."""
         start, end = self.info.iteration, self.parameters.iterations
-        with StopRequested(config.stops[0] if config.stops else None) as stop:
+        with StopRequested(signals.stops[0] if signals.stops else None) as stop:
             done = [k for k, _ in run_until_stopped(self.gan, start, end, intervals(self.parameters), stop)]
             self.gan.replicas.wait()
         return "", 0 if done[-1] == end else 128 + (stop.signal or signal.SIGINT)

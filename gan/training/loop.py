@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from gan import config
+from gan import signals
 from gan.errors import UserError
 from gan.progress import progress, say
 from gan.training.distribution import ONE, Replicas
@@ -108,7 +108,7 @@ class StopRequested:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequested":
-        for number in config.stop_signals():
+        for number in signals.stop_signals():
             self._before[number] = signal.signal(number, self._note)
         return self
 

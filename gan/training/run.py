@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from gan import archive, checkpoints, config, pictures
+from gan import archive, checkpoints, pictures, signals
 from gan.checkpoint_info import CheckpointInfo
 from gan.files import require_writable
 from gan.invocation import command
@@ -156,7 +156,7 @@ class TrainingRun:
         pictures.save(self.real_sheet, self.folder / "real.png")
         self.run.image("samples/real", self.real_sheet, self.start)
         done = self.start
-        with StopRequested(config.stops[0] if config.stops else None) as stop:
+        with StopRequested(signals.stops[0] if signals.stops else None) as stop:
             self.run.patience.ended = lambda: stop.signal is not None
             try:
                 self._record_samples(done)  # the slider of the UI begins here

@@ -189,11 +189,11 @@ import functools, signal, sys
 sys.path[:0] = {paths}
 from pathlib import Path
 from tests.made_up_study import MadeUp
-from gan.config import _stop
+from gan.signals import stop
 from gan.study.grid import Store, conduct
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):  # as `gan.config.run` does, whatever is inherited
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     folder = Path({folder!r})
     build = functools.partial(MadeUp, trace=str(folder / "trace.txt"), trouble="slow")
     study = build()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mlflow.exceptions import MlflowException
 
-from gan import config
+from gan import signals
 from gan.config import Config, any_of, option, parse, require, run
 from gan.errors import UserError
 
@@ -333,7 +333,7 @@ def test_a_signal_waits_until_the_archive_is_written(library: str, written: bool
 
 
 def test_a_signal_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "HELD", 0.1)
+    monkeypatch.setattr(signals, "HELD", 0.1)
     write = write_of("sqlalchemy.engine", "[time.sleep(0.01) for _ in range(500)]")
     with pytest.raises(SystemExit):
         run(Recipe, lambda _: write(), [])

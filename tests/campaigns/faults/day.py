@@ -69,7 +69,7 @@ def main(iterations: int = A_DAY, rows: int = 20) -> int:
     step = iterations // rows
     line = [
         sys.executable, "-m", "tests.narrow_dcgan", *OPTIONS, "--iterations", str(iterations),
-        "--sample_interval", str(max(1, iterations // 300)), "--checkpoint_interval", str(max(1, iterations // 30)),
+        "--sample_interval", str(max(1, iterations // 100)), "--checkpoint_interval", str(max(1, iterations // 15)),
     ]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     samples: list[Sample] = []

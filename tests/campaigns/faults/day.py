@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tests.campaigns.faults import child
 from tests.conftest import DATA, ROOT
 
 A_DAY = 300_000
@@ -78,7 +79,12 @@ def main(iterations: int = A_DAY, rows: int = 20) -> int:
     with (
         (folder / "said").open("w") as said,
         subprocess.Popen(
-            line, cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)}, stdout=said, stderr=said
+            line,
+            cwd=folder,
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=said,
+            preexec_fn=child.die_with_parent,
         ) as started,
     ):
         process, began = psutil.Process(started.pid), time.monotonic()

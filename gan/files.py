@@ -243,5 +243,5 @@ def locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _megabytes(count: int) -> int:
-    return round(count / 1e6)
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.{0 if count > 1e6 else 1}f}"

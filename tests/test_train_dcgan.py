@@ -592,5 +592,5 @@ def test_a_database_on_a_full_disk_is_a_sentence_and_what_is_kept_is_told(
         options = [*WITHOUT_JUDGE, "--iterations", "6", "--checkpoint_interval", "2", "--batch_size", "8"]
         command_line.run(TrainConfig, train_dcgan.main, options)
     shown = capsys.readouterr()
-    assert stopped.value.code == 2 and "error: no space left" in shown.err and "Traceback" not in shown.err
+    assert stopped.value.code == 2 and "disk is full: free some space" in shown.err and "Traceback" not in shown.err
     assert "kept up to iteration 2;" in shown.out

@@ -97,13 +97,21 @@ def _require_database(file: Path) -> None:
 def _create(file: Path) -> None:
     """Create a database under another name and rename it: a program that is stopped leaves no half-made archive."""
     unfinished = file.with_name(f"{file.name}.unfinished")
-    for leftover in file.parent.glob(f"{unfinished.name}*"):  # the lock is held: nobody else writes them
-        leftover.unlink()
+
+    def remove() -> None:
+        for leftover in file.parent.glob(f"{unfinished.name}*"):  # the lock is held: nobody else writes them
+            leftover.unlink()
+
+    remove()
     # Imported here: it takes 2 seconds, and MLflow's server of a model needs none.
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    SqlAlchemyStore(f"sqlite:///{unfinished}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
-    unfinished.rename(file)
+    try:
+        SqlAlchemyStore(f"sqlite:///{unfinished}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+        unfinished.rename(file)
+    except BaseException:  # on a full disk it would take the rest
+        remove()
+        raise
 
 
 def runs_of(kind: str, class_vals: Sequence[str]) -> list[str]:

@@ -128,6 +128,19 @@ def test_looking_for_a_run_does_not_make_an_archive(workplace):
     assert list(workplace.iterdir()) == []
 
 
+def test_an_archive_that_a_full_disk_has_no_room_for_leaves_nothing(workplace, monkeypatch):
+    from mlflow.store.tracking import sqlalchemy_store
+
+    def full(address, folder):
+        Path(address.removeprefix("sqlite:///")).write_text("half")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlalchemy_store, "SqlAlchemyStore", full)
+    with pytest.raises(UserError, match=r"can't be opened or created: .* is full: free some space on its disk"):
+        store.prepare()
+    assert [path.name for path in workplace.iterdir()] == ["mlflow.db.lock"]
+
+
 def test_a_program_that_is_killed_while_it_creates_the_archive_leaves_none(workplace):
     program = "from gan.archive import store; store.prepare()"
     half = Path("mlflow.db.unfinished")

@@ -45,6 +45,11 @@ class Ended:
         return re.split("^error: ", self.err, flags=re.M)[-1].strip()
 
 
+def die_with_parent() -> None:
+    """Let nothing outlive the campaign."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def fork(work: Callable[[], int], out: Path | None = None, err: Path | None = None) -> int:
     """Start a function in a forked process, which ends as Python does; its process id."""
     sys.stdout.flush()
@@ -54,7 +59,7 @@ def fork(work: Callable[[], int], out: Path | None = None, err: Path | None = No
         return number
     status = 1
     try:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nothing outlives the campaign
+        die_with_parent()
         os.setpgid(0, 0)
         for path, handle in ((out, 1), (err, 2)):
             if path is not None:

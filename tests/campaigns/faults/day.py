@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tests.campaigns.faults import child
 from tests.conftest import DATA, ROOT
 
 A_DAY = 300_000
@@ -69,7 +70,7 @@ def main(iterations: int = A_DAY, rows: int = 20) -> int:
     step = iterations // rows
     line = [
         sys.executable, "-m", "tests.narrow_dcgan", *OPTIONS, "--iterations", str(iterations),
-        "--sample_interval", str(max(1, iterations // 300)), "--checkpoint_interval", str(max(1, iterations // 30)),
+        "--sample_interval", str(max(1, iterations // 100)), "--checkpoint_interval", str(max(1, iterations // 15)),
     ]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     samples: list[Sample] = []
@@ -78,7 +79,12 @@ def main(iterations: int = A_DAY, rows: int = 20) -> int:
     with (
         (folder / "said").open("w") as said,
         subprocess.Popen(
-            line, cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)}, stdout=said, stderr=said
+            line,
+            cwd=folder,
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=said,
+            preexec_fn=child.die_with_parent,
         ) as started,
     ):
         process, began = psutil.Process(started.pid), time.monotonic()

@@ -21,7 +21,7 @@ from benchmarks import machine
 from benchmarks import reference_report as report
 from benchmarks.clock import Clock
 from benchmarks.tables import write_csv
-from gan.config import option, require, run, stops
+from gan.config import option, require, run
 from gan.data.labelled import LabelledImages
 from gan.data.sets import DataSet, open_images, select
 from gan.data.signs import GTSRB
@@ -30,6 +30,7 @@ from gan.files import require_writable
 from gan.invocation import code_version, command
 from gan.machine import processor
 from gan.progress import progress
+from gan.signals import stops
 from train_dcgan import TrainConfig
 
 FIRST = 20  # seconds of processor time at the first measurement

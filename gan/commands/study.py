@@ -200,7 +200,8 @@ def study(config: StudyConfig, folder: Path) -> None:
     from gan.study.results import Results
 
     prepare = importlib.import_module(TASKS[config.task]).prepare
-    experiment, build = prepare(config, folder, functools.partial(TRAIN[config.task], config), say)
+    train = train_generator if config.task == "signs" else train_scenes
+    experiment, build = prepare(config, folder, functools.partial(train, config), say)
     design, store = experiment.design, Store(folder, experiment)
     name = f"study {config.task} {config.data}"
     say(
@@ -263,9 +264,6 @@ def train_scenes(
     )  # fmt: skip
     with archive.opened_set_aside():
         return train_pix2pix.train(chosen)
-
-
-TRAIN = {"signs": train_generator, "scenes": train_scenes}
 
 
 if __name__ == "__main__":

@@ -169,7 +169,7 @@ def test_too_little_room(folder: Path, capsys: pytest.CaptureFixture, monkeypatc
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 10**12 - 10**6, 10**6))
     monkeypatch.setattr(gtsrb, "read_source", lambda _: pytest.fail("the work has started"))
-    assert "1 MB" in refused(capsys, "are needed", "--source", "zips")
+    assert "1.0 MB" in refused(capsys, "are needed", "--source", "zips")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**12, 0, 500 * 10**6))
     monkeypatch.setattr(prepare, "download", lambda *_: pytest.fail("the work has started"))
     refused(capsys, "are needed", "--download", "true")

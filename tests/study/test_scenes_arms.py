@@ -19,11 +19,13 @@ def test_a_name_says_what_is_drawn() -> None:
     assert "99 % of the draws" in parse_arms("generated-99")[0].words
     (pasted,) = parse_arms("pasted-30")
     assert pasted.classical and pasted.share == 30 and not pasted.generated and "pasted into them" in pasted.words
+    (painted,) = parse_arms("inpaint-30")
+    assert painted.classical and painted.share == 30 and painted.generated and "painted into them" in painted.words
 
 
 @pytest.mark.parametrize("name", ["fake", "generated", "both", "generated-0", "generated-100", "both-05", "real-5"])
 def test_other_arms_are_refused(name) -> None:
-    with pytest.raises(UserError, match=f"both-SHARE and pasted-SHARE .*not '{name}'"):
+    with pytest.raises(UserError, match=f"inpaint-SHARE and pasted-SHARE .*not '{name}'"):
         parse_arms(f"real,{name}")
 
 

@@ -56,9 +56,9 @@ def world(tmp_path, monkeypatch, signs_folder):
 
     def full_pool(folder, goodrun, training, rare, *rest):
         made.pools.append((goodrun, training, rare))
-        np.savez(
-            path := tmp_path / "pool.npz", images=[], labels=[], fates=np.full((5, CLASSES), signs_generators.POOL)
-        )
+        fates = np.full((5, CLASSES), signs_generators.POOL)
+        nothing = np.empty((0, 32, 32, 3), np.uint8)
+        np.savez(path := tmp_path / "pool.npz", images=nothing, labels=np.empty(0, int), fates=fates)
         return Pool(path, {})
 
     monkeypatch.setattr(signs_generators, "generated_pool", full_pool)

@@ -17,9 +17,7 @@ from gan.training.loop import measure_rate
 
 WIDTH, HEIGHT = 64, 32
 PALETTE = generic((0, 2, 5))
-WHOLE = [
-    name for name, preset in PRESETS.items() if not preset.inpaint
-]  # test_windows.py has the other
+WHOLE = [name for name, preset in PRESETS.items() if not preset.inpaint]  # test_windows.py has the other
 DESIGNS = [(preset, direction) for direction in (PHOTOS, LABELS) for preset in WHOLE]
 
 

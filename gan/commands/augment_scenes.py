@@ -22,7 +22,9 @@ class AugmentConfig(Config):
     """Generate labelled pairs of street scenes that show more of the rare classes."""
 
     goodrun_ref: str = option(
-        "", "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder"
+        "",
+        "run to generate from: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder; none is needed for "
+        "photo=paste with data",
     )
     data: str = option("", "folder of prepared scenes, or drawn; by default the data of the run")
     photo: str = option(
@@ -56,21 +58,24 @@ def main(config: AugmentConfig) -> None:
     """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
+    from gan.data.scenes import open_scenes
     from gan.files import fill_folder, made_before, require_writable, room, unfinished, write_manifest
     from gan.pix2pix.augment import Counts, PairGenerator
     from gan.pix2pix.augment_files import MANIFEST, PairWriter, manifest
     from gan.pix2pix.augment_report import Gallery, summary, thrown_text
     from gan.pix2pix.cutouts import parse_classes
-    from gan.pix2pix.restored import restore
+    from gan.pix2pix.restored import Restored, restore
     from gan.progress import say
     from gan.training.devices import make_deterministic
 
-    good = restore(config.goodrun_ref, config.data)
+    alone = config.photo == "paste" and config.data and not config.goodrun_ref  # no network is needed
+    good = Restored(None, None, open_scenes(config.data)) if alone else restore(config.goodrun_ref, config.data)
     config = dataclasses.replace(config, photo=good.way(config.photo))
     scenes, goodrun = good.scenes, good.goodrun
     classes = parse_classes(config.classes, scenes.palette)
     origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in DECIDING}}
-    name = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}-seed{config.seed}-n{config.count}"
+    run = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}" if goodrun else "pasted"
+    name = f"{run}-seed{config.seed}-n{config.count}"
     output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
     if made_before(output, MANIFEST, origin):
         print(f"{output} holds these very pairs already.")
@@ -116,7 +121,7 @@ def main(config: AugmentConfig) -> None:
 
 def log(archived, good, numbers, sheet, folder: Path) -> None:
     """Log the good run and its data, numbers, the contact sheet, and what was written besides the pairs."""
-    archived.tags({"goodrun": f"{good.goodrun.run_id}/{good.goodrun.iteration}"})
+    archived.tags({"goodrun": f"{good.goodrun.run_id}/{good.goodrun.iteration}"} if good.goodrun else {})
     archived.data(good.scenes.name, good.scenes.training.digest(), "augmentation")
     archived.metrics(numbers, 0)
     archived.image("samples/contact-sheet", sheet, 0)

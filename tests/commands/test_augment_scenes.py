@@ -265,6 +265,18 @@ def test_classes_that_do_not_exist_or_are_not_in_the_data(good, capsys):
     assert "no rider in the training scenes" in capsys.readouterr().out
 
 
+def test_objects_are_pasted_without_any_run(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    chosen = {"count": 2, "classes": "person", "agreement": "none"}
+    main(AugmentConfig(photo="paste", data="drawn:6", **chosen))
+    folder = Path("images/augment_scenes/pasted-seed0-n2")
+    assert len(list((folder / "training_dataset/photos").glob("*.png"))) == 2
+    pairs = json.loads((folder / MANIFEST).read_text())["pairs"]
+    assert "run" not in pairs[0] and pairs[0]["edits"]["put_in"]
+    assert "Real photos with pasted objects, which no network made" in (folder / "report.html").read_text()
+    assert "needs goodrun_ref" in refusal(capsys, goodrun_ref="", photo="paste")
+
+
 def test_names_stay_apart_and_short(tmp_path):
     long = "ü" * 120
     real = Scenes.of([some_streets(1).scene(0)] * 2, CITYSCAPES, [long, f"{long[:90]}_generated_0_000007"])

@@ -5,7 +5,6 @@ guess about data.
 """
 
 import errno
-import functools
 import io
 import os
 import re
@@ -109,6 +108,7 @@ class _Folder(Source):
         self._names: tuple[str, ...] | None = None
         self._folders: list[str] = []
         self._linked: set[str] = set()  # linked folders that were gone into
+        self._ways: dict[Path, set[str]] = {}  # of folders that hold links
         self._again = 0
 
     def names(self) -> tuple[str, ...]:
@@ -167,11 +167,17 @@ class _Folder(Source):
             raise UserError(f"{self.path} holds folders that are linked with each other; remove such links.")
         return True
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019  a folder is asked for once for each of its links
     def _way_to(self, folder: Path) -> set[str]:
-        """The folders that a folder lies in, from the root on, by their places on the disk."""
-        way = (parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._root))
-        return set(map(os.path.realpath, way))
+        """The folders that a folder lies in, from the root on, by their places on the disk; known for its links."""
+        if folder not in self._ways:
+            way: set[str] = set()
+            for parent in (folder, *folder.parents):
+                if parent in self._ways or not parent.is_relative_to(self._root):
+                    way |= self._ways.get(parent, set())
+                    break
+                way.add(os.path.realpath(parent))  # costs more the deeper it lies
+            self._ways[folder] = way
+        return self._ways[folder]
 
     def _inside(self, path: Path) -> bool:
         return Path(os.path.realpath(path)).is_relative_to(self._root)

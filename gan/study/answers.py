@@ -93,6 +93,8 @@ class Answers:
                 right, count = (of_draw[name].fillna(0).to_numpy() for name in ("sum", "count"))
                 seen = weights @ count
                 recalls[-1][place] = np.where(seen > 0, weights @ right / np.maximum(seen, 1), np.nan)
+        if not recalls:  # nothing of these classes was tested
+            return np.full(ROUNDS, np.nan)
         return np.nanmean(np.stack(recalls), axis=0).mean(axis=0)
 
     def confusions(self, regime: str, arm: str) -> pd.DataFrame:

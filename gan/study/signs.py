@@ -173,7 +173,7 @@ class SignStudy(Experiment):
             for part, (signs, places) in self.tested(cell.regime, draw).items():
                 values = cell.regime, cell.arm, draw, cell.seed, part, places, signs.labels, signs.tracks
                 found = kept.get(f"{part}.given"), kept.get(f"{part}.probability")
-                if not all(array is not None and array.shape == places.shape for array in found):
+                if not all(a is not None and a.shape == places.shape and a.dtype.kind in "iuf" for a in found):
                     raise UserError(
                         f"the answers of {cell} are not those of its images; remove its files in the folder {CELLS} "
                         "of the study, and it is run again."

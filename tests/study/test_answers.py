@@ -57,6 +57,10 @@ def test_the_variance_of_a_recall_is_that_of_a_share_of_its_tracks() -> None:
     assert answers(said(0, [1] * 9)).variance("2", "test.rare", "a") == 0  # whatever is drawn, all are right
 
 
+def test_nothing_is_said_of_what_was_not_tested() -> None:
+    assert np.isnan(answers(said(0, [1, 0])).variance("full", "test.rare", "a"))
+
+
 def test_tracks_are_drawn_within_each_class() -> None:
     both = answers(said(0, [1, 0] * 20), said(1, [1, 1, 1, 0] * 5), said(5, [1] * 9))
     variance = (0.5 * 0.5 / 40 + 0.75 * 0.25 / 20) / 4

@@ -46,6 +46,7 @@ def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
     if not set(primary) <= set(arms):
         raise UserError(f"primary is of arms that were studied ({', '.join(arms)}), not {','.join(primary)!r}.")
     regimes = sorted(rows["regime"].astype(str).unique(), key=lambda name: (name == FULL, name))
+    names = [name for name in MEASURES if rows["part"].isin(parts_of(name.partition(".")[0])).any()]
     design = Design(
         title="Do generated images help to recognise rare classes?",
         arms={name: arm.words for name, arm in arms.items()},
@@ -54,8 +55,8 @@ def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
         axis="tracks kept",
         seeds=int(rows["seed"].max()) + 1,
         measures={name: f"{KINDS[kind].format(rare=len(answers.rare))}, {GROUPS[part]}"
-                  for name in MEASURES for part, kind in [name.split(".")]},
-        headline=MEASURES[0],
+                  for name in names for part, kind in [name.split(".")]},
+        headline=names[0],
         subject="the recall of the rare classes",
         draws=int(rows["draw"].max()) + 1,
         chosen_by="held_out.rare",
@@ -64,7 +65,7 @@ def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
     cells: dict[Cell, dict[str, float]] = {}
     for (regime, arm, seed), of_cell in rows.groupby(["regime", "arm", "seed"], observed=True):
         values = cells[Cell(int(seed), str(regime), str(arm))] = {}
-        for name in MEASURES:
+        for name in names:
             part, kind = name.split(".")
             chosen = of_cell[of_cell["part"].isin(parts_of(part))]
             given, probability, labels = (chosen[column].to_numpy() for column in ("given", "probability", "label"))
@@ -73,10 +74,24 @@ def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
     return Results(design, cells, answers)
 
 
+def alike(answers: Answers) -> list[Answers]:
+    """The answers of regimes that were studied with the same arms and repetitions, group by group."""
+    cells = answers.rows.groupby("regime", observed=True).apply(
+        lambda rows: tuple(sorted(set(zip(rows["arm"], rows["seed"], strict=True)))), include_groups=False
+    )
+    chosen = [answers.rows["regime"].isin(cells.index[cells == group]) for group in dict.fromkeys(cells)]
+    return [dataclasses.replace(answers, rows=answers.rows[rows]) for rows in chosen]
+
+
 def main(config: StudySignsConfig) -> None:
     """Answers -> tables."""
-    answers = Answers.read(Path(config.answers), rarest(np.array(TRAINING_COUNTS)))
-    results = results_of(answers, tuple(config.primary.split(",")))
+    whole = Answers.read(Path(config.answers), rarest(np.array(TRAINING_COUNTS)))
+    for answers in alike(whole):
+        tell(answers, results_of(answers, tuple(config.primary.split(","))))
+
+
+def tell(answers: Answers, results: Results) -> None:
+    """Print tables, and the rare classes one by one."""
     print(report.markdown(results))
     for regime in results.design.regimes:
         for arm in results.design.arms:

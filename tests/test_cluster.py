@@ -56,8 +56,12 @@ def no_data() -> MadeUp:
 
 def on_workers() -> list[psutil.Process]:
     """The processes that run cells: those that the workers have started."""
-    found = [process for worker in psutil.Process().children() for process in worker.children()]
-    return [process for process in found if "spawn_main" in " ".join(process.cmdline())]
+    running = []
+    for worker in psutil.Process().children():
+        for process in worker.children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ends while it is looked at
+                running += [process] * ("spawn_main" in " ".join(process.cmdline()))
+    return running
 
 
 def test_a_lost_worker_costs_no_cell_and_cells_are_those_of_this_machine(cluster, tmp_path, monkeypatch):

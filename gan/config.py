@@ -18,7 +18,6 @@ import pydantic
 
 from gan import output
 from gan.errors import UserError, is_no_space
-from gan.invocation import shown
 from gan.leftovers import own_temporary_files
 from gan.signals import end_with_mlflow, stop, stop_signals, stop_status
 
@@ -254,11 +253,9 @@ def _sentence(error: Exception) -> str | None:
     archive = sys.modules.get("mlflow.exceptions")  # not imported for this: it takes seconds
     if archive is None or not isinstance(error, (archive.MlflowException, sqlite3.Error)):
         return None
-    import mlflow
+    from gan.archive.store import said
 
-    from gan.archive.store import reason_of
-
-    return f"the archive at {shown(mlflow.get_tracking_uri())} says: {reason_of(error)}"
+    return said(error)
 
 
 def _sentence_of_file(error: OSError) -> str | None:

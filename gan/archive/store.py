@@ -284,6 +284,11 @@ def read() -> Iterator[None]:
         ) from error
 
 
+def said(error: Exception) -> str:
+    """An error of the archive as a sentence."""
+    return f"the archive at {shown(mlflow.get_tracking_uri())} says: {reason_of(error)}"
+
+
 def reason_of(error: Exception) -> str:
     """What an error of the archive says first, and what there is to do, as the end of a sentence."""
     remedies = [remedy for words, remedy in REMEDIES if any(word in str(error) for word in words)]

@@ -58,18 +58,15 @@ def main(config: AugmentConfig) -> None:
     """Restore -> edit label maps -> generate photos -> filter -> write -> archive."""
     # Imported here, so that --help and mistakes in parameters are answered at once.
     from gan import archive
-    from gan.data.scenes import open_scenes
     from gan.files import fill_folder, made_before, require_writable, room, unfinished, write_manifest
     from gan.pix2pix.augment import Counts, PairGenerator
     from gan.pix2pix.augment_files import MANIFEST, PairWriter, manifest
     from gan.pix2pix.augment_report import Gallery, summary, thrown_text
     from gan.pix2pix.cutouts import parse_classes
-    from gan.pix2pix.restored import Restored, restore
     from gan.progress import say
     from gan.training.devices import make_deterministic
 
-    alone = config.photo == "paste" and config.data and not config.goodrun_ref  # no network is needed
-    good = Restored(None, None, open_scenes(config.data)) if alone else restore(config.goodrun_ref, config.data)
+    good = opened(config)
     config = dataclasses.replace(config, photo=good.way(config.photo))
     scenes, goodrun = good.scenes, good.goodrun
     classes = parse_classes(config.classes, scenes.palette)
@@ -117,6 +114,16 @@ def main(config: AugmentConfig) -> None:
     if counts.kept < config.count:
         say(f"{config.count} were asked for: after {counts.tries} tries, the most there are, it was given up.")
     print(f"pairs: {output}\nreport: {output / 'report.html'}\nbrowse: {archive.browse_hint(archived.id)}")
+
+
+def opened(config: AugmentConfig):
+    """The good run and its data; the data alone where objects are pasted and no run is named."""
+    from gan.data.scenes import open_scenes
+    from gan.pix2pix.restored import Restored, restore
+
+    if config.photo == "paste" and config.data and not config.goodrun_ref:
+        return Restored(None, None, open_scenes(config.data))
+    return restore(config.goodrun_ref, config.data)
 
 
 def log(archived, good, numbers, sheet, folder: Path) -> None:

@@ -158,11 +158,9 @@ def find_standing(labels: np.ndarray, objects: Objects, kinds: Kinds) -> list[St
 
 
 def _standing(labels: np.ndarray, objects: Objects, group: tuple[int, ...], kinds: Kinds) -> Standing | None:
-    boxes = [objects.boxes[n - 1] for n in group]
-    rows, columns = (slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1))
+    rows, columns = box_of(objects, group)
     height, width = rows.stop - rows.start, columns.stop - columns.start
-    inside = rows.start > 0 and columns.start > 0 and rows.stop < len(labels) and columns.stop < labels.shape[1]
-    if not inside or height < LEAST_HEIGHT * len(labels) or width > WIDEST * height:
+    if not is_inside((rows, columns), labels.shape) or height < LEAST_HEIGHT * len(labels) or width > WIDEST * height:
         return None
     numbers = np.where(np.isin(objects.numbers[rows, columns], group), objects.numbers[rows, columns], 0)
     if np.count_nonzero(numbers) < LEAST_AREA:
@@ -182,6 +180,18 @@ def _standing(labels: np.ndarray, objects: Objects, group: tuple[int, ...], kind
     edge = int(edges(labels[rows.stop] == ground)[foot[0]])
     classes = tuple(sorted({objects.classes[n - 1] for n in group}))
     return Standing(labels[rows, columns].copy(), numbers, (columns.start, rows.start), classes, foot, ground, edge)
+
+
+def box_of(objects: Objects, group: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns that some objects take together."""
+    boxes = [objects.boxes[n - 1] for n in group]
+    rows, columns = (slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1))
+    return rows, columns
+
+
+def is_inside(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    """Whether a box of a scene, (height, width), touches none of its borders."""
+    return all(side.start > 0 and side.stop < most for side, most in zip(box, shape, strict=True))
 
 
 def foot_of(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

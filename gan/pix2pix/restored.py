@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from gan import archive, checkpoints
 from gan.archive import GoodRun
-from gan.data.scenes import Scene, Scenes, SceneSet, open_scenes
+from gan.data.scenes import Scene, Scenes, SceneSet, open_scenes, resized
 from gan.errors import UserError
 from gan.files import sha256
 from gan.pix2pix.edits import Edited
@@ -17,7 +17,7 @@ from gan.pix2pix.gan import pictures
 from gan.pix2pix.judge import segmenter_of
 from gan.pix2pix.pair_filter import Answers
 from gan.pix2pix.presets import PHOTOS, STEP, SceneNetwork
-from gan.pix2pix.windows import around, cut, hidden, put_back, sized
+from gan.pix2pix.windows import around, cut, hidden, put_back
 from gan.scoring.segmentation import label_map
 from gan.training.averaged_gan import weights
 
@@ -116,10 +116,9 @@ class Restored:
                 if box is not None:
                     place, mask = around(*box, photo.shape), new.added == value
                     windows.append((place, cut(Scene(photo, new.labels), place, mask)))
-            labels, where, photos = (
-                np.array([sized(part(window), network.width) for _, window in windows])
-                for part in (lambda one: network.palette.indices(one.labels), hidden, lambda one: one.photo)
-            )
+            seen = [resized(window, network.width, network.height) for _, window in windows]
+            labels = np.array([network.palette.indices(window.labels) for window in seen])
+            where, photos = np.array(list(map(hidden, seen))), np.array([window.photo for window in seen])
             painted = pictures(model, network, labels, where, seed, f"pairs {number}", photos=photos)
             for (place, window), picture in zip(windows, painted, strict=True):
                 put_back(photo, place, picture, hidden(window) > 0)

@@ -14,9 +14,9 @@ from PIL import Image
 from scipy import ndimage
 
 from gan.data.parallel import in_threads
-from gan.data.scene import Scene, Scenes, SceneSet, nearest
+from gan.data.scene import Scene, Scenes, SceneSet
 from gan.errors import UserError
-from gan.pix2pix.objects import LEAST_AREA, LEAST_HEIGHT, Kinds, find_objects, together
+from gan.pix2pix.objects import LEAST_AREA, LEAST_HEIGHT, Kinds, box_of, find_objects, is_inside, together
 from gan.progress import progress
 
 CONTEXT = 2.0  # of an object's longer side: width and height of its window
@@ -95,11 +95,13 @@ def _places(scene: Scene, number: int, kinds: Kinds) -> list[Place]:
     objects, places = find_objects(labels, scene.instances, kinds), []
     counts = np.bincount(labels.ravel(), minlength=256)
     for group in together(objects, kinds):
-        boxes = [objects.boxes[n - 1] for n in group]
-        rows, columns = (slice(min(b[i].start for b in boxes), max(b[i].stop for b in boxes)) for i in (0, 1))
-        inside = rows.start > 0 and columns.start > 0 and rows.stop < len(labels) and columns.stop < labels.shape[1]
+        rows, columns = box_of(objects, group)
         area = np.isin(objects.numbers[rows, columns], group).sum()
-        if inside and area >= LEAST_AREA and rows.stop - rows.start >= LEAST_HEIGHT * len(labels):
+        if (
+            is_inside((rows, columns), labels.shape)
+            and area >= LEAST_AREA
+            and rows.stop - rows.start >= LEAST_HEIGHT * len(labels)
+        ):
             rarest = min((objects.classes[n - 1] for n in group), key=lambda k: counts[k])
             place = around(rows, columns, labels.shape)
             places.append(place._replace(scene=number, numbers=group, class_id=rarest))
@@ -152,13 +154,6 @@ def put_back(photo: np.ndarray, place: Place, painted: np.ndarray, mask: np.ndar
     alpha = np.clip(2 * blurred - 1, 0, 1)[..., None]  # soft inwards: nothing beyond the mask is touched
     old = photo[place.box]
     photo[place.box] = np.clip(np.rint(old + alpha * (new - old)), 0, 255).astype(np.uint8)
-
-
-def sized(values: np.ndarray, size: int) -> np.ndarray:
-    """A window's photo, uint8 (side, side, 3), or labels or mask (side, side), as wide and high as `size`."""
-    if values.ndim == 2:
-        return nearest(values, size, size)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(values)).resize((size, size), Image.Resampling.LANCZOS))
 
 
 def _even(places: list[Place], repeated: bool) -> list[Place]:

@@ -75,7 +75,7 @@ def main(config: EvaluateConfig) -> None:
         evaluation = subject.run(part)
         evaluation.write(part, curves)
         scores = evaluation.scores
-        if scores.classes:
+        if scores.overall:
             text = json.dumps({"overall": scores.overall, "classes": scores.classes}, indent=1)
             (part / SCORES).write_text(text)
         (part / MANIFEST).write_text(json.dumps({"origin": origin, "files": digests(part, MANIFEST)}, indent=1))

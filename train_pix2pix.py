@@ -107,27 +107,17 @@ def train(config: TrainConfig) -> tuple[str, int]:
     scenes = open_scenes(config.data)
     require_writable(Path("images/train").resolve())
 
-    from gan.pix2pix import presets
     from gan.pix2pix.batches import Pairs
     from gan.pix2pix.gan import SceneGan
     from gan.pix2pix.judge import segmenter_of
     from gan.pix2pix.scores import RANKED_BY, CheckpointScorer
     from gan.pix2pix.sheets import SHOWN
-    from gan.pix2pix.windows import windowed
     from gan.training import distribution
     from gan.training.following import Following
     from gan.training.run import TrainingRun, restored_gan
 
-    preset = presets.PRESETS[config.preset]
-    size = config.width or preset.width, config.height or preset.height
-    seen = windowed(scenes) if preset.inpaint else scenes
-    edges = config.direction == presets.PHOTOS and seen.training.has_instances
-    network = presets.SceneNetwork(preset, *size, config.direction, scenes.palette, edges)
-    if goodrun:
-        network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
-    chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
-    config = dataclasses.replace(config, **chosen)
-    digest = scenes.training.digest()
+    config, network, seen = designed(config, scenes, goodrun)
+    size, digest = (network.width, network.height), scenes.training.digest()
     config, replicas = distribution.start(config, 1, digest, goodrun)
     feed = Pairs(seen.training, *size, config.batch_size, config.seed, network.edges)
     sampled = load(seen.validation.take(spread_over(len(seen.validation), SHOWN)), *size, edges=network.edges)
@@ -152,11 +142,40 @@ def train(config: TrainConfig) -> tuple[str, int]:
     run = TrainingRun(gan, info, config, goodrun, score, RANKED_BY if segmenter else "l1", others)
     name = f"pix2pix {config.preset} {config.direction} {config.width}x{config.height} {scenes.name}"
     kept = "in memory" if feed.in_memory else "read ahead from their files"
-    what = "windows around objects" if preset.inpaint else "scenes"
+    what = "windows around objects" if network.inpaints else "scenes"
     run_id, status = run.train(name, f"{len(seen.training)} {what} {kept}", "pix2pix-{}")
     if status == 0 and network.to_photos:
         say(f"new pairs: {start('gan.commands.augment_scenes')} --goodrun_ref {run_id}")
     return run_id, status
+
+
+def designed(config: TrainConfig, scenes, goodrun):
+    """What is built and trained.
+
+    Args:
+        config: of the command.
+        scenes: the data set, a `SceneSet`.
+        goodrun: what is gone on from, or None.
+
+    Returns:
+        The configuration with the values of the preset where it gives none, the `SceneNetwork`, and the `SceneSet`
+        that it learns, which are windows where objects are painted.
+
+    Raises:
+        UserError: the good run's network is another one, or the scenes show no object to learn.
+    """
+    from gan.pix2pix.presets import PHOTOS, PRESETS, SceneNetwork
+    from gan.pix2pix.windows import windowed
+
+    preset = PRESETS[config.preset]
+    size = config.width or preset.width, config.height or preset.height
+    seen = windowed(scenes) if preset.inpaint else scenes
+    edges = config.direction == PHOTOS and seen.training.has_instances
+    network = SceneNetwork(preset, *size, config.direction, scenes.palette, edges)
+    if goodrun:
+        network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
+    chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}
+    return dataclasses.replace(config, **chosen), network, seen
 
 
 if __name__ == "__main__":

@@ -30,8 +30,10 @@ from gan.files import is_folder
 from gan.invocation import ROOT, shown
 
 NOT_GIVEN = {"pictograms": "false"}  # what a run did that has no such parameter: older, or it is off
-PRETRAINED = "pretrained"  # the good run of GTSRB's classes that comes with the project
-PICTOGRAMS = "pictograms"  # that of pictograms
+PRETRAINED = (
+    "pretrained"  # the good run that comes with the project: of GTSRB's classes, or for scenes that of objects
+)
+PICTOGRAMS, OBJECTS = "pictograms", "objects"  # those of pictograms, and of objects in street scenes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +78,8 @@ def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool 
         reference: "" for none; a run id (its best checkpoint by score, else its last), whole, as "runs:/<run id>", or
             its first eight digits or more; "<run id>/<iteration>"; "<iteration>" in the newest run of the same class
             that kept it; "models:/<name>@<alias>" or "models:/<name>/<version>"; "pretrained" for the weights
-            of all classes that come with the project, "pictograms" for those of pictograms; a folder that holds a
-            checkpoint.
+            that come with the project, of all classes or of objects in street scenes, "pictograms" and "objects" for
+            those of that name; a folder that holds a checkpoint.
         wanted: kinds of program that may have made it ("dcgan", "pix2pix"), and of each the class that it must have
             been trained on: a class, "all", or "" for programs without classes; None for whatever it was.
         one_of_all: a checkpoint of all classes will do for any class.
@@ -106,8 +108,8 @@ def resolve_any(reference: str, wanted: dict[str, str | None], one_of_all: bool 
 def _found(reference: str, wanted: dict[str, str | None]) -> Path:
     """The checkpoint's file."""
     in_run = re.fullmatch(r"(?:runs:/)?([0-9a-f]{8,32})(?:/(\d{1,9}))?", reference)
-    if reference in (PRETRAINED, PICTOGRAMS):
-        return _from_pretrained(reference)
+    if reference in (PRETRAINED, PICTOGRAMS, OBJECTS):
+        return _from_pretrained(OBJECTS if reference == PRETRAINED and "dcgan" not in wanted else reference)
     if re.fullmatch(r"\d{1,9}", reference):
         prepare(create=False)
         return _from_newest_run(int(reference), wanted)
@@ -251,7 +253,7 @@ def _from_folder(reference: str) -> Path:
 
 
 def _from_pretrained(reference: str) -> Path:
-    folder = ROOT / "gan" / PRETRAINED / (PICTOGRAMS if reference == PICTOGRAMS else "")
+    folder = ROOT / "gan" / PRETRAINED / ("" if reference == PRETRAINED else reference)
     if not folder.is_dir():
         raise UserError(
             f"goodrun_ref {reference}: this copy of the project came without {folder}; give a run, "

@@ -98,8 +98,7 @@ def main(config: BalanceConfig) -> None:
     require_writable(room(output), form.bytes(int(lacking.sum())) + PICTURE_BYTES)
 
     generated, counts, judge = generate(config, goodrun, source, lacking)
-    notes = balance_report.notes(counts, goodrun, source)
-    notes += [STUDIED] if config.goodrun_ref == archive.PICTOGRAMS else []
+    notes = balance_report.notes(counts, goodrun, source) + [STUDIED] * (config.goodrun_ref == archive.PICTOGRAMS)
     command_line = repeated(config, goodrun)
     with unfinished(output) as part:
         written = form.write(part, generated, counts, goodrun.run_id)

@@ -14,7 +14,7 @@ CARD = "MODEL_CARD.md"
 class ExportConfig(Config):
     """Write the weights of a good run, small enough to hand on, and a model card."""
 
-    class_val: str = option("all", "class or `all`: what the run was trained on")
+    class_val: str = option("all", "images with a class: class or `all`, what the run was trained on")
     goodrun_ref: str = option(
         "",
         "run to export: run id, run id/iteration, iteration, models:/NAME@ALIAS, folder",
@@ -30,7 +30,7 @@ def main(config: ExportConfig) -> None:
     from gan import archive
 
     with archive.adopted_run("export", f"export {config.goodrun_ref}", config):
-        export(config, archive.resolve(config.goodrun_ref, "dcgan", config.class_val))
+        export(config, archive.resolve_any(config.goodrun_ref, {"dcgan": config.class_val, "pix2pix": ""}))
 
 
 def export(config: ExportConfig, goodrun) -> None:
@@ -52,16 +52,20 @@ def export(config: ExportConfig, goodrun) -> None:
     import numpy as np
 
     from gan.dcgan.gan import Network
+    from gan.model_card import card
+    from gan.pix2pix.presets import SceneNetwork
+    from gan.training.averaged_gan import weights
 
-    generator = Network.restored(goodrun.info.network).build_generator()
-    checkpoints.load(goodrun.checkpoint, {"averaged": generator.variables})
+    network = Network if goodrun.info.kind == "dcgan" else SceneNetwork
+    variables = weights(network.restored(goodrun.info.network).build_generator())
+    checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: variables})
     with np.errstate(over="ignore"):  # looked for below
-        weights = [np.asarray(variable).astype(np.float16) for variable in generator.variables]
-    if not all(np.isfinite(array).all() for array in weights):
+        halved = [np.asarray(variable).astype(np.float16) for variable in variables]
+    if not all(np.isfinite(array).all() for array in halved):
         raise UserError("the weights do not fit into half precision; keep the run as it is.")
     output.mkdir(parents=True, exist_ok=True)
     path = output / checkpoints.file_name(goodrun.iteration)
-    checkpoints.save(path, goodrun.info, {"averaged": weights})
+    checkpoints.save(path, goodrun.info, {checkpoints.WEIGHTS: halved})
     with replacing(output / CARD) as file:
         file.write(card(goodrun, scores, config.data_licence).encode())
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB\n{output / CARD}")
@@ -83,14 +87,14 @@ def read_scores(folder: str, goodrun) -> dict:
     Raises:
         UserError: the folder holds none, or those of another checkpoint.
     """
-    from gan.data.signs import stored_classes
+    from gan.model_card import numbers_of
 
     try:
         origin = parse_json(read_file(Path(folder) / "evaluation.json"))["origin"]
         scores = parse_json(read_file(Path(folder) / "scores.json"))
         same = (origin["run"], origin["iteration"]) == (goodrun.run_id, goodrun.iteration)
         found = {"count": int(origin["count"]), "overall": scores["overall"], "classes": scores["classes"]}
-        classes = range(len(stored_classes(goodrun.info.data)))
+        classes = numbers_of(goodrun.info)
         sound = all(map(_are_scores, (found["overall"], *found["classes"].values())))
         if same and not (sound and all(int(k) in classes for k in found["classes"])):
             raise ValueError("no scores of classes that there are")
@@ -104,77 +108,6 @@ def read_scores(folder: str, goodrun) -> dict:
 def _are_scores(values: object) -> bool:
     """Whether a value of a JSON file is numbers by name."""
     return isinstance(values, dict) and all(type(value) in (int, float) for value in values.values())
-
-
-def card(goodrun, scores: dict | None, licence: str) -> str:
-    """The model card, in Markdown."""
-    from gan.data.signs import GTSRB, stored_classes, stored_size
-    from gan.dcgan.evaluation_report import CLASS_COLUMNS
-    from gan.dcgan.scores import SCORES
-    from gan.score import results
-
-    info, classes = goodrun.info, stored_classes(goodrun.info.data)
-    signs, size = classes == GTSRB, stored_size(info.network)
-    what = "traffic signs" if signs else f"images of {len(classes)} classes"
-    settings = " ".join(f"--{name} {value}" for name, value in info.config.items() if value != "")
-    paints = info.config.get("pictograms") is True
-    kind = "GAN that paints pictograms of signs as photos" if paints else "class-conditional GAN"
-    mirrored = "" if paints else " (mirror images that are of a class among them)"
-    lines = [
-        f"# Model card: generator of {what}",
-        "",
-        f"- What it is: the averaged generator of a {kind}, class_val {info.class_val}, "
-        f"after {info.iteration} iterations of {info.config.get('batch_size')} real images each; "
-        "weights in half precision.",
-        f"- What it is for: more {size}x{size} images, to train classifiers with. It is not for showing "
-        "what things look like: some images are wrong.",
-        *([] if signs else [f"- Classes: {', '.join(classes.names)}."]),
-        f"- Data: {info.data['images']} images{mirrored}, digest {info.data['digest']}.",
-        f"- Licence of the data: {licence}",
-        f"- Run: {goodrun.run_id}, trained with `train_dcgan.py {settings}`",
-        "",
-    ]
-    if scores is None:
-        return "\n".join([*lines, "No scores were exported.", ""])
-    found = results(SCORES, scores["overall"])
-    wrong = [result.score.name for result in found if result.flagged]
-    lines += [
-        f"## Scores of {scores['count']} images a class",
-        "",
-        f"`evaluate.py --class_val {info.class_val} --goodrun_ref {goodrun.run_id}/{goodrun.iteration} --count "
-        f"{scores['count']}` gave them. Real: the same score of real images. Out of range, which is clearly worse "
-        f"than real images: {', '.join(wrong) or 'none'}. `leak` and `leak_low` say what the images give away of the "
-        "training images, `told_apart` how easily they are told from photos.",
-        "",
-        "| score | generated | real | | meaning |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {result.score.name} | {result.value:.4g} | {_number(result.reference)} | "
-            f"{'out of range' * result.flagged} | {result.score.meaning} |"
-            for result in found
-        ),
-    ]
-    if len(scores["classes"]) > 1:
-        columns = [score for score in SCORES if score.name in CLASS_COLUMNS]
-        names = [text for score in columns for text in (score.name, "real")]
-        lines += ["", "## By class", "", "Bold: out of range.", "", "| class | " + " | ".join(names) + " |"]
-        lines += ["|" + " --- |" * (1 + len(names))]
-        for k, values in scores["classes"].items():
-            cells = [text for score in columns for text in _cells(results([score], values))]
-            lines.append(f"| {classes.label(int(k))} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, ""])
-
-
-def _cells(found: list) -> tuple[str, str]:
-    """A score of a class and its real reference; "-" where there is none."""
-    if not found:
-        return "-", "-"
-    value = _number(found[0].value)
-    return f"**{value}**" if found[0].flagged else value, _number(found[0].reference)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
 
 
 if __name__ == "__main__":

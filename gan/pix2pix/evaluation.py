@@ -81,7 +81,8 @@ class SceneEvaluation:
     def origin(self) -> dict:
         """What the pictures and scores depend on."""
         config = self._config
-        return {"seed": config.seed, "scores": config.scores, "data": self._scenes.name, "scenes": self.part.digest()}
+        part = {"data": self._scenes.name, "scenes": self.part.digest(), "count": len(self.part)}
+        return {"seed": config.seed, "scores": config.scores} | part
 
     def run(self, folder: Path) -> Evaluation:
         """Generate into a folder, and score."""

@@ -17,7 +17,7 @@ SLOPE = 0.2  # of LeakyReLU for negative inputs
 DEEPEST = 8  # levels of the paper's U-Net for 256x256
 NOISY = 3  # layers of the decoder with dropout at most, from the innermost on
 NOISY_SIZE = 8  # pixels: dropout reaches no larger map, as in the paper at 256x256
-PATCH = 0.375  # of a picture's shorter side: the largest patch that a logit looks at
+PATCH = 0.375  # of a picture's shorter side: the largest patch that a logit looks at, where nothing else is said
 # "published": as at 256x256, whatever the size is. "scaled": dropout and patches follow the size of the pictures.
 # "enlarged": the same, with maps enlarged by `gan.training.enlarge` in place of transposed convolutions.
 PUBLISHED, SCALED, ENLARGED = LAYOUTS = ("published", "scaled", "enlarged")
@@ -106,11 +106,17 @@ def build_unet(
 
 
 def build_patch_discriminator(
-    width: int, height: int, channels_in: int, base: int = 64, precision: str = "float32", layout: str = PUBLISHED
+    width: int,
+    height: int,
+    channels_in: int,
+    base: int = 64,
+    precision: str = "float32",
+    layout: str = PUBLISHED,
+    share: float = PATCH,
 ) -> keras.Model:
     """The paper's discriminator: each of its logits looks at 70x70 pixels.
 
-    With fewer layers it looks at 34x34 or 16x16: unless the layout is "published", those that `PATCH` allows.
+    With fewer layers it looks at 34x34 or 16x16: unless the layout is "published", those that `share` allows.
 
     Args:
         width: of the pictures, 32 at least.
@@ -118,8 +124,8 @@ def build_patch_discriminator(
         channels_in: of condition and picture together, one above the other.
         base: channels of the first layer; the others have up to eight times as many.
         precision: Keras dtype policy of the inner layers; the logits are float32 always.
-
         layout: one of `LAYOUTS`.
+        share: of the shorter side, 0-1: the largest patch that a logit looks at.
 
     Returns:
         A model of input float32 (N, height, width, channels_in), output float32 (N, height / F - 2, width / F - 2,
@@ -127,7 +133,7 @@ def build_patch_discriminator(
     """
     pair = keras.Input((height, width, channels_in), name="pair")
     x, halved = pair, 3
-    while layout != PUBLISHED and halved > 1 and patch(halved) > PATCH * min(width, height):
+    while layout != PUBLISHED and halved > 1 and patch(halved) > share * min(width, height):
         halved -= 1
     for level, (factor, strides) in enumerate([(2**n, 2) for n in range(halved)] + [(2**halved, 1)]):
         if strides == 1:

@@ -12,7 +12,7 @@ from gan.data import palettes
 from gan.data.palettes import Palette
 from gan.data.scene import SceneSet
 from gan.errors import UserError
-from gan.pix2pix.networks import ENLARGED, LAYOUTS, PUBLISHED, SCALED, build_patch_discriminator, build_unet
+from gan.pix2pix.networks import ENLARGED, LAYOUTS, PATCH, PUBLISHED, SCALED, build_patch_discriminator, build_unet
 from gan.pix2pix.spatial_networks import build_pixel_discriminator, build_spatial_generator
 
 PHOTOS, LABELS = "labels_to_photo", "photo_to_labels"
@@ -47,6 +47,7 @@ class Preset:
         half_life: images in which half of the averaged generator is renewed; 0: it is the generator itself.
         layout: of a U-Net and of a discriminator of patches, see `gan.pix2pix.networks.LAYOUTS`. Checkpoints of
             version 0.1 name none.
+        patch: share of the shorter side that a logit of a discriminator of patches looks at, at most.
         inpaint: whether windows around objects are learned (`gan.pix2pix.windows`): the photo enters, but for what
             is hidden, and only that is painted.
         width: of the pictures, where none is given.
@@ -69,6 +70,7 @@ class Preset:
     light: bool = False
     half_life: int = 0
     layout: str = PUBLISHED
+    patch: float = PATCH
     inpaint: bool = False
     width: int = 256
     height: int = 128
@@ -93,6 +95,7 @@ class Preset:
                     self.beta_1,
                     self.l1_weight,
                     self.matching,
+                    self.patch,
                 )
             )
             and self.dropout < 1
@@ -120,8 +123,8 @@ PRESETS = {
             matching=10.0, light=True, half_life=5_000,
         ),
         Preset(
-            "objects", generator_base=32, batch_size=16, l1_weight=20.0, light=True, half_life=5_000, layout=ENLARGED,
-            inpaint=True, width=64, height=64,
+            "objects", generator_base=24, discriminator_base=32, batch_size=16, l1_weight=10.0, matching=10.0,
+            light=True, half_life=5_000, layout=ENLARGED, patch=0.6, inpaint=True, width=64, height=64,
         ),
     )
 }  # fmt: skip
@@ -206,7 +209,9 @@ class SceneNetwork:
         if self.by_pixels:
             return build_pixel_discriminator(self.width, self.height, len(self.palette), base, policy)
         channels = self.channels_in + self.channels_out
-        return build_patch_discriminator(self.width, self.height, channels, base, policy, self.preset.layout)
+        return build_patch_discriminator(
+            self.width, self.height, channels, base, policy, self.preset.layout, self.preset.patch
+        )
 
     def describe(self) -> dict[str, Any]:
         """All of it as JSON knows it, for a checkpoint; `restored` reads it back."""

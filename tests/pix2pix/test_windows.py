@@ -11,6 +11,8 @@ import tensorflow as tf
 import evaluate
 import train_pix2pix
 from gan import archive
+from gan.archive import goodruns
+from gan.commands import export
 from gan.commands.augment_scenes import AugmentConfig
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scene, Scenes, SceneSet
@@ -165,6 +167,19 @@ def test_training_evaluation_and_what_the_run_is_good_for(tmp_path, monkeypatch,
     assert len(list(Path("made/photos").glob("*.png"))) == 3
     with pytest.raises(UserError, match="paints objects into photos, for augment_scenes: it can't be served"):
         archive.register(run_id, "objects", "goodrun")
+    shipped = tmp_path / "project" / "gan" / "pretrained" / "objects"
+    export.main(export.ExportConfig(goodrun_ref=run_id, evaluation="made", output=str(shipped), data_licence="mine"))
+    card = (shipped / export.CARD).read_text()
+    assert "paints objects into photos of street scenes (pix2pix, preset objects, 64x64)" in card
+    assert "Licence of the data: mine" in card and "## Scores of 3 windows around objects" in card
+    monkeypatch.setattr(goodruns, "ROOT", tmp_path / "project")
+    for reference in ("objects", "pretrained"):
+        found = archive.resolve(reference, "pix2pix", "")
+        assert (found.run_id, found.checkpoint.parent) == (run_id, shipped)
+    with pytest.raises(UserError, match="holds no checkpoint"):  # of signs, where both are taken
+        archive.resolve_any("pretrained", {"dcgan": "all", "pix2pix": ""})
+    whole, halved = (restore(name, "")._model().get_weights() for name in (run_id, "pretrained"))
+    assert all(np.allclose(one, other, atol=1e-3) for one, other in zip(whole, halved, strict=True))
 
 
 def test_a_window_is_cut_with_its_label_map() -> None:

@@ -90,7 +90,7 @@ def evaluations() -> list[bytes]:
 
 def read_evaluation(path: Path) -> None:
     from gan import archive
-    from gan.commands.export import card
+    from gan.model_card import card
 
     for name in ("evaluation.json", "scores.json"):
         with written(path, f"evaluation/{name}") as other:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from gan.data.labelled import to_uint8
 from gan.data.scenes import Loaded
 from gan.pix2pix.batches import Pairs
-from gan.pix2pix.objectives import PatchObjective, PixelObjective, class_weights
+from gan.pix2pix.objectives import PatchObjective, PixelObjective, WindowObjective, class_weights
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.sheets import real_pictures, real_sheet, sample_sheet
 from gan.training import losses, sampling
@@ -53,7 +53,7 @@ class SceneGan(AveragedGan):
         self._l1_weight = l1_weight
         self._lit = preset.light and network.to_photos
         self.metric_names = (*METRICS, "matching_training") if preset.matching else METRICS
-        self._objective: PatchObjective | PixelObjective = PatchObjective()
+        self._objective: PatchObjective | PixelObjective = WindowObjective() if network.inpaints else PatchObjective()
         if network.by_pixels:
             self._objective = PixelObjective(class_weights(feed.sample(WEIGHED).labels, network.palette))
         self._inner = _inner_answers(self.discriminator) if preset.matching else None
@@ -110,7 +110,7 @@ class SceneGan(AveragedGan):
         given = labels if self.network.to_photos else photos
         condition = _condition(self.network, given, edges, photos)
         wanted = _as_float(photos) if self.network.to_photos else tf.one_hot(labels, len(self.network.palette))
-        classes = tf.cast(labels, tf.int32)
+        classes = edges if self.network.inpaints else tf.cast(labels, tf.int32)  # what the objective asks for
         sampling.set_dropout(self.generator, sampling.key(self.seed, iteration, "dropout"))
         latents = sampling.latents(
             photos.shape[0], self.network.preset.latent, sampling.key(self.seed, iteration, "latents")
@@ -152,7 +152,7 @@ class SceneGan(AveragedGan):
         self.generator_optimizer.apply(gradients, self.generator.trainable_variables)
         if self.half_life:
             tf.cond((iteration + 1) % AVERAGED_EVERY == 0, lambda: self._averaged(iteration), lambda: False)
-        return tf.stack([generator_loss, discriminator_loss, l1, *ask.accuracies(*answers), *more])
+        return tf.stack([generator_loss, discriminator_loss, l1, *ask.accuracies(*answers, classes), *more])
 
     def _averaged(self, iteration) -> bool:
         self.average(iteration, AVERAGED_EVERY)

@@ -29,9 +29,34 @@ class PatchObjective:
         """The generator's loss: to be called real."""
         return losses.binary_loss(on_generated, True)
 
-    def accuracies(self, on_real, on_generated):
+    def accuracies(self, on_real, on_generated, classes):
         """Shares 0-1 of the patches that the discriminator is right about: of real and of generated pictures."""
         return _share(on_real > 0), _share(on_generated < 0)
+
+
+class WindowObjective(PatchObjective):
+    """The same for windows in which a part is painted: only the patches about it count.
+
+    All others are the same in a real and in a generated picture. There is nothing to learn from them, and they are
+    three of four.
+    """
+
+    def discriminator_loss(self, on_real, on_generated, hidden):
+        """The discriminator's loss; `hidden`: (N, height, width), 1 where a window is painted."""
+        about = _about(hidden, on_real)
+        return (losses.binary_loss(on_real, True, about) + losses.binary_loss(on_generated, False, about)) / 2
+
+    def generator_loss(self, on_generated, hidden):
+        """The generator's loss: what it painted is called real."""
+        return losses.binary_loss(on_generated, True, _about(hidden, on_generated))
+
+    def accuracies(self, on_real, on_generated, hidden):
+        """Shares 0-1 of the patches that count which the discriminator is right about."""
+        about = _about(hidden, on_real)
+        count = tf.maximum(tf.reduce_sum(about), 1.0)
+        return tuple(
+            tf.reduce_sum(about * tf.cast(right, tf.float32)) / count for right in (on_real > 0, on_generated < 0)
+        )
 
 
 class PixelObjective:
@@ -63,7 +88,7 @@ class PixelObjective:
         """The generator's loss: its pixels are taken for real ones of their class."""
         return losses.pixel_loss(on_generated, _thinned(classes, on_generated), self._weights)
 
-    def accuracies(self, on_real, on_generated):
+    def accuracies(self, on_real, on_generated, classes):
         """Shares 0-1 of the pixels that are rightly told to be real (of any class) or generated."""
         real, generated = (
             tf.reduce_logsumexp(answer[..., :-1], axis=3) > answer[..., -1] for answer in (on_real, on_generated)
@@ -89,6 +114,16 @@ def class_weights(labels: np.ndarray, palette: Palette) -> np.ndarray:
     idle = ~np.isin(palette.ids, palette.scored)
     weights[idle] = np.minimum(weights[idle], 1)
     return weights.astype(np.float32)
+
+
+def _about(hidden, logits):
+    """Which patches are about what is hidden: float32 of the logits' shape, 1 if their middle is a step away at most.
+
+    Patches are `factor` pixels apart, and those of the border have no logit (see `build_patch_discriminator`).
+    """
+    factor = hidden.shape[1] // (logits.shape[1] + 2)
+    steps = tf.nn.max_pool2d(tf.cast(hidden, tf.float32)[..., None], factor, factor, "VALID")
+    return tf.nn.max_pool2d(steps, 3, 1, "VALID")
 
 
 def _thinned(classes, logits):

@@ -69,7 +69,7 @@ def class_loss(logits, labels):
     return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
 
-def binary_loss(logits, real: bool):
+def binary_loss(logits, real: bool, weights=None):
     """How far logits are from calling everything real, or everything generated: mean binary cross-entropy.
 
     The loss of the first GANs and of pix2pix (Isola et al. 2017, arXiv 1611.07004, section 3.1; the generator is
@@ -78,11 +78,13 @@ def binary_loss(logits, real: bool):
     Args:
         logits: float32 of any shape, higher for what seems real.
         real: what they should say.
+        weights: float32 of the same shape, 0 or more: how much each counts; None: all alike.
 
     Returns:
         float32 scalar, 0 or more; log 2 for logits of 0.
     """
-    return ops.mean(ops.softplus(-logits if real else logits))
+    each = ops.softplus(-logits if real else logits)
+    return ops.mean(each) if weights is None else ops.sum(weights * each) / ops.maximum(ops.sum(weights), 1.0)
 
 
 def absolute_distance(made, wanted, shares: bool = False):

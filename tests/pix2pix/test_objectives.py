@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from gan.data.palettes import CAMVID, generic
-from gan.pix2pix.objectives import HEAVIEST, PatchObjective, PixelObjective, class_weights
+from gan.pix2pix.objectives import HEAVIEST, PatchObjective, PixelObjective, WindowObjective, class_weights
 from gan.training import losses
 from gan.training.adam import Adam
 
@@ -58,8 +58,20 @@ def test_patches_of_pairs():
     assert float(ask.discriminator_loss(logits(9.0), logits(-9.0), None)) < 0.001
     assert float(ask.discriminator_loss(logits(8.0), logits(8.0), None)) == pytest.approx(4, abs=0.01)
     assert float(ask.generator_loss(logits(-8.0), None)) == pytest.approx(8, abs=0.01)
-    accuracies = ask.accuracies(logits(1.0, 2.0, -1.0, 3.0), logits(-1.0, 1.0))
+    accuracies = ask.accuracies(logits(1.0, 2.0, -1.0, 3.0), logits(-1.0, 1.0), None)
     assert list(map(float, accuracies)) == [0.75, 0.5]
+
+
+def test_of_windows_only_the_patches_about_what_is_painted_count():
+    ask, hidden = WindowObjective(), np.zeros((1, 16, 16), np.uint8)
+    hidden[0, 6:8, 8:10] = 1  # step 3 of 8 down, 4 of 8 along; logits begin at step 1
+    near = np.zeros((1, 6, 6, 1), bool)
+    near[0, 1:4, 2:5] = True
+    said = tf.constant(np.where(near, -5.0, 7.0), tf.float32)
+    assert float(ask.generator_loss(said, hidden)) == pytest.approx(5, abs=0.01)
+    assert float(ask.discriminator_loss(said, said, hidden)) == pytest.approx(2.5, abs=0.01)
+    assert list(map(float, ask.accuracies(said, said, hidden))) == [0, 1]
+    assert float(ask.generator_loss(said, 0 * hidden)) == 0  # nothing painted, nothing said
 
 
 # --- pixels
@@ -73,8 +85,8 @@ def test_pixels_are_told_by_class_and_generated_ones_apart():
     right, generated = 50 * tf.one_hot(classes, 3), 50 * tf.one_hot(tf.fill((1, 2, 2), 2), 3)
     assert float(ask.discriminator_loss(right, generated, classes)) == pytest.approx(0, abs=1e-4)
     assert float(ask.generator_loss(right, classes)) == pytest.approx(0, abs=1e-4)
-    assert list(map(float, ask.accuracies(right, generated))) == [1, 1]
-    assert list(map(float, ask.accuracies(generated, right))) == [0, 0]
+    assert list(map(float, ask.accuracies(right, generated, classes))) == [1, 1]
+    assert list(map(float, ask.accuracies(generated, right, classes))) == [0, 0]
     # 1 + 2 + 2 + 2 for the real pixels, 1 for each generated one.
     unsure = tf.zeros((1, 2, 2, 3))
     assert float(ask.discriminator_loss(unsure, generated, classes)) == pytest.approx(math.log(3) * 7 / 4)
@@ -136,6 +148,6 @@ def test_logits_of_every_other_pixel_are_held_against_its_class():
 def test_a_pixel_is_called_real_when_all_classes_together_are_likelier_than_generated():
     ask = PixelObjective(np.ones(3, np.float32))
     unsure = tf.constant([[[[0.0, 0.0, 0.0, 0.5]]]])  # three times 1 against e to the power of 0.5
-    assert [float(share) for share in ask.accuracies(unsure, unsure)] == [1, 0]
+    assert [float(share) for share in ask.accuracies(unsure, unsure, None)] == [1, 0]
     surer = tf.constant([[[[0.0, 0.0, 0.0, 1.5]]]])
-    assert [float(share) for share in ask.accuracies(*2 * [surer])] == [0, 1]
+    assert [float(share) for share in ask.accuracies(*2 * [surer], None)] == [0, 1]

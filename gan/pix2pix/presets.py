@@ -123,8 +123,8 @@ PRESETS = {
             matching=10.0, light=True, half_life=5_000,
         ),
         Preset(
-            "objects", generator_base=24, discriminator_base=32, batch_size=16, l1_weight=10.0, matching=10.0,
-            light=True, half_life=5_000, layout=ENLARGED, patch=0.6, inpaint=True, width=64, height=64,
+            "objects", generator_base=24, discriminator_base=32, batch_size=16, discriminator_lr=4e-4, l1_weight=10.0,
+            matching=10.0, light=True, half_life=5_000, layout=ENLARGED, patch=0.6, inpaint=True, width=64, height=64,
         ),
     )
 }  # fmt: skip

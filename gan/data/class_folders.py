@@ -16,25 +16,14 @@ import numpy as np
 from PIL import Image
 
 from gan.config import FITS
-from gan.data.class_layout import UNREAD, File, Layout, open_layout, quoted
-from gan.data.class_table import is_table
+from gan.data.class_layout import UNREAD, Layout, open_layout, quoted
+from gan.data.class_table import File
 from gan.data.decode import SIZES, decode_files
 from gan.data.groups import numbered, objects
 from gan.data.labelled import GENERATED, GENERATED_LIST, Classes, LabelledImages, is_file_name, label_type, narrow
 from gan.data.untrusted import Source
 from gan.errors import UserError
 from gan.files import parse_json, read_file
-
-__all__ = [
-    "DEFAULT_READING",
-    "FITS",
-    "SIZES",
-    "Found",
-    "Reading",
-    "class_names",
-    "is_table",
-    "read_class_folders",
-]
 
 FEW = 10  # images of a class: fewer are worth a note
 MAX_MIRROR_BYTES = 2**20  # of the file of mirror images
@@ -103,16 +92,16 @@ class Found:
     Attributes:
         train: the training images, and those of a validation part.
         test: the test images, or None.
-        notes: sentences about what was chosen, changed, missing or left out.
+        notes: sentences about what was chosen, changed, missing or left out, or is other than it was published.
         files: where the images of the training part and then of the test part are from: names within the folder or
-            zip, or within the table's folder.
+            zip, or within the table's folder; none of GTSRB.
         table: the name of the CSV there; "" where there are class folders.
     """
 
     train: LabelledImages
     test: LabelledImages | None
     notes: tuple[str, ...]
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
     table: str = ""
 
 

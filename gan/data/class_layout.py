@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from gan.checkpoint_info import MOST_CLASSES
-from gan.data.class_table import PARTS, holds_columns, is_table, read_rows
+from gan.data.class_table import PARTS, File, holds_columns, is_table, read_rows
 from gan.data.labelled import ALL, LISTED
 from gan.data.untrusted import Source, open_source
 from gan.errors import UserError
@@ -24,23 +24,6 @@ UNREAD = {".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".tga", ".svg", ".p
 UNREAD |= {".exr", ".hdr", ".pcx", ".dng", ".cr2", ".nef", ".arw", ".dcm"}  # pictures all the same
 
 _Found = tuple[tuple[str, ...], str]  # the steps of a file's path, and its name in the source
-
-
-@dataclasses.dataclass(frozen=True)
-class File:
-    """One image.
-
-    Attributes:
-        name: its name in the source.
-        label: the name of its class.
-        part: "train" or "test".
-        group: the folder within the class folder, or the table's group; "" where there is none.
-    """
-
-    name: str
-    label: str
-    part: str
-    group: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +104,7 @@ def _of_source(source: Source, nested: bool) -> Layout:
 
 def _of_table(source: Source, table: str, path: Path) -> Layout:
     rows = read_rows(source, table)
-    files = [File(row.file, _class_name(source, row.label), row.part, row.group) for row in rows]
+    files = [dataclasses.replace(row, label=_class_name(source, row.label)) for row in rows]
     return dataclasses.replace(_layout(path, source, files, "column", [], []), table=table)
 
 

@@ -16,20 +16,21 @@ PARTS = {"train": "train", "training": "train", "val": "train", "valid": "train"
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class File:
     """One image.
 
     Attributes:
-        file: its name in the source.
-        label: its class.
-        group: what tells the images of one object; "" where it is not known.
+        name: its name in the source.
+        label: the name of its class.
         part: "train" or "test".
+        group: what tells the images of one object: the folder within the class folder, or the table's group; "" where
+            it is not known.
     """
 
-    file: str
+    name: str
     label: str
-    group: str
     part: str
+    group: str
 
 
 def is_table(path: str | Path) -> bool:
@@ -45,7 +46,7 @@ def holds_columns(source: Source, name: str) -> bool:
         return False
 
 
-def read_rows(source: Source, name: str) -> list[Row]:
+def read_rows(source: Source, name: str) -> list[File]:
     """The lines of a table; nothing is asked about the images that they name.
 
     Args:
@@ -61,23 +62,23 @@ def read_rows(source: Source, name: str) -> list[Row]:
     if not {"file", "label"} <= set(columns):
         raise UserError(f"{where} should have the columns `file` and `label` in its first line; add them.")
     folder = name.rpartition("/")[0]
-    rows: dict[str, Row] = {}
+    rows: dict[str, File] = {}
     try:
         for fields in itertools.islice((lines := _lines(text)), 1, None):
             if any(field.strip() for field in fields):
                 line = dict(zip(columns, map(str.strip, fields), strict=False))
                 row = _row(line, folder, source.path, f"{where}, line {lines.line_num}")
-                if row.file in rows:
+                if row.name in rows:
                     raise UserError(
                         f"{where}, line {lines.line_num}: the file {line['file']!r} is there twice; keep one line."
                     )
-                rows[row.file] = row
+                rows[row.name] = row
     except csv.Error as error:
         raise UserError(f"{where} is no table of text; save it as CSV.") from error
     return list(rows.values())
 
 
-def _row(line: dict[str, str], folder: str, path: Path, where: str) -> Row:
+def _row(line: dict[str, str], folder: str, path: Path, where: str) -> File:
     for column in ("file", "label"):
         if not line.get(column):
             raise UserError(f"{where}: the {column} is missing; fill it in or remove the line.")
@@ -87,7 +88,7 @@ def _row(line: dict[str, str], folder: str, path: Path, where: str) -> Row:
     file = line["file"].replace("\\", "/")
     check_name(file, path)
     inside = "/".join(step for step in file.split("/") if step not in ("", "."))
-    return Row(f"{folder}/{inside}" if folder else inside, line["label"], line.get("group", ""), part)
+    return File(f"{folder}/{inside}" if folder else inside, line["label"], part, line.get("group", ""))
 
 
 def _text(source: Source, name: str) -> str:

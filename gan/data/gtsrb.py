@@ -1,32 +1,17 @@
 """GTSRB from wherever it lies: the official archives, or pickles of signs, which are read and written here."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gan.data import pickles
+from gan.data.class_folders import Found
 from gan.data.gtsrb_archives import TRAINING_ZIP, read_archives
 from gan.data.labelled import MAX_PIXELS, LabelledImages, join, narrow
 from gan.data.signs import CLASSES, GTSRB, SIZE
 from gan.data.untrusted import open_source
 from gan.errors import UserError
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What a source holds.
-
-    Attributes:
-        train: the training images.
-        test: the test images, or None.
-        notes: sentences about what is missing, left out, or other than it was published.
-    """
-
-    train: LabelledImages
-    test: LabelledImages | None
-    notes: tuple[str, ...]
 
 
 def read_source(path: str | Path) -> Found:

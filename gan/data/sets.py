@@ -10,14 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from gan.checkpoint_info import CheckpointInfo
-from gan.data.class_folders import (
-    DEFAULT_READING,
-    Reading,
-    class_names,
-    is_table,
-    read_class_folders,
-)
+from gan.data.class_folders import DEFAULT_READING, Reading, class_names, read_class_folders
 from gan.data.class_layout import holds_pictures
+from gan.data.class_table import is_table
 from gan.data.gtsrb import read_signs
 from gan.data.labelled import Classes, LabelledImages, join, with_mirrored
 from gan.data.signs import CLASSES, GTSRB, stored_size

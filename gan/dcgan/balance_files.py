@@ -13,7 +13,8 @@ from PIL import Image
 from gan.archive import GoodRun
 from gan.checkpoint_info import CheckpointInfo
 from gan.data import pickles, untrusted
-from gan.data.class_folders import DEFAULT_READING, Reading, is_table
+from gan.data.class_folders import DEFAULT_READING, Reading
+from gan.data.class_table import is_table
 from gan.data.gtsrb import read_signs, write_signs
 from gan.data.labelled import GENERATED, GENERATED_LIST
 from gan.data.sets import DataSet, is_drawn, open_images

@@ -15,10 +15,8 @@ from gan.drawn.street import plan
 from gan.drawn.street.canvas import FINE, NEAR, Canvas, View
 from gan.drawn.street.pieces import DRAW
 from gan.drawn.street.plan import PAVEMENT, ROAD, TERRAIN, THING, Piece, Street, plan_street
-from gan.errors import UserError
 
 FRAMES = 4  # scenes of a sequence
-SMALLEST, LARGEST = 16, 2048  # pixels of a side
 STEPS = (NEAR, 2, 3.5, 5, 7, 9, 12, 15, 19, 24, 30, 38, 48, 60, 76, 96, 122, 165, 400)  # metres; strips bend there
 # By how much surfaces vary.
 ROUGH = {
@@ -47,21 +45,13 @@ def draw_street(index: int, seed: int, width: int, height: int) -> Scene:
     Args:
         index: of the scene, 0 or more: frame `index % FRAMES` of sequence `index // FRAMES`.
         seed: 0 or more; others give other streets.
-        width: of the scene in pixels, 16 to 2048.
+        width: of the scene in pixels, 16 or more.
         height: the same.
 
     Returns:
         The scene with instances: THING * id + a number that an object keeps from frame to frame. The same arguments
         give the same bytes. The size changes how finely a street is drawn, not what stands in it.
-
-    Raises:
-        UserError: a number is out of its range.
     """
-    for name, value in (("index", index), ("seed", seed)):
-        if value < 0:
-            raise UserError(f"the {name} of a drawn street is {value}; give a whole number from 0 on.")
-    if not (SMALLEST <= width <= LARGEST and SMALLEST <= height <= LARGEST):
-        raise UserError(f"a drawn street cannot have {width}x{height} pixels; give sides of {SMALLEST} to {LARGEST}.")
     sequence, frame = divmod(index, FRAMES)
     street = plan_street(seed, sequence)
     rng = np.random.default_rng([seed, plan.STREAM, sequence, frame])

@@ -10,7 +10,6 @@ from gan.drawn.street import plan
 from gan.drawn.street.canvas import FINE, Canvas, Light, View
 from gan.drawn.street.plan import THING, Piece, plan_street
 from gan.drawn.streets import FRAMES, STREETS, draw_pieces, draw_street
-from gan.errors import UserError
 
 SEED, WIDTH, HEIGHT = 3, 96, 48
 VIEW = View(middle=450, horizon=150, focal=900, height=1.5, x=0.0, z=0.0)
@@ -192,17 +191,3 @@ def test_details_change_the_photo_alone():
 def test_thin_poles_and_small_signs_are_as_wide_as_a_kept_pixel_at_least():
     values = values_of(Piece("sign", plan.SIGN, 3.0, 60.0, 0.1, 0.7, 2.6))
     assert (values == plan.POLE).any(0).sum() >= FINE and (values == plan.SIGN).any(0).sum() >= 2 * FINE
-
-
-@pytest.mark.parametrize(
-    "arguments, said",
-    [
-        ((-1, 0, 64, 32), "the index of a drawn street is -1; give a whole number from 0 on."),
-        ((0, -2, 64, 32), "the seed of a drawn street is -2; give a whole number from 0 on."),
-        ((0, 0, 8, 32), "a drawn street cannot have 8x32 pixels; give sides of 16 to 2048."),
-        ((0, 0, 64, 5000), "a drawn street cannot have 64x5000 pixels; give sides of 16 to 2048."),
-    ],
-)
-def test_numbers_out_of_range_are_refused(arguments, said):
-    with pytest.raises(UserError, match=f"^{said}$"):
-        draw_street(*arguments)

@@ -11,7 +11,6 @@ import functools
 import math
 import sys
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -121,20 +120,6 @@ class ReferenceConfig:
         require(known, "reference_precision", "float32 or bfloat16", self.reference_precision)
 
 
-class Contender(Protocol):
-    """What is trained and measured."""
-
-    iteration: int
-    images_seen: int
-    clock: Clock
-
-    def iterate(self) -> dict[str, float]:
-        """Train a little: one iteration, or a few."""
-
-    def generate(self, count: int, seed: int) -> np.ndarray:
-        """Images uint8 (count, 32, 32, 3); training goes on as if they had not been made."""
-
-
 class Ours:
     """This project's default training, timed from before its precision is chosen.
 
@@ -208,7 +193,7 @@ def main(config: ReferenceConfig) -> int:
     print(f"class {config.class_val} of {signs.name}: {len(real)} images; {about['machine']}")
     machine.warn_unless_idle("the times will be too long")
 
-    def measure(recipe: str, contender: Contender) -> dict[str, float]:
+    def measure(recipe: str, contender) -> dict[str, float]:
         images = contender.generate(config.samples, config.seed)
         clock = contender.clock
         counts = contender.iteration, contender.images_seen, clock.seconds, clock.cpu_seconds

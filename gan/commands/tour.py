@@ -3,9 +3,7 @@
 import contextlib
 import dataclasses
 import io
-import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from gan.config import GOODRUN_HELP, ITERATIONS_HELP, MOST_ITERATIONS, Config, option, run
@@ -27,7 +25,7 @@ def main(config: TourConfig) -> int:
     """Signs of all classes -> train -> evaluate -> where to look."""
     import evaluate
     import train_dcgan
-    from gan.archive import browse_hint
+    from gan.archive import browse_hint, opened_set_aside
     from gan.data.sets import classes_of
 
     classes_of(config.data).parse(config.class_val)  # a mistake is told before the first signs
@@ -36,7 +34,8 @@ def main(config: TourConfig) -> int:
     shipped = evaluate.EvaluateConfig(
         class_val="all", goodrun_ref="pretrained", count=SHEET, scores="none", output=str(folder / "pretrained")
     )
-    with another_run_than_the_opened(), contextlib.redirect_stdout(io.StringIO()):  # the ending says it again
+    # A run that `mlflow run` has opened is for the training; the ending says again what is said here.
+    with opened_set_aside(), contextlib.redirect_stdout(io.StringIO()):
         evaluate.main(shipped)
     print(
         f"   {folder}/pretrained/contact-sheet.png\n"
@@ -81,17 +80,6 @@ Go on with real signs, or with your own
   {prepare} --download true      the official GTSRB archives, 366 MB
   {prepare} --source FOLDER      archives or train.p that you have; --dataset pairs for photos with label maps
   {train} --class_val all --iterations 30000"""
-
-
-@contextlib.contextmanager
-def another_run_than_the_opened() -> Iterator[None]:
-    """Leave the run that `mlflow run` has opened, with the parameters of the training, to the training."""
-    opened = os.environ.pop("MLFLOW_RUN_ID", None)
-    try:
-        yield
-    finally:
-        if opened is not None:
-            os.environ["MLFLOW_RUN_ID"] = opened
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from gan.data.labelled import to_uint8
 from gan.data.scenes import Loaded
+from gan.pix2pix import sheets
 from gan.pix2pix.batches import Pairs
 from gan.pix2pix.objectives import PatchObjective, PixelObjective, WindowObjective, class_weights
 from gan.pix2pix.presets import SceneNetwork
-from gan.pix2pix.sheets import real_pictures, real_sheet, sample_sheet
 from gan.training import losses, sampling
 from gan.training.adam import Adam
 from gan.training.augment import change_light
@@ -48,7 +48,9 @@ class SceneGan(AveragedGan):
     ):
         preset = network.preset
         optimizers = tuple(Adam(rate, beta_1=preset.beta_1, beta_2=0.999) for rate in rates)
-        super().__init__(network, seed, precision, optimizers, preset.half_life, real_pictures(network, sampled))
+        super().__init__(
+            network, seed, precision, optimizers, preset.half_life, sheets.real_pictures(network, sampled)
+        )
         self.feed, self.batch_size, self.sampled = feed, feed.batch_size, sampled
         self._l1_weight = l1_weight
         self._lit = preset.light and network.to_photos
@@ -57,15 +59,14 @@ class SceneGan(AveragedGan):
         if network.by_pixels:
             self._objective = PixelObjective(class_weights(feed.sample(WEIGHED).labels, network.palette))
         self._inner = _inner_answers(self.discriminator) if preset.matching else None
-        self._sheet = sample_sheet(network, sampled)
 
     def sheet(self, samples: np.ndarray) -> np.ndarray:
         """A line for each scene of the samples: what it starts from, the real picture, the generated one."""
-        return self._sheet(samples)
+        return sheets.sheet(self.network, self.sampled, samples)
 
     def real_sheet(self) -> np.ndarray:
         """The scenes of the samples: photos and their label maps."""
-        return real_sheet(self.network, self.sampled)
+        return sheets.sheet(self.network, self.sampled)
 
     def sheet_bytes(self) -> int:
         """Bytes that a sheet of samples takes at most, on the disk and in the archive together."""

@@ -1,7 +1,5 @@
 """The pictures that show what a generator of scenes makes, beside what it starts from and what is real."""
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from gan import pictures
@@ -17,28 +15,21 @@ def real_pictures(network: SceneNetwork, scenes: Loaded) -> np.ndarray:
     return scenes.photos if network.to_photos else network.palette.paint(scenes.labels)
 
 
-def sample_sheet(network: SceneNetwork, scenes: Loaded) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that lays out generated pictures with a line for each scene.
+def sheet(network: SceneNetwork, scenes: Loaded, generated: np.ndarray | None = None) -> np.ndarray:
+    """A line for each scene: what the generator starts from, the real picture, and the generated one.
 
     Args:
         network: the generator's.
         scenes: what the pictures are generated from, at the network's size.
+        generated: uint8 (N, height, width, 3); without it label maps stand before photos whatever is generated.
 
     Returns:
-        A function of uint8 (N, height, width, 3) that gives uint8 (height, width, 3): what the generator started
-        from, the real picture and the generated one.
+        uint8 (height, width, 3).
     """
-    painted, photos = network.palette.paint(scenes.labels), scenes.photos
-    pair = (painted, photos) if network.to_photos else (photos, painted)
-    heads = ("label map", "real photo", "generated") if network.to_photos else ("photo", "label map", "generated")
-    return lambda generated: _sheet((*pair, generated), heads)
-
-
-def real_sheet(network: SceneNetwork, scenes: Loaded) -> np.ndarray:
-    """The same without generated pictures: photos and their label maps."""
-    return _sheet((network.palette.paint(scenes.labels), scenes.photos), ("label map", "real photo"))
-
-
-def _sheet(columns: Sequence[np.ndarray], heads: Sequence[str]) -> np.ndarray:
-    rows = list(zip(*columns, strict=True))
-    return np.asarray(pictures.side_by_side(rows, heads, [""] * len(rows), WIDTH))
+    columns = {"label map": network.palette.paint(scenes.labels), "real photo": scenes.photos}
+    if generated is not None:
+        if not network.to_photos:
+            columns = {"photo": scenes.photos, "label map": columns["label map"]}
+        columns["generated"] = generated
+    rows = list(zip(*columns.values(), strict=True))
+    return np.asarray(pictures.side_by_side(rows, list(columns), [""] * len(rows), WIDTH))

@@ -33,9 +33,11 @@ TASKS = {"signs": "gan.study.signs", "scenes": "gan.study.scenes"}  # modules wi
 ARMS = {"signs": signs_arms, "scenes": scenes_arms}
 # What is meant where an option is left open, and which options are of one task only.
 LEFT_OPEN = {
-    "signs": {"data": "traffic-signs-data", "regimes": "2,0", "steps": 1_500},
-    "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000},
+    "signs": {"data": "traffic-signs-data", "regimes": "2,0", "steps": 1_500, "seeds": 5, "gan_iterations": 8_000},
+    "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000, "seeds": 5, "gan_iterations": 8_000},
 }
+# The same for images of the user's own: a study of half an hour, which says how small an effect it could have seen.
+LEFT_OPEN_OWN = {"regimes": signs_arms.FULL, "seeds": 3, "gan_iterations": 4_000}
 OWN = {
     "signs": ("batch_size", "draws", "first_draw", "primary", "policy", "quality", *READING),
     "scenes": ("count", "folds"),
@@ -71,7 +73,11 @@ class StudyConfig(Config):
         "and the percentage of a rare class behind a colon (drawn+painted:50); scenes: some of real, classical, "
         "generated-25, both-25, pasted-25 (any percentage of pairs); if empty those that answer the question",
     )
-    seeds: int = option(5, "repetitions of every arm in every regime; three or more prove something", ge=1, le=100)
+    seeds: int | None = option(
+        None,
+        "repetitions of every arm in every regime; three or more prove something; by default 5, of your own images 3",
+        ge=1, le=100,
+    )  # fmt: skip
     steps: int | None = option(
         None, "updates of the network, the same in every arm; by default 1500 of signs, 2000 of scenes",
         ge=1, le=1_000_000,
@@ -80,9 +86,10 @@ class StudyConfig(Config):
     goodrun_ref: str = option(
         "", "signs: run of all classes that generates in the regime `full`, trained here if empty; scenes: the run"
     )
-    gan_iterations: int = option(
-        8_000,
-        "training of a generator: one for every regime of signs that is given none, or for every fold of scenes",
+    gan_iterations: int | None = option(
+        None,
+        "training of a generator: one for every regime of signs that is given none, or for every fold of scenes; by "
+        "default 8000, of your own images 4000",
         ge=1, le=MOST_ITERATIONS,
     )  # fmt: skip
     draws: int = option(0, "signs: choices of tracks, taken in turns; 0: one for every seed", ge=0, le=100)
@@ -124,7 +131,8 @@ class StudyConfig(Config):
             ARMS[self.task].parse_arms(self.arms)
         regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
         for name in ("draws", "folds"):
-            require(getattr(self, name) <= self.seeds, name, f"from 0 to seeds ({self.seeds})", getattr(self, name))
+            most = self.seeds or meant(self)["seeds"]
+            require(getattr(self, name) <= most, name, f"from 0 to seeds ({most})", getattr(self, name))
         if self.folds == 1:
             raise UserError("folds is 0, or 2 and more: what is tested in turn must be learned in turn.")
         if self.folds and self.goodrun_ref:
@@ -149,10 +157,10 @@ def main(config: StudyConfig) -> int:
     os.environ.setdefault(GPU_MEMORY, "true")  # this process generates, and leaves memory to those that train
     folder = Path(config.output or f"images/study/{config.task}").resolve()
     require_own(folder)
-    meant = settled(config)
-    require_writable(folder, STATE_BYTES + generators(meant) * GENERATOR_BYTES)
+    whole = settled(config)
+    require_writable(folder, STATE_BYTES + generators(whole) * GENERATOR_BYTES)
     try:
-        study(meant, folder)
+        study(whole, folder)
     except (KeyboardInterrupt, Stopped) as stop:
         say(f"finished experiments are kept in {folder}; go on with\n  {command('gan.commands.study', config)}")
         return stop.args[0] if isinstance(stop, Stopped) else stop_status()
@@ -168,13 +176,22 @@ def generators(config: StudyConfig) -> int:
     return of_classes * (signs_arms.GENERATED in used) + (signs_arms.PAINTED in used)
 
 
+def has_own(config: StudyConfig) -> bool:
+    """Whether it is about images of the user's own."""
+    return config.task == "signs" and is_own(Path(config.data or LEFT_OPEN["signs"]["data"]))
+
+
+def meant(config: StudyConfig) -> dict:
+    """What is meant where options are left open."""
+    return LEFT_OPEN[config.task] | (LEFT_OPEN_OWN if has_own(config) else {})
+
+
 def settled(config: StudyConfig) -> StudyConfig:
-    """The same with what is left open as the task means it."""
-    meant = LEFT_OPEN[config.task]
-    if config.task == "signs" and is_own(Path(config.data or meant["data"])):
-        meant = meant | {"regimes": signs_arms.FULL}
-        config = read_as_learned(config)
-    return dataclasses.replace(config, **{name: value for name, value in meant.items() if not getattr(config, name)})
+    """The same with what is left open as it is meant."""
+    read = read_as_learned(config) if has_own(config) else config
+    return dataclasses.replace(
+        read, **{name: value for name, value in meant(config).items() if not getattr(read, name)}
+    )
 
 
 def read_as_learned(config: StudyConfig) -> StudyConfig:

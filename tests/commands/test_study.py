@@ -80,7 +80,7 @@ def test_wrong_parameters_are_one_sentence(capsys, workplace, changed, words) ->
 def test_what_is_left_open_is_what_the_task_means(task) -> None:
     config = settled(StudyConfig(task=task))
     assert {name: getattr(config, name) for name in command.LEFT_OPEN[task]} == command.LEFT_OPEN[task]
-    given = StudyConfig(task=task, data="mine", regimes="full", steps=7)
+    given = StudyConfig(task=task, data="mine", regimes="full", steps=7, seeds=2, gan_iterations=9)
     assert settled(given) == given
 
 
@@ -92,6 +92,9 @@ def test_own_images_are_read_as_the_good_run_read_them(monkeypatch, tmp_path):
     own = StudyConfig(data=str(tmp_path), goodrun_ref="4f00", groups="^(.)")
     config = settled(own)
     assert (config.image_size, config.fit, config.groups, config.regimes) == (64, "pad", "^(.)", "full")
+    assert (config.seeds, config.gan_iterations) == (3, 4_000)
+    with pytest.raises(UserError, match=r"draws is from 0 to seeds \(3\), not 4"):
+        StudyConfig(data=str(tmp_path), draws=4)
     assert settled(dataclasses.replace(own, goodrun_ref="")).image_size is None
 
 

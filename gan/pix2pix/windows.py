@@ -21,6 +21,7 @@ from gan.progress import progress
 
 CONTEXT = 2.0  # of an object's longer side: width and height of its window
 SMALLEST = 16  # pixels of a window
+STRETCHED = 1.5  # times the size of the generator: a window that is larger would be painted blurred, and is not
 HIDDEN = 0.05  # of a window's side: how far around the object the photo is hidden, too
 SOFT = 0.02  # of a window's side: standard deviation of the blur of the edge of what is painted
 MOST = 20_000  # windows of a part

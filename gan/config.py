@@ -209,7 +209,11 @@ def _value(field: dataclasses.Field, config_class: type, text: str | None) -> An
     if text is None:
         return field.default
     text = text.strip()
-    if text.lower() in ABSENT and text not in field.metadata["choices"]:
+    own = (
+        *field.metadata["choices"],
+        *filter(None, field.metadata["pattern"].split("|")),
+    )  # words that it knows itself
+    if text.lower() in ABSENT and text not in own:
         return field.default
     return checked(field, config_class, text)
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gan import archive
+from gan import config as command_line
 from gan.commands.augment_scenes import AugmentConfig, main
 from gan.data.palettes import CITYSCAPES
 from gan.data.scene import Scenes, SceneSet
@@ -304,3 +305,8 @@ def test_no_segmenter_is_an_error_of_one_sentence(monkeypatch):
     monkeypatch.setattr(restored, "segmenter_of", lambda *_: None)
     with pytest.raises(UserError, match="no segmenter can be trained on streets"):
         restored.Restored(None, network, streets).answers(streets.training, 10, print)
+
+
+def test_none_on_the_command_line_means_that_nothing_is_judged():
+    assert command_line.parse(AugmentConfig, ["--agreement", "none"], "x").agreement == "none"
+    assert command_line.parse(AugmentConfig, ["--goodrun_ref", "none"], "x").goodrun_ref == ""  # MLflow: not given

@@ -32,14 +32,15 @@ class Pair:
         number: of the try that gave it.
         label_map: the new label map, at the working size.
         photo: uint8 (height, width, 3), new or with new objects.
-        answer: uint8 (height, width), what the segmenter sees, as positions among the scored classes.
+        answer: uint8 (height, width), what the segmenter sees, as positions among the scored classes; None where none
+            looks.
         check: how far that agrees with the label map.
     """
 
     number: int
     label_map: Edited
     photo: np.ndarray
-    answer: np.ndarray
+    answer: np.ndarray | None
     check: Check
 
 
@@ -96,7 +97,7 @@ class PairGenerator:
         seed: of the label maps.
         size: working width and height.
         photos: the generator of whole photos; None: the photos of the scenes, with what is put in pasted into them.
-        answers: the segmenter; None where nothing judges: it would see what the label map says.
+        answers: the segmenter; None where nothing judges: each label map is taken to be right.
         keep: the filter.
         paint: paints what is pasted anew; None: it keeps its pixels.
     """
@@ -200,12 +201,11 @@ class PairGenerator:
             photos = np.array([new.photo for _, new in label_maps])
         else:
             photos = self.photos(labels, edges, first)
-        if self.answers is None:
-            answers = self.pool.scenes.palette.scored_indices(np.array([new.labels for _, new in label_maps]))
-        else:
-            answers = self.answers(photos)
+        answers = [None] * len(photos) if self.answers is None else self.answers(photos)
         for (number, new), photo, answer in zip(label_maps, photos, answers, strict=True):
-            yield Pair(number, new, photo, answer, self.keep.check(new.labels, new.added, answer))
+            wanted = self.pool.scenes.palette.scored_indices(new.labels)
+            check = self.keep.check(new.labels, new.added, wanted if answer is None else answer)
+            yield Pair(number, new, photo, answer, check)
 
 
 def _reduced(new: Edited, size: tuple[int, int]) -> Edited | None:

@@ -43,12 +43,12 @@ class Gallery:
             return
         before = self._pool.labels(new.source)[0]
         before = nearest(mirrored(before) if new.edits["mirrored"] else before, *new.labels.shape[::-1])
-        ids = np.zeros(256, np.uint8)
-        ids[: len(palette.scored)] = palette.scored
-        seen = np.where(pair.answer == NOT_SCORED, new.labels, ids[pair.answer])
-        self._rows[kept].append(
-            (palette.colour(before), palette.colour(new.labels), pair.photo, palette.colour(seen))
-        )
+        row = [palette.colour(before), palette.colour(new.labels), pair.photo]
+        if pair.answer is not None:
+            ids = np.zeros(256, np.uint8)
+            ids[: len(palette.scored)] = palette.scored
+            row.append(palette.colour(np.where(pair.answer == NOT_SCORED, new.labels, ids[pair.answer])))
+        self._rows[kept].append(row)
         put_in, check = ", ".join("+".join(place["classes"]) for place in new.edits["put_in"]), pair.check
         missing = [f"{palette.name_of(k)} {check.put_in[k]:.2f} where put in" for k in check.failed_put_in]
         missing += [f"{palette.name_of(k)} {check.classes[k]:.2f}" for k in check.failed]
@@ -60,7 +60,8 @@ class Gallery:
         """Some pairs that were kept, or some that were not, uint8 (height, width, 3); None if there are none."""
         if not self._rows[kept]:
             return None
-        return np.asarray(pictures.side_by_side(self._rows[kept], HEADS, self._captions[kept]))
+        rows = self._rows[kept]
+        return np.asarray(pictures.side_by_side(rows, HEADS[: len(rows[0])], self._captions[kept]))
 
     @property
     def agreement(self) -> float:

@@ -14,6 +14,7 @@ from gan.data.scenes import Loaded, Scenes, SceneSet, load
 from gan.data.spread import spread_over
 from gan.pix2pix import segmenter
 from gan.pix2pix.segmenter import PairSampler, SegmenterTrainer, build_segmenter
+from gan.pix2pix.windows import hidden
 from gan.report import Report, judge_report
 from gan.scoring.segmentation import IGNORED, Overlap, confusions, label_map, overlap
 from gan.training.judge import answers, fit
@@ -173,8 +174,13 @@ def iou_names(palette: Palette) -> list[str]:
 
 
 def scored_maps(part: Scenes) -> Iterator[np.ndarray]:
-    """The label maps of a part, one by one at the size they are stored in, as positions among the scored classes."""
-    return (part.palette.scored_indices(part.scene(k).labels) for k in range(len(part)))
+    """The label maps of a part, one by one at the size they are stored in, as positions among the scored classes.
+
+    Of windows in which an object is painted only what is hidden counts: all else is the real photo.
+    """
+    for scene in map(part.scene, range(len(part))):
+        found = part.palette.scored_indices(scene.labels)
+        yield np.where(hidden(scene), found, IGNORED) if part.outlines is hidden else found
 
 
 def _numbers(overlaps: dict[str, Overlap]) -> dict[str, float]:

@@ -18,14 +18,17 @@ from gan.data.palettes import CAMVID, CITYSCAPES
 from gan.data.scene import Scene, Scenes, SceneSet
 from gan.data.scenes import load
 from gan.errors import UserError
-from gan.pix2pix.augment import PairGenerator
+from gan.pix2pix.augment import Counts, PairGenerator
+from gan.pix2pix.augment_report import Gallery
 from gan.pix2pix.batches import Pairs
 from gan.pix2pix.edits import edited
 from gan.pix2pix.gan import SceneGan, pictures
+from gan.pix2pix.judge import scored_maps
 from gan.pix2pix.pair_filter import NONE
 from gan.pix2pix.presets import LABELS, PHOTOS, PRESETS, SceneNetwork
 from gan.pix2pix.restored import GENERATE, INPAINT, PASTE, restore
 from gan.pix2pix.windows import Place, _even, around, cut, grown, hidden, put_back, windowed
+from gan.scoring.segmentation import IGNORED
 from gan.training.averaged_gan import weights
 from tests.made_up_scene_run import DATA, good_run, narrow, quick
 from tests.made_up_streets import CAR, PERSON, some_streets
@@ -117,7 +120,11 @@ def test_objects_are_painted_into_new_pairs_of_real_photos(tmp_path, monkeypatch
     assert good.size == (256, 128) and good.way("auto") == INPAINT and good.way(PASTE) == PASTE
     with pytest.raises(UserError, match="photo=generate needs a run that makes whole scenes, and run b+ does not"):
         good.way(GENERATE)
-    pool = PairGenerator.restored(good, (PERSON,), 3, NONE, 1, print, way=PASTE).pool
+    generator = PairGenerator.restored(good, (PERSON,), 3, NONE, 1, print, way=PASTE)
+    pool, gallery = generator.pool, Gallery(generator.pool)
+    (pair,) = generator.pairs(1, Counts())
+    gallery.add(pair)
+    assert pair.answer is None and gallery.sheet().shape[1] < 4 * 256  # nothing looked: there is no column of it
     paint = good.paint(3)
     new = edited(pool, 3, 0, with_photo=True)
     painted = paint(new, 0)
@@ -183,6 +190,15 @@ def test_training_evaluation_and_what_the_run_is_good_for(tmp_path, monkeypatch,
         archive.resolve_any("pretrained", {"dcgan": "all", "pix2pix": ""})
     whole, halved = (restore(name, "")._model().get_weights() for name in (run_id, "pretrained"))
     assert all(np.allclose(one, other, atol=1e-3) for one, other in zip(whole, halved, strict=True))
+
+
+def test_scores_count_what_is_painted_alone(windows) -> None:
+    part = windows.training.take([0, 3])
+    for k, found in enumerate(scored_maps(part)):
+        scene = part.scene(k)
+        there = scene.instances > 0
+        np.testing.assert_array_equal(found[there], CITYSCAPES.scored_indices(scene.labels)[there])
+        assert there.any() and (found[~there] == IGNORED).all()
 
 
 def test_a_window_is_cut_with_its_label_map() -> None:

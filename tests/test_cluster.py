@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import sys
 import threading
 import time
 
@@ -15,6 +16,7 @@ from gan.commands import prepare_scenes
 from gan.commands.prepare import PrepareConfig
 from gan.data.folder_writer import write_folder
 from gan.errors import UserError
+from gan.invocation import ROOT
 from gan.study.grid import Cell
 from tests.made_up_scenes import tree_of
 from tests.made_up_study import MadeUp
@@ -32,10 +34,13 @@ class Bar:
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", scheduler_port=0, dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        yield cluster
+    with pytest.MonkeyPatch.context() as patch:
+        # A model that another test has loaded leaves the copy of the code that came with it before the project's.
+        patch.setattr(sys, "path", [str(ROOT), *sys.path])
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", scheduler_port=0, dashboard_address="127.0.0.1:0"
+        ) as cluster:
+            yield cluster
 
 
 def made_up(folder, trouble):

@@ -209,11 +209,8 @@ def _value(field: dataclasses.Field, config_class: type, text: str | None) -> An
     if text is None:
         return field.default
     text = text.strip()
-    own = (
-        *field.metadata["choices"],
-        *filter(None, field.metadata["pattern"].split("|")),
-    )  # words that it knows itself
-    if text.lower() in ABSENT and text not in own:
+    words = [word for word in field.metadata["pattern"].split("|") if word]
+    if text.lower() in ABSENT and text not in (*field.metadata["choices"], *words):
         return field.default
     return checked(field, config_class, text)
 

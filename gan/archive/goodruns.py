@@ -30,10 +30,8 @@ from gan.files import is_folder
 from gan.invocation import ROOT, shown
 
 NOT_GIVEN = {"pictograms": "false"}  # what a run did that has no such parameter: older, or it is off
-PRETRAINED = (
-    "pretrained"  # the good run that comes with the project: of GTSRB's classes, or for scenes that of objects
-)
-PICTOGRAMS, OBJECTS = "pictograms", "objects"  # those of pictograms, and of objects in street scenes
+# What comes with the project: the good run of GTSRB's classes (for scenes that of objects), of pictograms, of objects.
+PRETRAINED, PICTOGRAMS, OBJECTS = "pretrained", "pictograms", "objects"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ from gan.files import is_folder
 from gan.invocation import ROOT, shown
 
 NOT_GIVEN = {"pictograms": "false"}  # what a run did that has no such parameter: older, or it is off
-# What comes with the project: the good run of GTSRB's classes (for scenes that of objects), of pictograms, of objects.
+# What comes with the project: the good run of GTSRB's classes (of scenes: of objects), of pictograms, of objects.
 PRETRAINED, PICTOGRAMS, OBJECTS = "pretrained", "pictograms", "objects"
 
 

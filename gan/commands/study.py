@@ -130,8 +130,8 @@ class StudyConfig(Config):
         if self.arms or self.task == "scenes":
             ARMS[self.task].parse_arms(self.arms)
         regimes = ARMS[self.task].parse_regimes(self.regimes or LEFT_OPEN[self.task]["regimes"])
+        most = self.seeds or meant(self)["seeds"]
         for name in ("draws", "folds"):
-            most = self.seeds or meant(self)["seeds"]
             require(getattr(self, name) <= most, name, f"from 0 to seeds ({most})", getattr(self, name))
         if self.folds == 1:
             raise UserError("folds is 0, or 2 and more: what is tested in turn must be learned in turn.")

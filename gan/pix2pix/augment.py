@@ -203,8 +203,8 @@ class PairGenerator:
             photos = self.photos(labels, edges, first)
         answers = [None] * len(photos) if self.answers is None else self.answers(photos)
         for (number, new), photo, answer in zip(label_maps, photos, answers, strict=True):
-            wanted = self.pool.scenes.palette.scored_indices(new.labels)
-            check = self.keep.check(new.labels, new.added, wanted if answer is None else answer)
+            seen = self.pool.scenes.palette.scored_indices(new.labels) if answer is None else answer
+            check = self.keep.check(new.labels, new.added, seen)
             yield Pair(number, new, photo, answer, check)
 
 

@@ -21,17 +21,23 @@ class PatchObjective:
         """What the discriminator sees, float32 (N, height, width, channels of both)."""
         return tf.concat([condition, picture], axis=3)
 
-    def discriminator_loss(self, on_real, on_generated, classes):
+    def discriminator_loss(self, on_real, on_generated, hidden):
         """The discriminator's loss, halved to slow it down beside the generator (section 3.3)."""
-        return (losses.binary_loss(on_real, True) + losses.binary_loss(on_generated, False)) / 2
+        counts = self.counts(hidden, on_real)
+        return (losses.binary_loss(on_real, True, counts) + losses.binary_loss(on_generated, False, counts)) / 2
 
-    def generator_loss(self, on_generated, classes):
+    def generator_loss(self, on_generated, hidden):
         """The generator's loss: to be called real."""
-        return losses.binary_loss(on_generated, True)
+        return losses.binary_loss(on_generated, True, self.counts(hidden, on_generated))
 
-    def accuracies(self, on_real, on_generated, classes):
+    def accuracies(self, on_real, on_generated, hidden):
         """Shares 0-1 of the patches that the discriminator is right about: of real and of generated pictures."""
-        return _share(on_real > 0), _share(on_generated < 0)
+        counts = self.counts(hidden, on_real)
+        return _share(on_real > 0, counts), _share(on_generated < 0, counts)
+
+    def counts(self, hidden, logits):
+        """How much each patch counts, float32 of the logits' shape; None: all alike."""
+        return None
 
 
 class WindowObjective(PatchObjective):
@@ -41,22 +47,18 @@ class WindowObjective(PatchObjective):
     three of four.
     """
 
-    def discriminator_loss(self, on_real, on_generated, hidden):
-        """The discriminator's loss; `hidden`: (N, height, width), 1 where a window is painted."""
-        about = _about(hidden, on_real)
-        return (losses.binary_loss(on_real, True, about) + losses.binary_loss(on_generated, False, about)) / 2
+    def counts(self, hidden, logits):
+        """1 for patches whose middle is at most a step away from what is hidden, 0 for all others.
 
-    def generator_loss(self, on_generated, hidden):
-        """The generator's loss: what it painted is called real."""
-        return losses.binary_loss(on_generated, True, _about(hidden, on_generated))
+        Patches are `factor` pixels apart, and those of the border have no logit (see `build_patch_discriminator`).
 
-    def accuracies(self, on_real, on_generated, hidden):
-        """Shares 0-1 of the patches that count which the discriminator is right about."""
-        about = _about(hidden, on_real)
-        count = tf.maximum(tf.reduce_sum(about), 1.0)
-        return tuple(
-            tf.reduce_sum(about * tf.cast(right, tf.float32)) / count for right in (on_real > 0, on_generated < 0)
-        )
+        Args:
+            hidden: (N, height, width), 1 where a window is painted.
+            logits: (N, h, w, 1).
+        """
+        factor = hidden.shape[1] // (logits.shape[1] + 2)
+        steps = tf.nn.max_pool2d(tf.cast(hidden, tf.float32)[..., None], factor, factor, "VALID")
+        return tf.nn.max_pool2d(steps, 3, 1, "VALID")
 
 
 class PixelObjective:
@@ -116,21 +118,11 @@ def class_weights(labels: np.ndarray, palette: Palette) -> np.ndarray:
     return weights.astype(np.float32)
 
 
-def _about(hidden, logits):
-    """Which patches are about what is hidden: float32 of the logits' shape, 1 if their middle is a step away at most.
-
-    Patches are `factor` pixels apart, and those of the border have no logit (see `build_patch_discriminator`).
-    """
-    factor = hidden.shape[1] // (logits.shape[1] + 2)
-    steps = tf.nn.max_pool2d(tf.cast(hidden, tf.float32)[..., None], factor, factor, "VALID")
-    return tf.nn.max_pool2d(steps, 3, 1, "VALID")
-
-
 def _thinned(classes, logits):
     """The classes of the pixels that logits are about: of every n-th row and column."""
     step = classes.shape[1] // logits.shape[1]
     return classes[:, ::step, ::step]
 
 
-def _share(right):
-    return tf.reduce_mean(tf.cast(right, tf.float32))
+def _share(right, counts=None):
+    return losses.mean(tf.cast(right, tf.float32), counts)

@@ -83,8 +83,15 @@ def binary_loss(logits, real: bool, weights=None):
     Returns:
         float32 scalar, 0 or more; log 2 for logits of 0.
     """
-    each = ops.softplus(-logits if real else logits)
-    return ops.mean(each) if weights is None else ops.sum(weights * each) / ops.maximum(ops.sum(weights), 1.0)
+    return mean(ops.softplus(-logits if real else logits), weights)
+
+
+def mean(values, weights=None):
+    """The mean of float32 values of any shape, by weights of 0 and more of that shape, or of all alike.
+
+    0 where all weights are: their sum counts as 1 at least.
+    """
+    return ops.mean(values) if weights is None else ops.sum(weights * values) / ops.maximum(ops.sum(weights), 1.0)
 
 
 def absolute_distance(made, wanted, shares: bool = False):

@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # Python looks beside the script, not above it
 
+from benchmarks import machine
 from benchmarks.tables import write_csv
 from gan.config import Config, option, run
 from gan.errors import UserError
 from gan.files import require_writable
-from gan.invocation import code_version, command
 
 # name -> classes or preset, batch size
 TRAININGS = {"signs": ("43", 32), "signs, large batch": ("43", 256), "scenes": ("spatial", 4)}
@@ -61,7 +61,7 @@ def main(config: GpuConfig) -> None:
         print("{0}, {1}: {images_per_second:,.0f} images a second, {share_of_peak:.1%} of {peak_tflops:.0f} TFLOP/s"
               .format(training, setting, **found), flush=True)  # fmt: skip
         rows.append({"training": training, "setting": setting, "precision": config.precision} | found)
-    about = {"command": command("benchmarks/gpu.py", config), "code": code_version()}
+    about = machine.about("benchmarks/gpu.py", config)
     path = Path(config.output) / "gpu.csv"
     write_csv(path, [row | about for row in rows])
     print(f"table: {path}")

@@ -7,6 +7,7 @@ for all of them. TensorFlow and PyTorch never meet in a process: their libraries
 import functools
 import importlib.util
 import multiprocessing
+import resource
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,10 +16,9 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import machine
+from benchmarks.tables import write_csv
 from gan.errors import UserError
-from gan.files import replacing, require_writable
-from gan.invocation import code_version, command
-from gan.machine import processor
+from gan.files import require_writable
 
 OURS = "this project"  # what the names of this project's variants begin with
 
@@ -50,15 +50,34 @@ def compare(
             "PyTorch, which this compares with, is no part of the project; start it with "
             f"`uv run --with torch==2.15.0 {script}`."
         )
+    rows = in_rounds(script, config, {
+        name: (functools.partial(prepared, ours) if name.startswith(OURS) else peers, settings)
+        for name, settings in variants.items()
+    })  # fmt: skip
+    print(summary(rows))
+
+
+def in_rounds(script: str, config: Any, variants: Mapping[str, tuple[Callable[..., Prepared], Any]]) -> list[dict]:
+    """Time variants round by round, each in a process of its own, and write the table.
+
+    Args:
+        script, config: see `compare`.
+        variants: by name what prepares a training of (settings, config), and the settings.
+
+    Returns:
+        The rows: variant, version, weights, round, images_per_second, and peak_gb, memory up to then in GB.
+
+    Raises:
+        UserError: a process ended, or the table can't be written.
+    """
     output = Path(config.output)
     require_writable(output)
     machine.warn_unless_idle("the times will be too long")
     context = multiprocessing.get_context("spawn")
     facts, rows, workers = {}, [], {}
     try:
-        for name, settings in variants.items():
+        for name, (prepare, settings) in variants.items():
             here, there = context.Pipe()
-            prepare = functools.partial(_prepared, ours) if name.startswith(OURS) else peers
             process = context.Process(target=_work, args=(there, prepare, settings, config), daemon=True)
             process.start()
             there.close()
@@ -69,24 +88,21 @@ def compare(
         for number in range(1, config.rounds + 1):
             for name, (_, here) in workers.items():
                 here.send(config.iterations)
-                rate = config.iterations * config.batch_size / here.recv()
-                print(f"round {number}: {name}: {rate:.4g} images/s", flush=True)
-                rows.append(facts[name] | {"round": number, "images_per_second": round(rate, 3)})
+                seconds, memory = here.recv()
+                rate = config.iterations * config.batch_size / seconds
+                print(f"round {number}: {name}: {rate:.4g} images/s, {memory:.1f} GB", flush=True)
+                times = {"round": number, "images_per_second": round(rate, 3), "peak_gb": round(memory, 3)}
+                rows.append(facts[name] | times)
     except EOFError:
         raise UserError(f"the process of {name} ended; what it said stands above.") from None
     finally:
         for process, _ in workers.values():
             process.kill()
-    table = pd.DataFrame(rows).assign(
-        batch_size=config.batch_size,
-        command=command(script, config),
-        machine=f"{processor()}, {multiprocessing.cpu_count()} cores",
-        code=code_version(),
-    )
     path = output / Path(script).with_suffix(".csv").name
-    with replacing(path) as file:
-        file.write(table.to_csv(index=False, lineterminator="\n").encode())
-    print(f"{summary(rows)}\ntable: {path}")
+    about = {"batch_size": config.batch_size} | machine.about(script, config)
+    write_csv(path, [row | about for row in rows])
+    print(f"table: {path}")
+    return rows
 
 
 def summary(rows: list[dict]) -> str:
@@ -102,7 +118,7 @@ def summary(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _prepared(build: Callable[..., Any], settings: Any, config: Any) -> Prepared:
+def prepared(build: Callable[..., Any], settings: Any, config: Any) -> Prepared:
     """A training of this project, made deterministic as its scripts make it."""
     import numpy as np
     import tensorflow as tf
@@ -131,4 +147,4 @@ def _work(pipe, prepare: Callable[..., Prepared], settings: Any, config: Any) ->
         iterations = pipe.recv()
         began = time.perf_counter()
         train(iterations)
-        pipe.send(time.perf_counter() - began)
+        pipe.send((time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))

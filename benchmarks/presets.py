@@ -9,7 +9,6 @@ before.
 
 import dataclasses
 import json
-import multiprocessing
 import re
 import signal
 import statistics
@@ -25,8 +24,7 @@ from benchmarks.tables import write_csv
 from gan.config import option, require, run
 from gan.errors import UserError
 from gan.files import require_writable
-from gan.invocation import ROOT, code_version, command
-from gan.machine import processor
+from gan.invocation import ROOT
 from train_pix2pix import PRESETS
 
 ENDLESS = 10_000_000  # iterations: time ends the training, not their number
@@ -75,11 +73,7 @@ def main(config: PresetsConfig) -> None:
     output = Path(config.output)
     require_writable(output)
     machine.warn_unless_idle("fewer updates fit into the minutes")
-    about = {
-        "command": command("benchmarks/presets.py", config),
-        "machine": f"{processor()}, {multiprocessing.cpu_count()} cores",
-        "code": code_version(),
-    }
+    about = machine.about("benchmarks/presets.py", config)
     rows = []
     for run_id in config.run_ids or [trained(config, preset) for preset in config.names]:
         for iteration in archive.checkpoints_of(run_id):

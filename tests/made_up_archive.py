@@ -62,7 +62,7 @@ def promoted(reference: str, kind: str, name: str) -> archive.GoodRun:
 
     goodrun = archive.resolve(reference, kind, None)
     network = (Network if kind == "dcgan" else SceneNetwork).restored(goodrun.info.network)
-    model = network.build_portable_generator()
+    model = network.build_generator(portable=True)
     checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
     with archive.archived_run(kind, name, Config(goodrun.info.class_val)) as run:
         run.checkpoint(dataclasses.replace(goodrun.info, run_id=run.id), {checkpoints.WEIGHTS: weights(model)})

@@ -54,11 +54,10 @@ def export(config: ExportConfig, goodrun) -> None:
     from gan.dcgan.gan import Network
     from gan.model_card import card
     from gan.pix2pix.presets import SceneNetwork
-    from gan.training.averaged_gan import weights
+    from gan.training.averaged_gan import restored_generator, weights
 
     network = Network if goodrun.info.kind == "dcgan" else SceneNetwork
-    variables = weights(network.restored(goodrun.info.network).build_generator())
-    checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: variables})
+    variables = weights(restored_generator(network.restored(goodrun.info.network), goodrun.checkpoint))
     with np.errstate(over="ignore"):  # looked for below
         halved = [np.asarray(variable).astype(np.float16) for variable in variables]
     if not all(np.isfinite(array).all() for array in halved):

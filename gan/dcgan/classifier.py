@@ -4,6 +4,8 @@ They are of different architecture, so that images that please the judge are not
 learns from most easily.
 """
 
+from collections.abc import Callable
+
 import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
 import numpy as np
@@ -115,6 +117,7 @@ class ClassifierTrainer(JudgeTrainer):
         priors: float (C,), how often each class is seen, above 0; None: not looked at. With them the loss is that of
             logits adjusted by their logarithms, so that a class is not taken for rare because it was rare (Menon et
             al. 2021, arXiv 2007.07314, section 5.1).
+        build: `build_judge` where that is trained; None: `build_classifier`.
     """
 
     def __init__(
@@ -126,17 +129,13 @@ class ClassifierTrainer(JudgeTrainer):
         batch_size: int | None = None,
         policy: str = policies.MILD,
         priors: np.ndarray | None = None,
+        build: Callable[..., keras.Model] | None = None,
     ):
         keras.utils.set_random_seed(seed)
-        model = self.network(sampler.classes, sampler.size, PRECISIONS[precision])
+        model = (build or build_classifier)(sampler.classes, sampler.size, precision=PRECISIONS[precision])
         super().__init__(model, RATE, iterations, batch_size or BATCH)
         self.seed, self._sampler, self._policy = seed, sampler, policy
         self._adjustment = None if priors is None else tf.constant(np.log(priors), tf.float32)
-
-    @staticmethod
-    def network(classes: int, size: int, precision: str) -> keras.Model:
-        """The model that is trained, with fresh weights."""
-        return build_classifier(classes, size, precision=precision)
 
     def batch(self, iteration):
         """Draw images and class ids, and the units that drop out."""
@@ -154,12 +153,3 @@ class ClassifierTrainer(JudgeTrainer):
         losses = tf.nn.softmax_cross_entropy_with_logits(targets, adjusted)
         right = tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == labels, tf.float32)
         return tf.reduce_mean(losses), tf.reduce_mean(right)
-
-
-class SignJudgeTrainer(ClassifierTrainer):
-    """The same of the judge."""
-
-    @staticmethod
-    def network(classes: int, size: int, precision: str) -> keras.Model:
-        """The judge, with fresh weights."""
-        return build_judge(classes, size, precision=precision)

@@ -96,13 +96,12 @@ class Network:
         except (TypeError, ValueError):
             raise UserError(f"the checkpoint describes a network that can't be built: {fields}.") from None
 
-    def build_generator(self, precision: str = "float32") -> keras.Model:
-        """The generator, with fresh weights."""
-        return self._generator(precision, portable=False)
-
-    def build_portable_generator(self) -> keras.Model:
-        """The generator of the same variables, of layers that Keras ships alone."""
-        return self._generator("float32", portable=True)
+    def build_generator(self, precision: str = "float32", portable: bool = False) -> keras.Model:
+        """The generator, with fresh weights; portable: of layers that Keras ships alone, with the same variables."""
+        if self.pictograms:
+            return build_pictogram_generator(self.generator_width, PRECISIONS[precision], portable, self.size)
+        sizes = self.classes, self.generator_width
+        return build_generator(*sizes, PRECISIONS[precision], self.layout, portable, self.size)
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
@@ -114,12 +113,6 @@ class Network:
     def conditional(self) -> bool:
         """Whether generator and discriminator are told the class by its number."""
         return self.classes > 1 and not self.pictograms
-
-    def _generator(self, precision: str, portable: bool) -> keras.Model:
-        if self.pictograms:
-            return build_pictogram_generator(self.generator_width, PRECISIONS[precision], portable, self.size)
-        sizes = self.classes, self.generator_width
-        return build_generator(*sizes, PRECISIONS[precision], self.layout, portable, self.size)
 
 
 def augmented_share(images: int) -> float:

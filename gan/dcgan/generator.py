@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from gan import checkpoints
 from gan.archive import GoodRun
 from gan.data.labelled import ALL, to_uint8
 from gan.data.signs import stored_classes
@@ -13,6 +12,7 @@ from gan.dcgan.gan import Network
 from gan.dcgan.networks import LATENT
 from gan.dcgan.poses import FINE, NUMBERS, by_chance, textures_of_classes
 from gan.errors import UserError
+from gan.training.averaged_gan import restored_generator
 
 BATCH = 64  # images at a time, always: arithmetic on another batch size could round another way
 
@@ -32,8 +32,7 @@ class Generator:
         if self.network.classes != (len(stored_classes(goodrun.info.data)) if goodrun.info.class_val == ALL else 1):
             raise UserError(f"{goodrun.checkpoint} is no checkpoint of this project: its classes do not fit.")
         self._textures = textures_of(self.network)
-        self._model = self.network.build_generator()
-        checkpoints.load(goodrun.checkpoint, {checkpoints.WEIGHTS: self._model.variables})
+        self._model = restored_generator(self.network, goodrun.checkpoint)
 
     def images(self, count: int, seed: int, class_id: int, bar=None) -> np.ndarray:
         """Generate images of one class.

@@ -9,7 +9,7 @@ from gan.archive.judges import JudgeConfig
 from gan.data.labelled import Classes, LabelledImages, with_mirrored
 from gan.data.sets import Parts
 from gan.dcgan import classifier
-from gan.dcgan.classifier import SignJudgeTrainer, build_judge
+from gan.dcgan.classifier import ClassifierTrainer, build_judge
 from gan.report import Report, judge_report
 from gan.scoring.classification import Agreement, agreement
 from gan.training import augment
@@ -26,12 +26,11 @@ class Judge:
 
     Args:
         model: of images in [-1, 1] to features and logits (see `gan.dcgan.classifier`).
-        accuracy: on the held-out tracks of the data it was trained on, 0-1.
         run_id: of its training in the archive; "" where there is none.
     """
 
-    def __init__(self, model, accuracy: float = float("nan"), run_id: str = ""):
-        self.model, self.accuracy, self.run_id = model, accuracy, run_id
+    def __init__(self, model, run_id: str = ""):
+        self.model, self.run_id = model, run_id
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Judge images.
@@ -65,7 +64,7 @@ def train_judge(
     if sampler is None:
         learned = with_mirrored(signs)
         sampler = Sampler(learned.images, learned.labels, len(learned.classes))
-    trainer = SignJudgeTrainer(sampler, iterations, seed)
+    trainer = ClassifierTrainer(sampler, iterations, seed, build=build_judge)
     fit(trainer, iterations, words, report, hidden)
     return Judge(trainer.model)
 
@@ -92,7 +91,7 @@ def judge_of(signs: Parts, iterations: int, say, sampler: Sampler | None = None)
     key = judges.JudgeKey(KIND, config, fit_part.digest(), judges.recipe(model, classifier, augment))
     found = judges.find_judge(key, model)
     if found is not None:
-        return Judge(model, found.info.network.get("accuracy", float("nan")), found.run_id)
+        return Judge(model, found.run_id)
     say("training the classifier that judges generated images (once for each data set)")
 
     def train(run) -> judges.TrainedJudge:
@@ -118,7 +117,7 @@ def judge_of(signs: Parts, iterations: int, say, sampler: Sampler | None = None)
         )
 
     trained, run_id = judges.train_judge(key, f"classifier {signs.name}", len(fit_part), train, say)
-    return Judge(trained.model, trained.quality["accuracy"], run_id)
+    return Judge(trained.model, run_id)
 
 
 def _numbers(a: Agreement) -> dict[str, float]:

@@ -29,7 +29,7 @@ class ServedImages:
     def __init__(self, description: dict, file: Path):
         self._network, self._classes = Network.restored(description["network"]), stored_classes(description["data"])
         # The archived layers are Keras' own and round another way: `evaluate` generates with these.
-        self._model = filled(self._network.build_generator(), self._network.build_portable_generator(), file)
+        self._model = filled(self._network.build_generator(), self._network.build_generator(portable=True), file)
         self._textures = textures_of(self._network)
         self._known = self._classes.parse(description["class_val"])
         self._one_at_a_time = threading.Lock()

@@ -39,12 +39,11 @@ class Segmenter:
 
     Args:
         model: see `build_segmenter`.
-        mean_iou: on the validation scenes of its data, 0-1.
         run_id: of its training in the archive; "" where there is none.
     """
 
-    def __init__(self, model, mean_iou: float = float("nan"), run_id: str = ""):
-        self.model, self.mean_iou, self.run_id = model, mean_iou, run_id
+    def __init__(self, model, run_id: str = ""):
+        self.model, self.run_id = model, run_id
 
     @property
     def size(self) -> tuple[int, int]:
@@ -120,7 +119,7 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
     key = judges.JudgeKey(KIND, config, scenes.training.digest(), judges.recipe(model, segmenter))
     found = judges.find_judge(key, model)
     if found is not None:
-        return Segmenter(model, found.info.network.get("mean_iou", float("nan")), found.run_id)
+        return Segmenter(model, found.run_id)
     loaded = load(affordable(scenes.training, width, height), width, height, edges=False)
     if (scored(scenes.palette)[loaded.labels] == IGNORED).all():
         say(f"no scores by a segmenter: no pixel of the training scenes of {scenes.name} is of a scored class.")
@@ -151,7 +150,7 @@ def segmenter_of(scenes: SceneSet, width: int, height: int, iterations: int, say
 
     run_name = f"segmenter {scenes.name} {width}x{height}"
     trained, run_id = judges.train_judge(key, run_name, len(scenes.training), train, say)
-    return Segmenter(trained.model, trained.quality["mean_iou"], run_id)
+    return Segmenter(trained.model, run_id)
 
 
 def scored(palette: Palette) -> np.ndarray:

@@ -26,7 +26,7 @@ class ServedScenes:
 
     def __init__(self, description: dict, file: Path):
         self._network = SceneNetwork.restored(description["network"])
-        self._model = filled(self._network.build_generator(), self._network.build_portable_generator(), file)
+        self._model = filled(self._network.build_generator(), self._network.build_generator(portable=True), file)
         self._one_at_a_time = threading.Lock()
 
     def images(self, rows: pd.DataFrame, request: SceneRequest) -> Iterator[tuple[dict[str, str], np.ndarray]]:

@@ -1,12 +1,13 @@
 """What both GANs share: two networks, two optimizers, and an averaged copy of the generator."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan import pictures
+from gan import checkpoints, pictures
 from gan.data.spread import spread_over
 from gan.training.distribution import mean_of_replicas
 from gan.training.loop import Trainable
@@ -21,7 +22,7 @@ class AveragedGan(Trainable):
 
     Args:
         network: sizes of the networks; its `build_generator` and `build_discriminator` take a precision, and
-            `build_portable_generator` gives the generator that is archived.
+            the portable generator is archived.
         seed: of the initial weights and of every draw.
         precision: "float32" or "bfloat16"; the averaged generator is float32 always.
         optimizers: of generator and discriminator, not built yet.
@@ -35,7 +36,7 @@ class AveragedGan(Trainable):
         keras.utils.set_random_seed(seed)
         self.generator = network.build_generator(precision)
         self.discriminator = network.build_discriminator(precision)
-        self.averaged = network.build_portable_generator()
+        self.averaged = network.build_generator(portable=True)
         self._copy_generator()
         self.generator_optimizer, self.discriminator_optimizer = optimizers
         # Built now: weights of an optimizer that is not built yet can't be restored (they would be lost silently).
@@ -104,6 +105,21 @@ class AveragedGan(Trainable):
     def _copy_generator(self) -> None:
         for into, current in zip(weights(self.averaged), weights(self.generator), strict=True):
             into.assign(current)
+
+
+def restored_generator(network: Any, checkpoint: Path) -> keras.Model:
+    """The generator of a checkpoint.
+
+    Args:
+        network: what the checkpoint describes; see `AveragedGan`.
+        checkpoint: the file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    model = network.build_generator()
+    checkpoints.load(checkpoint, {checkpoints.WEIGHTS: weights(model)})
+    return model
 
 
 def weights(model: keras.Model) -> list:

@@ -182,7 +182,7 @@ def test_the_segmenter_that_was_trained_is_found_again(place, untrainable):
     said = []
     again = segmenter_of(place.scenes, *WORKING, ITERATIONS, said.append)
     assert again is not place.judge and said == [] and again.size == WORKING
-    assert again.run_id == place.judge.run_id and again.mean_iou == place.judge.mean_iou
+    assert again.run_id == place.judge.run_id
     for one, other in zip(again.answers(photos(2)), place.judge.answers(photos(2)), strict=True):
         for part in (0, 1):
             np.testing.assert_array_equal(one[part], other[part])
@@ -216,7 +216,6 @@ def test_the_run_tells_what_was_trained_on_what_and_how_good_it_is(place):
         for score in ("pixel_accuracy", "class_accuracy", "mean_iou"):
             assert metrics[f"{name}.{score}"] == pytest.approx(getattr(wanted, score))
         assert by_class[name].tolist() == pytest.approx(wanted.ious)
-    assert place.judge.mean_iou == metrics["validation.mean_iou"]
 
 
 def test_the_report_shows_classes_confusions_and_what_it_sees(place):

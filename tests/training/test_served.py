@@ -19,12 +19,12 @@ NETWORK = Network(1, 4, 4)
 @pytest.fixture(scope="module")
 def archived(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("archived") / "model.keras"
-    NETWORK.build_portable_generator().save(path)
+    NETWORK.build_generator(portable=True).save(path)
     return path
 
 
 def refill(path: Path) -> list[np.ndarray]:
-    model = filled(NETWORK.build_generator(), NETWORK.build_portable_generator(), path)
+    model = filled(NETWORK.build_generator(), NETWORK.build_generator(portable=True), path)
     return [np.asarray(variable) for variable in weights(model)]
 
 
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_told(archived, tmp_path, damage):
             del some["layers"][next(name for name, layer in some["layers"].items() if len(layer["vars"]))]
         repacked(archived, path, model=(tmp_path / "some.h5").read_bytes())
     elif damage == "other":
-        Network(1, 8, 4).build_portable_generator().save(path)
+        Network(1, 8, 4).build_generator(portable=True).save(path)
     elif damage != "gone":
         path.write_bytes(
             data[:-999] if damage == "cut" else data[: len(data) // 2] + bytes(64) + data[len(data) // 2 + 64 :]

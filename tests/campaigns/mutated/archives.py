@@ -143,7 +143,7 @@ def generators() -> list[bytes]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        Network(1, 8, 8).build_portable_generator().save(path)
+        Network(1, 8, 8).build_generator(portable=True).save(path)
         return [path.read_bytes()]
 
 
@@ -152,7 +152,7 @@ def generators_to_fill() -> Any:
     from gan.dcgan.gan import Network
 
     network = Network(1, 8, 8)
-    return network.build_generator(), network.build_portable_generator()
+    return network.build_generator(), network.build_generator(portable=True)
 
 
 def read_generator(path: Path) -> None:

@@ -17,7 +17,7 @@ from gan.config import (
 from gan.errors import UserError
 
 # Those of `gan.pix2pix.presets`, named here so that mistakes are answered at once.
-PRESETS = ("averaged", "paper", "spatial", "objects")
+PRESETS = ("small", "paper", "averaged", "spatial", "objects")
 DIRECTIONS = ("labels_to_photo", "photo_to_labels")
 OBJECTS = 64  # pixels: width and height of the windows of preset objects
 
@@ -27,9 +27,10 @@ class TrainConfig(Config):
     """Train a generator of street scenes and keep it in the MLflow archive."""
 
     preset: str = option(
-        "averaged",
-        "design of networks and losses: paper (pix2pix as published), averaged (the same, generating with the mean "
-        "of its latest weights), spatial (led by the label map at every resolution), or objects (paints objects "
+        "small",
+        "design of networks and losses: small (half the channels of pix2pix, feature matching, the light of the "
+        "photo enters), paper (pix2pix as published), averaged (the same, generating with the mean of its latest "
+        "weights), spatial (led by the label map at every resolution), or objects (paints objects "
         "into photos, in windows around them)",
         PRESETS,
     )
@@ -164,6 +165,7 @@ def designed(config: TrainConfig, scenes, goodrun):
     Raises:
         UserError: the good run's network is another one, or the scenes show no object to learn.
     """
+    from gan.pix2pix.lights import Lights
     from gan.pix2pix.presets import PHOTOS, PRESETS, SceneNetwork
     from gan.pix2pix.windows import windowed
 
@@ -171,7 +173,9 @@ def designed(config: TrainConfig, scenes, goodrun):
     size = config.width or preset.width, config.height or preset.height
     seen = windowed(scenes) if preset.inpaint else scenes
     edges = config.direction == PHOTOS and seen.training.has_instances
-    network = SceneNetwork(preset, *size, config.direction, scenes.palette, edges)
+    lit = preset.light_code and config.direction == PHOTOS
+    light = Lights.of_scenes(scenes.training).mean() if lit else ()
+    network = SceneNetwork(preset, *size, config.direction, scenes.palette, edges, light)
     if goodrun:
         network = network.going_on_from(goodrun.info.network, config.goodrun_ref)
     chosen = {name: value for name, value in network.preset.parameters().items() if getattr(config, name) is None}

@@ -17,7 +17,7 @@ def painter(palette: Palette = CITYSCAPES, unseen: tuple[int, ...] = (), often: 
     colours = np.array(palette.colours, np.uint8)
     building = colours[palette.ids.index(BUILDING)]
 
-    def photos(labels, edges, first):
+    def photos(labels, edges, first, lights=None):
         made = np.empty((*labels.shape, 3), np.uint8)
         for k, positions in enumerate(labels):
             number = first + k

@@ -141,7 +141,7 @@ def test_a_segmenter_ranks_the_checkpoints(workplace, small_networks, capsys):
 # --- good runs
 
 
-@pytest.mark.parametrize("preset", ["paper", "spatial"])
+@pytest.mark.parametrize("preset", ["paper", "spatial", "small"])
 def test_9_and_8_iterations_are_17_bit_for_bit(workplace, small_networks, preset):
     config = quick(preset=preset, iterations=17, checkpoint_interval=9, sample_interval=17, batch_size=1)
     whole, _ = train_pix2pix.train(config)

@@ -33,6 +33,10 @@ class AugmentConfig(Config):
         "the real photo, what is put in keeps its pixels; auto: what the run does",
         ("auto", "generate", "inpaint", "paste"),
     )
+    light: str = option(
+        "", "folder of photos, which need no label maps: each new pair is moved into the light of one, as of dusk; "
+        "by default photos keep their own",
+    )  # fmt: skip
     count: int = option(500, "pairs to keep", ge=1, le=100_000)
     classes: str = option("", "classes to put in, names or ids with commas between; by default the rare ones")
     seed: int = seed_option("of the label maps, 0 or more; the same run, data and seed give the same bytes")
@@ -63,6 +67,7 @@ def main(config: AugmentConfig) -> None:
     from gan.pix2pix.augment_files import MANIFEST, PairWriter, manifest
     from gan.pix2pix.augment_report import Gallery, summary, thrown_text
     from gan.pix2pix.cutouts import parse_classes
+    from gan.pix2pix.lights import Lights
     from gan.progress import say
     from gan.training.devices import make_deterministic
 
@@ -70,9 +75,11 @@ def main(config: AugmentConfig) -> None:
     config = dataclasses.replace(config, photo=good.way(config.photo))
     scenes, goodrun = good.scenes, good.goodrun
     classes = parse_classes(config.classes, scenes.palette)
+    lights = Lights.of_folder(config.light) if config.light else None
     origin = good.origin() | {"classes": list(classes), **{name: getattr(config, name) for name in DECIDING}}
+    origin |= {"light": lights.digest()} if lights else {}
     run = f"{goodrun.run_id[:8]}-{goodrun.iteration:06d}" if goodrun else "pasted"
-    name = f"{run}-seed{config.seed}-n{config.count}"
+    name = f"{run}-seed{config.seed}-n{config.count}" + (f"-light-{lights.digest()[:8]}" if lights else "")
     output = Path(os.path.realpath(config.output or Path("images/augment_scenes") / name))
     if made_before(output, MANIFEST, origin):
         print(f"{output} holds these very pairs already.")
@@ -87,7 +94,7 @@ def main(config: AugmentConfig) -> None:
     with unfinished(output) as part:
         generator = PairGenerator.restored(
             good, classes, config.seed, config.agreement, config.segmenter_iterations, say, bool(config.classes),
-            config.photo,
+            config.photo, lights,
         )  # fmt: skip
         fine = generator.fine if config.original_size else None
         writer = PairWriter(part.with_name(f"{part.name}.pairs"), scenes, config.seed, good.traits(), fine)
@@ -102,7 +109,8 @@ def main(config: AugmentConfig) -> None:
                 f"of {counts.tries} tries no pair agreed with its label map enough to be kept; use a good run that "
                 f"was trained longer, or ask for less with --agreement (it is {config.agreement})."
             )
-        text = f"{good.made_by(config.photo)}, seed {config.seed}"
+        lit = f", in the light of {len(lights.names)} photos of {config.light}" if lights else ""
+        text = f"{good.made_by(config.photo)}{lit}, seed {config.seed}"
         writer.write(part, {"source": text}, size, config.with_real, config.zipped, config.previews)
         gallery.write(part, f"{text}; label maps made from the training part of {scenes.name}.", generator, counts)
         write_manifest(part / MANIFEST, origin, manifest(generator, counts, writer.entries))

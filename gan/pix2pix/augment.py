@@ -15,6 +15,7 @@ from gan.data.parallel import in_threads
 from gan.data.scenes import boundaries, nearest
 from gan.pix2pix.cutouts import Pool, require_objects
 from gan.pix2pix.edits import Edited, edited
+from gan.pix2pix.lights import Lights, relit
 from gan.pix2pix.pair_filter import BATCH, LEAST, NONE, Answers, Check, Filter, filter_for, groups, split_training
 from gan.pix2pix.restored import GENERATE, INPAINT, Paint, Photos, Restored
 from gan.progress import progress
@@ -100,6 +101,8 @@ class PairGenerator:
         answers: the segmenter; None where nothing judges: each label map is taken to be right.
         keep: the filter.
         paint: paints what is pasted anew; None: it keeps its pixels.
+        lights: each photo gets one of them; None: they keep their own.
+        lit: whether `photos` paints in them; others are moved into them, after the segmenter has looked.
     """
 
     pool: Pool
@@ -109,11 +112,13 @@ class PairGenerator:
     answers: Answers | None
     keep: Filter
     paint: Paint | None = None
+    lights: Lights | None = None
+    lit: bool = False
 
     @classmethod
     def restored(
         cls, good: Restored, classes: tuple[int, ...], seed: int, agreement: str, segmenter_iterations: int,
-        say: Callable[[str], None], named: bool = False, way: str = GENERATE,
+        say: Callable[[str], None], named: bool = False, way: str = GENERATE, lights: Lights | None = None,
     ) -> "PairGenerator":  # fmt: skip
         """The pairs of a good run.
 
@@ -126,6 +131,8 @@ class PairGenerator:
             say: prints a line for the user.
             named: the user named the classes: none is left out because the segmenter finds too little of it.
             way: how photos are made, one of `WAYS`; "paste" does not use the generator.
+            lights: that photos are to get; None: their own, or where a run paints in any light, those of training
+                scenes.
 
         Raises:
             UserError: there is nothing to put in, no segmenter can be trained, or it finds too little of what is
@@ -152,12 +159,16 @@ class PairGenerator:
             say(keep.blind_text())
         photos = good.photos(seed) if way == GENERATE else None
         paint = good.paint(seed) if way == INPAINT else None
-        return cls(pool, seed, good.size, photos, answers, keep, paint)
+        own = good.lights(way)
+        return cls(pool, seed, good.size, photos, answers, keep, paint, lights or own, own is not None)
 
     def fine(self, number: int) -> Edited | None:
         """Label map of a try as fine as it was edited, with its photo where that is a real one."""
         new = edited(self.pool, self.seed, number, with_photo=self.photos is None)
-        return self.paint(new, number) if new and self.paint else new
+        new = self.paint(new, number) if new and self.paint else new
+        if new is None or new.photo is None or self.lights is None:
+            return new
+        return dataclasses.replace(new, photo=relit(new.photo, self.lights.drawn(self.seed, number)[1]))
 
     def pairs(self, count: int, counts: Counts) -> Iterator[Pair]:
         """All pairs, rejected ones too, until so many are kept, or for `MOST_TRIES` times as many tries.
@@ -197,14 +208,19 @@ class PairGenerator:
         labels = np.array([self.pool.scenes.palette.indices(new.labels) for _, new in label_maps])
         instances = [new.instances for _, new in label_maps]
         edges = None if instances[0] is None else boundaries(np.array(instances))
+        lights = [self.lights.drawn(self.seed, number) for number, _ in label_maps] if self.lights else []
         if self.photos is None:
             photos = np.array([new.photo for _, new in label_maps])
         else:
-            photos = self.photos(labels, edges, first)
+            photos = self.photos(labels, edges, first, np.array([light for _, light in lights]) if self.lit else None)
         answers = [None] * len(photos) if self.answers is None else self.answers(photos)
-        for (number, new), photo, answer in zip(label_maps, photos, answers, strict=True):
+        for k, ((number, new), photo, answer) in enumerate(zip(label_maps, photos, answers, strict=True)):
             seen = self.pool.scenes.palette.scored_indices(new.labels) if answer is None else answer
             check = self.keep.check(new.labels, new.added, seen)
+            if lights:
+                name, light = lights[k]
+                new = dataclasses.replace(new, edits=new.edits | {"light": name})
+                photo = photo if self.lit else relit(photo, light)
             yield Pair(number, new, photo, answer, check)
 
 

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from PIL import Image
 
-from gan import checkpoints
 from gan.archive import GoodRun
 from gan.data.palettes import Palette
 from gan.data.scenes import Scenes, load, open_scenes
@@ -18,12 +17,13 @@ from gan.errors import UserError
 from gan.pix2pix.evaluation_report import add_scores, page
 from gan.pix2pix.gan import AT_ONCE, pictures
 from gan.pix2pix.judge import segmenter_of
+from gan.pix2pix.lights import lights_of
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.scores import SceneScorer
 from gan.pix2pix.windows import windowed
 from gan.progress import progress, say
 from gan.report import Evaluation
-from gan.training.averaged_gan import weights
+from gan.training.averaged_gan import restored_generator
 
 PIXEL_BYTES = 8  # of a pixel of a generated picture on the disk, written and logged, at most
 CHUNK = 8 * AT_ONCE  # scenes in memory at a time
@@ -115,9 +115,7 @@ class SceneEvaluation:
 
     @functools.cached_property
     def _model(self) -> keras.Model:
-        model = self._network.build_generator()
-        checkpoints.load(self._goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
-        return model
+        return restored_generator(self._network, self._goodrun.checkpoint)
 
 
 class WrittenPictures(Sequence):
@@ -168,4 +166,5 @@ def generated_pictures(
         scenes = part.take(range(first, min(first + chunk, len(part))))
         loaded = load(scenes, network.width, network.height, edges=network.edges)
         given = loaded.labels if network.to_photos else loaded.photos
-        yield from pictures(model, network, given, loaded.edges, seed, purpose, first, loaded.photos)
+        lights = lights_of(loaded.photos)
+        yield from pictures(model, network, given, loaded.edges, seed, purpose, first, loaded.photos, lights)

@@ -57,7 +57,8 @@ def page(
     heads = HEADS[network.direction]
     return Evaluation(
         f"Generated street scenes, {network.direction.replace('_', ' ')}",
-        f"{source_of(goodrun, 'scenes')}; {len(part)} scenes{' that it did not learn' * unseen}.",
+        f"{source_of(goodrun, 'scenes')}; {len(part)} scenes{' that it did not learn' * unseen}"
+        f"{', each in the light of its real photo' * bool(network.light)}.",
         pictures.side_by_side(rows, heads, scenes.names),
         ", ".join(heads),
         pictures.legend(palette.names, palette.colours),

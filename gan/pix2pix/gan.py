@@ -9,6 +9,7 @@ from gan.data.labelled import to_uint8
 from gan.data.scenes import Loaded
 from gan.pix2pix import sheets
 from gan.pix2pix.batches import Pairs
+from gan.pix2pix.lights import lights_of
 from gan.pix2pix.objectives import PatchObjective, PixelObjective, WindowObjective, class_weights
 from gan.pix2pix.presets import SceneNetwork
 from gan.training import losses, sampling
@@ -19,6 +20,7 @@ from gan.training.averaged_gan import AveragedGan
 AT_ONCE = 4  # pictures made at a time, always: noise and arithmetic of another number could be others
 AVERAGED_EVERY = 8  # iterations: at each, the average of 57 million weights took a seventh of the time
 WEIGHED = 500  # scenes that the weights of the classes are taken from
+LIGHT_UNIT = 32.0  # grey levels that are 1 where the light of a photo enters
 
 METRICS = ("generator_loss", "discriminator_loss", "l1_training", "accuracy_real", "accuracy_generated")
 
@@ -85,8 +87,9 @@ class SceneGan(AveragedGan):
         """What the averaged generator makes of scenes' label maps, or of their photos; see `pictures`."""
         given = scenes.labels if self.network.to_photos else scenes.photos
         return pictures(
-            self.generating(), self.network, given, scenes.edges, self.seed, purpose, photos=scenes.photos
-        )
+            self.generating(), self.network, given, scenes.edges, self.seed, purpose, photos=scenes.photos,
+            lights=lights_of(scenes.photos),
+        )  # fmt: skip
 
     def example(self) -> np.ndarray | dict[str, np.ndarray]:
         """An example of the generator's input: what it starts from, with a latent where it takes one."""
@@ -109,7 +112,7 @@ class SceneGan(AveragedGan):
 
     def _update(self, iteration, photos, labels, edges):
         given = labels if self.network.to_photos else photos
-        condition = _condition(self.network, given, edges, photos)
+        condition = _condition(self.network, given, edges, photos, _lights(photos) if self.network.light else None)
         wanted = _as_float(photos) if self.network.to_photos else tf.one_hot(labels, len(self.network.palette))
         classes = edges if self.network.inpaints else tf.cast(labels, tf.int32)  # what the objective asks for
         sampling.set_dropout(self.generator, sampling.key(self.seed, iteration, "dropout"))
@@ -167,8 +170,9 @@ def _inner_answers(discriminator: keras.Model) -> keras.Model:
 
 
 def pictures(
-    model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str, number: int = 0, photos=None
-) -> np.ndarray:
+    model: keras.Model, network: SceneNetwork, given, edges, seed: int, purpose: str, number: int = 0, photos=None,
+    lights=None,
+) -> np.ndarray:  # fmt: skip
     """What a generator makes of label maps or of photos, whichever its direction starts from.
 
     The k-th picture depends on the weights, what the k-th is made of, `seed`, `purpose` and k alone, not on how many
@@ -184,6 +188,8 @@ def pictures(
         purpose: pictures of another purpose have other noise.
         number: of the first picture, a multiple of `AT_ONCE`: many scenes can be generated in chunks.
         photos: uint8 (N, height, width, 3), what objects are painted into; others do not look at it.
+        lights: float32 (N, 2, 3), what light to paint each in (see `gan.pix2pix.lights`), for a network that light
+            enters; None: in its usual one.
 
     Returns:
         uint8: photos (N, height, width, 3), or label maps (N, height, width) of positions in the palette.
@@ -194,7 +200,10 @@ def pictures(
         chosen = np.minimum(np.arange(first, first + AT_ONCE), count - 1)  # the last ones are filled up
         around = photos[chosen] if network.inpaints else None
         where = edges[chosen] if network.edges else None
-        condition = _condition(network, given[chosen], where, around)
+        shown = None
+        if network.light:
+            shown = np.tile(network.light, (AT_ONCE, 1)) if lights is None else lights[chosen].reshape(AT_ONCE, -1)
+        condition = _condition(network, given[chosen], where, around, shown)
         drawn_with = sampling.key(seed, number + first, purpose)
         sampling.set_dropout(model, drawn_with)
         latents = sampling.latents(AT_ONCE, network.preset.latent, drawn_with)
@@ -209,7 +218,7 @@ def _inputs(model: keras.Model, condition, latents):
     return condition if len(model.inputs) == 1 else [condition, latents]
 
 
-def _condition(network: SceneNetwork, given, edges, photos=None):
+def _condition(network: SceneNetwork, given, edges, photos=None, lights=None):
     """What the generator starts from, float32 (N, height, width, `network.channels_in`)."""
     if not network.to_photos:
         return _as_float(given)
@@ -218,7 +227,17 @@ def _condition(network: SceneNetwork, given, edges, photos=None):
         parts.append(tf.cast(edges, tf.float32)[..., None])
     if network.inpaints:
         parts.append(_as_float(photos) * (1 - parts[1]))
+    if network.light:
+        apart = (tf.cast(lights, tf.float32) - tf.constant(network.light, tf.float32)) / LIGHT_UNIT
+        planes = tf.ones((1, *given.shape[1:3], 1)) * apart[:, None, None]
+        parts.append(planes)
     return tf.concat(parts, axis=3)
+
+
+def _lights(photos):
+    """The light of photos, float32 (N, 6), as `gan.pix2pix.lights.light_of` takes it."""
+    mean, variance = tf.nn.moments(tf.cast(photos, tf.float32), axes=(1, 2))
+    return tf.concat([mean, tf.sqrt(variance)], axis=1)
 
 
 def _painted(network: SceneNetwork, made, photos, edges):

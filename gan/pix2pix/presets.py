@@ -19,6 +19,7 @@ PHOTOS, LABELS = "labels_to_photo", "photo_to_labels"
 DIRECTIONS = (PHOTOS, LABELS)
 WIDEST = 128  # channels of a network's finest level: a file of a stranger may name no more
 STEP = 32  # pixels: widths and heights are multiples of it
+LIGHT = 6  # numbers that tell a light
 WIDTHS, HEIGHTS = (64, 1024), (32, 1024)  # smallest and largest
 
 
@@ -50,6 +51,8 @@ class Preset:
         patch: share of the shorter side that a logit of a discriminator of patches looks at, at most.
         inpaint: whether windows around objects are learned (`gan.pix2pix.windows`): the photo enters, but for what
             is hidden, and only that is painted.
+        light_code: whether the light of the photo enters (`gan.pix2pix.lights`), so that a label map can be painted
+            in any light: the training scenes do not say what light theirs was seen in.
         width: of the pictures, where none is given.
         height: the same.
     """
@@ -72,6 +75,7 @@ class Preset:
     layout: str = PUBLISHED
     patch: float = PATCH
     inpaint: bool = False
+    light_code: bool = False
     width: int = 256
     height: int = 128
 
@@ -79,7 +83,7 @@ class Preset:
         counts = self.generator_base, self.discriminator_base, self.batch_size, self.latent + 1, self.half_life + 1
         fits = (
             isinstance(self.name, str)
-            and not (self.inpaint and self.discriminator == "pixels")
+            and not (self.inpaint and (self.discriminator == "pixels" or self.light_code))
             and self.generator in ("unet", "spatial")
             and self.discriminator in ("patches", "pixels")
             and all(type(count) is int and 1 <= count <= 10**7 for count in counts)
@@ -100,7 +104,7 @@ class Preset:
             )
             and self.dropout < 1
             and type(self.light) is bool
-            and type(self.inpaint) is bool
+            and type(self.inpaint) is type(self.light_code) is bool
             and self.layout in LAYOUTS
         )
         if not fits:
@@ -115,6 +119,10 @@ class Preset:
 PRESETS = {
     preset.name: preset
     for preset in (
+        Preset(
+            "small", generator_base=32, discriminator_base=32, discriminator_lr=4e-4, l1_weight=10.0, matching=10.0,
+            light=True, half_life=2_000, layout=ENLARGED, light_code=True,
+        ),
         Preset("paper", layout=SCALED),
         Preset("averaged", half_life=1_000, layout=ENLARGED),
         Preset(
@@ -141,6 +149,9 @@ class SceneNetwork:
         direction: "labels_to_photo" or "photo_to_labels".
         palette: the classes of the label maps.
         edges: whether the boundaries of instances enter beside the label map.
+        light: grey levels, 0-255, for a network that photos' light enters: mean of red, green and blue and their
+            deviations, averaged over training scenes; what a picture is painted in where no other light is given.
+            Empty for others.
     """
 
     preset: Preset
@@ -149,8 +160,10 @@ class SceneNetwork:
     direction: str
     palette: Palette
     edges: bool
+    light: tuple[float, ...] = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "light", tuple(self.light))  # JSON knows lists alone
         fits = (
             all(
                 type(size) is int and low <= size <= high and size % STEP == 0
@@ -158,6 +171,8 @@ class SceneNetwork:
             )
             and self.direction in DIRECTIONS
             and type(self.edges) is bool
+            and len(self.light) == (LIGHT if self.preset.light_code and self.to_photos else 0)
+            and all(type(level) in (int, float) and 0 <= level <= 255 for level in self.light)
             and (not self.preset.inpaint or (self.to_photos and self.edges and self.width == self.height))
         )
         if not fits:
@@ -176,7 +191,7 @@ class SceneNetwork:
     @property
     def channels_in(self) -> int:
         """Of what the generator starts from."""
-        return len(self.palette) + self.edges + 3 * self.inpaints if self.to_photos else 3
+        return len(self.palette) + self.edges + 3 * self.inpaints + len(self.light) if self.to_photos else 3
 
     @property
     def channels_out(self) -> int:
@@ -198,10 +213,6 @@ class SceneNetwork:
         return build_spatial_generator(
             *sizes, activation, preset.generator_base, preset.latent, PRECISIONS[precision]
         )
-
-    def build_portable_generator(self) -> keras.Model:
-        """The generator of layers that Keras ships alone."""
-        return self.build_generator(portable=True)
 
     def build_discriminator(self, precision: str = "float32") -> keras.Model:
         """The discriminator, with fresh weights."""
@@ -278,4 +289,4 @@ class SceneNetwork:
                 f"goodrun_ref {reference} was trained with {'; '.join(others)}: start with what it was trained with, "
                 "or from another good run."
             )
-        return dataclasses.replace(self, preset=before.preset)
+        return dataclasses.replace(self, preset=before.preset, light=before.light)

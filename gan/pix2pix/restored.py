@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from gan import archive, checkpoints
+from gan import archive
 from gan.archive import GoodRun
 from gan.data.scenes import Scene, Scenes, SceneSet, open_scenes, resized
 from gan.errors import UserError
@@ -15,19 +15,20 @@ from gan.files import sha256
 from gan.pix2pix.edits import Edited
 from gan.pix2pix.gan import pictures
 from gan.pix2pix.judge import segmenter_of
+from gan.pix2pix.lights import Lights
 from gan.pix2pix.pair_filter import Answers
 from gan.pix2pix.presets import PHOTOS, STEP, SceneNetwork
 from gan.pix2pix.windows import STRETCHED, around, cut, hidden, put_back
 from gan.scoring.segmentation import label_map
-from gan.training.averaged_gan import weights
+from gan.training.averaged_gan import restored_generator
 
 KIND = "pix2pix"
 GENERATE, INPAINT, PASTE = WAYS = ("generate", "inpaint", "paste")  # how photos of new label maps are made
 WIDTH = 256  # of pairs with real photos, at most, where a run paints objects: its own size is that of its windows
 
-# Label maps of positions in the palette, uint8 (N, height, width), boundaries of instances alike or None, and the
-# number of the first of them, to photos uint8 (N, height, width, 3).
-Photos = Callable[[np.ndarray, np.ndarray | None, int], np.ndarray]
+# Label maps of positions in the palette, uint8 (N, height, width), boundaries of instances alike or None, the number
+# of the first of them, and lights float32 (N, 2, 3) or None, to photos uint8 (N, height, width, 3).
+Photos = Callable[[np.ndarray, np.ndarray | None, int, np.ndarray | None], np.ndarray]
 # A new label map with its photo, and its number, to the same with what was put in painted.
 Paint = Callable[[Edited, int], Edited]
 
@@ -102,10 +103,16 @@ class Restored:
         """
         network, model = self.network, self._model()
 
-        def photos(labels: np.ndarray, edges: np.ndarray | None, number: int) -> np.ndarray:
-            return pictures(model, network, labels, edges if network.edges else None, seed, f"pairs {number}")
+        def photos(labels: np.ndarray, edges: np.ndarray | None, number: int, lights=None) -> np.ndarray:
+            edges = edges if network.edges else None
+            return pictures(model, network, labels, edges, seed, f"pairs {number}", lights=lights)
 
         return photos
+
+    def lights(self, way: str) -> Lights | None:
+        """Those of training scenes, where the run paints whole photos in a light that enters; None elsewhere."""
+        lit = way == GENERATE and self.network.light
+        return Lights.of_scenes(self.scenes.training) if lit else None
 
     def paint(self, seed: int) -> Paint:
         """The generator of objects; see `photos`. Those that are too large for its windows keep their own pixels."""
@@ -131,9 +138,7 @@ class Restored:
         return paint
 
     def _model(self):
-        model = self.network.build_generator()
-        checkpoints.load(self.goodrun.checkpoint, {checkpoints.WEIGHTS: weights(model)})
-        return model
+        return restored_generator(self.network, self.goodrun.checkpoint)
 
     def answers(self, training: Scenes, iterations: int, say) -> Answers:
         """The segmenter of these training scenes, from the archive or trained now.

@@ -23,7 +23,7 @@ from gan.study.grid import Stopped
 BLOCKS = 4  # of each fold
 APART = 2  # scenes at either end of a block that no network learns: they show nearly what is tested
 EVERY = 15  # one learned scene in so many validates: it shows how the training of a generator goes
-PRESETS = {INPAINT: "objects"}  # of the generator that makes photos in a way; "averaged" of all others
+PRESETS = {INPAINT: "objects"}  # of the generator that makes photos in a way; "small" of all others
 
 Train = Callable[[str, str, tuple[int, int], int, str], tuple[str, int]]
 """Trains a generator of scenes. Of data, preset, working size, seed and goodrun_ref; run id and exit status."""
@@ -75,7 +75,7 @@ def trained(folder: Path, fold: SceneSet, number: int, way: str, config, train: 
     Raises:
         Stopped: its training was stopped.
     """
-    preset, iterations = PRESETS.get(way, "averaged"), config.gan_iterations
+    preset, iterations = PRESETS.get(way, "small"), config.gan_iterations
     data = folder / "data" / f"fold-{number}-{fold.training.digest()}"
     if not (data / PREPARED).is_file():
         say(f"writing the scenes of fold {number + 1} for its generator")

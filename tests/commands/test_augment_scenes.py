@@ -55,6 +55,9 @@ class GoodRun:
     def photos(self, seed):
         return self.shown
 
+    def lights(self, way):
+        return None
+
     def answers(self, training, iterations, say):
         return reader()
 
@@ -276,6 +279,30 @@ def test_objects_are_pasted_without_any_run(place, monkeypatch, capsys):
     assert "run" not in pairs[0] and pairs[0]["edits"]["put_in"]
     assert "Real photos with pasted objects, which no network made" in (folder / "report.html").read_text()
     assert "needs goodrun_ref" in refusal(capsys, goodrun_ref="", photo="paste")
+
+
+def test_new_pairs_in_the_light_of_other_photos(good, capsys):
+    dusk = Path("dusk")
+    dusk.mkdir()
+    for name, level in (("a.png", 40), ("b.png", 60)):
+        noise = np.random.default_rng(level).normal(level, 12, (64, 96, 3))
+        Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8)).save(dusk / name)
+    as_they_are, lit = augmented(output="day"), augmented(output="lit", light="dusk")
+    assert names(as_they_are) == names(lit), "the segmenter looked at them in their own light"
+    seen = {entry["name"]: entry["edits"]["light"] for entry in manifest(lit)["pairs"]}
+    assert set(seen.values()) <= {"a.png", "b.png"}
+    for name, light in seen.items():
+        photo = np.asarray(Image.open(lit / f"training_dataset/photos/{name}.png"))
+        assert abs(photo.mean() - {"a.png": 40, "b.png": 60}[light]) < 4
+    labels = [folder / f"training_dataset/labels/{next(iter(seen))}.png" for folder in (as_they_are, lit)]
+    assert labels[0].read_bytes() == labels[1].read_bytes()
+    large = augmented(output="large", light="dusk", original_size=True)
+    photo = np.asarray(Image.open(next((large / "training_dataset/photos").iterdir())))
+    assert photo.mean() < 70, "the same at the size of the scenes"
+    main(AugmentConfig(goodrun_ref="good", **CHOSEN | {"output": "", "light": "dusk"}))
+    assert "-light-" in capsys.readouterr().out, "the default folder tells it from pairs in their own light"
+    assert "there is no folder nowhere" in refusal(capsys, light="nowhere", output="nothing")
+    assert not Path("nothing").exists()
 
 
 def test_names_stay_apart_and_short(tmp_path):

@@ -10,6 +10,7 @@ from gan.errors import UserError
 from gan.pix2pix import augment
 from gan.pix2pix.augment import Counts, PairGenerator
 from gan.pix2pix.cutouts import Pool, parse_classes, require_objects
+from gan.pix2pix.lights import Lights
 from gan.pix2pix.pair_filter import Filter
 from tests.made_up_painter import painter, reader
 from tests.made_up_streets import BICYCLE, PERSON, RIDER, some_streets
@@ -22,9 +23,9 @@ def pool():
     return Pool(some_streets(10), (PERSON,), 0, 120)
 
 
-def made(pool, count, photos=None, seed=0, threshold=0.5, counts=None, size=SIZE):
+def made(pool, count, photos=None, seed=0, threshold=0.5, counts=None, size=SIZE, **more):
     keep = Filter.even(CITYSCAPES, threshold)
-    generator = PairGenerator(pool, seed, size, photos or painter(), reader(), keep)
+    generator = PairGenerator(pool, seed, size, photos or painter(), reader(), keep, **more)
     return list(generator.pairs(count, Counts() if counts is None else counts))
 
 
@@ -84,7 +85,7 @@ def test_tries_in_which_nothing_is_left_at_the_working_size_are_counted(pool):
 
 
 def test_data_without_instances_and_a_generator_that_gets_none():
-    def without_edges(labels, edges, first):
+    def without_edges(labels, edges, first, lights):
         assert edges is None
         return painter()(labels, edges, first)
 
@@ -95,8 +96,9 @@ def test_data_without_instances_and_a_generator_that_gets_none():
 def test_a_generator_gets_positions_in_the_palette_and_boundaries_of_instances(pool):
     seen = []
 
-    def photos(labels, edges, first):
+    def photos(labels, edges, first, lights):
         seen.append((labels, edges, first))
+        assert lights is None
         return painter()(labels, edges, first)
 
     pair = made(pool, 9, photos)[0]
@@ -104,6 +106,25 @@ def test_a_generator_gets_positions_in_the_palette_and_boundaries_of_instances(p
     assert np.array_equal(np.array(CITYSCAPES.ids)[labels[0]], pair.label_map.labels) and first == 0
     assert labels.dtype == edges.dtype == np.uint8 and set(np.unique(edges)) == {0, 1}
     assert edges[0][pair.label_map.instances > 0].any() and seen[1][2] == augment.BATCH
+
+
+def test_a_generator_that_light_enters_paints_each_pair_in_its_light(pool):
+    lights, asked = Lights(("a", "b", "c"), np.arange(18, dtype=np.float32).reshape(3, 2, 3)), []
+
+    def photos(labels, edges, first, lights):
+        asked.extend(lights)
+        return painter()(labels, edges, first)
+
+    pairs = made(pool, 8, photos, lights=lights, lit=True)
+    usual = made(pool, 8)
+    assert [pair.photo.tobytes() for pair in pairs] == [pair.photo.tobytes() for pair in usual], "not moved besides"
+    for pair in pairs:
+        name, light = lights.drawn(0, pair.number)
+        assert pair.label_map.edits["light"] == name and any(np.array_equal(light, one) for one in asked)
+    moved = made(pool, 8, lights=lights)
+    assert all(pair.photo.mean() < 20 for pair in moved) and [pair.number for pair in moved] == [
+        pair.number for pair in pairs
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from gan.data.scenes import Scene, Scenes, SceneSet, boundaries, load, open_scen
 from gan.errors import UserError
 from gan.files import digests
 from gan.pix2pix.augment_files import MANIFEST
+from gan.pix2pix.lights import light_of
 from gan.pix2pix.presets import LABELS
-from gan.pix2pix.restored import restore
+from gan.pix2pix.restored import GENERATE, PASTE, restore
 from tests.conftest import refused
-from tests.made_up_scene_run import DATA, good_run
+from tests.made_up_scene_run import DATA, SMALL, good_run
 
 
 def refusal(*arguments: str) -> str:
@@ -38,6 +39,22 @@ def test_photos_come_from_the_weights_and_depend_on_label_map_edges_and_number(t
         assert (other != made).any(), "its noise is another one"
     assert (photos(loaded.labels[::-1], loaded.edges, 0) != made).any()
     assert (photos(loaded.labels, 1 - loaded.edges, 0) != made).any()
+
+
+def test_a_run_that_light_enters_paints_in_the_lights_of_its_training_scenes(tmp_path):
+    usual = (128.0,) * 3 + (60.0,) * 3
+    lit = dataclasses.replace(SMALL, light_code=True)
+    good = restore(good_run(tmp_path / "good", preset=lit, light=usual), "")
+    lights = good.lights(GENERATE)
+    assert lights.names == good.scenes.training.names and good.lights(PASTE) is None
+    scene = good.scenes.training.scene(1)
+    np.testing.assert_allclose(lights.table[1], light_of(scene.photo), atol=6)
+    loaded, photos = load(good.scenes.training.take([0, 1]), 64, 32), good.photos(0)
+    made = photos(loaded.labels, loaded.edges, 0)
+    same = np.repeat(np.reshape(np.array(usual, np.float32), (1, 2, 3)), 2, axis=0)
+    np.testing.assert_array_equal(photos(loaded.labels, loaded.edges, 0, same), made)
+    assert (photos(loaded.labels, loaded.edges, 0, same / 2) != made).any()
+    assert restore(good_run(tmp_path / "other"), "").lights(GENERATE) is None
 
 
 def test_what_the_bytes_depend_on(tmp_path):

@@ -47,11 +47,11 @@ def made(scenes) -> np.ndarray:
     return photos
 
 
-def evaluation_of(part, generated, direction="labels_to_photo", scores=None) -> Evaluation:
+def evaluation_of(part, generated, direction="labels_to_photo", scores=None, light=()) -> Evaluation:
     width, height = WORKING
     network = types.SimpleNamespace(
-        width=width, height=height, direction=direction, to_photos=direction == "labels_to_photo"
-    )
+        width=width, height=height, direction=direction, to_photos=direction == "labels_to_photo", light=light,
+    )  # fmt: skip
     evaluation = page(GOODRUN, part, network, generated, True)
     if scores is not None:
         add_scores(evaluation, direction, PALETTE, scores)

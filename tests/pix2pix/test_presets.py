@@ -33,12 +33,18 @@ def test_presets_are_known_by_their_names():
 
 
 SCENES = {name: preset for name, preset in PRESETS.items() if not preset.inpaint}
+LIGHT = (120, 110.5, 100, 60, 50, 40)
+
+
+def light_of(preset: Preset, direction: str = PHOTOS) -> tuple:
+    return LIGHT if preset.light_code and direction == PHOTOS else ()
 
 
 @pytest.mark.parametrize("preset", SCENES.values(), ids=SCENES)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_described_network_is_restored(preset, direction):
-    network = SceneNetwork(preset, 256, 128, direction, CITYSCAPES, direction == PHOTOS)
+    light = light_of(preset, direction)
+    network = SceneNetwork(preset, 256, 128, direction, CITYSCAPES, direction == PHOTOS, light)
     text = json.dumps(network.describe())
     assert SceneNetwork.restored(json.loads(text)) == network
 
@@ -47,9 +53,10 @@ def test_a_described_network_is_restored(preset, direction):
 @pytest.mark.parametrize(("direction", "edges"), [(PHOTOS, True), (PHOTOS, False), (LABELS, False)])
 def test_both_networks_fit_each_other(preset, direction, edges):
     small = dataclasses.replace(preset, generator_base=2, discriminator_base=2)
-    network = SceneNetwork(small, 96, 64, direction, CAMVID, edges)
+    light = light_of(preset, direction)
+    network = SceneNetwork(small, 96, 64, direction, CAMVID, edges, light)
     generator, discriminator = network.build_generator("bfloat16"), network.build_discriminator("bfloat16")
-    given, made = (12 + edges, 3) if direction == PHOTOS else (3, 12)
+    given, made = (12 + edges + len(light), 3) if direction == PHOTOS else (3, 12)
     assert generator.inputs[0].shape[1:] == (64, 96, given) and generator.output.shape[1:] == (64, 96, made)
     # A discriminator of pixels sees the photo alone; label maps are always judged in patches.
     assert discriminator.input.shape[-1] == (3 if network.by_pixels else given + made)
@@ -62,7 +69,7 @@ def test_both_networks_fit_each_other(preset, direction, edges):
     [
         {"width": 48}, {"width": 32}, {"width": 2048}, {"height": 16}, {"height": 64.0}, {"width": True},
         {"direction": "sideways"}, {"edges": 1}, {"palette": {}}, {"palette": None}, {"more": 1},
-        {"preset": None}, {"preset": {}}, {"width": "64"},
+        {"preset": None}, {"preset": {}}, {"width": "64"}, {"light": LIGHT}, {"light": None}, {"light": "dark"},
     ],
 )  # fmt: skip
 def test_a_description_that_makes_no_sense_is_refused(changes):
@@ -76,7 +83,7 @@ def test_a_description_that_makes_no_sense_is_refused(changes):
         {"name": 3}, {"generator": "other"}, {"generator_base": 0}, {"generator_base": 10**6}, {"latent": -1},
         {"latent": 10**6}, {"discriminator": "eye"}, {"discriminator_base": 2.5}, {"dropout": 1.0},
         {"dropout": "half"}, {"half_life": -1}, {"l1_weight": float("nan")}, {"beta_1": None}, {"batch_size": 0},
-        {"layout": "other"}, {"more": 1},
+        {"layout": "other"}, {"more": 1}, {"light_code": 1}, {"light_code": True, "inpaint": True},
     ],
 )  # fmt: skip
 def test_a_preset_that_makes_no_sense_is_refused(changes):
@@ -85,8 +92,20 @@ def test_a_preset_that_makes_no_sense_is_refused(changes):
         SceneNetwork.restored(fields | {"preset": fields["preset"] | changes})
 
 
+@pytest.mark.parametrize("light", [(), LIGHT[:5], (*LIGHT[:5], 256), (*LIGHT[:5], float("nan")), (*LIGHT[:5], "1")])
+def test_a_light_that_makes_no_sense_is_refused(light):
+    lit = SceneNetwork(PRESETS["small"], 64, 32, PHOTOS, CAMVID, False, LIGHT).describe()
+    with pytest.raises(UserError, match="can't be built"):
+        SceneNetwork.restored(lit | {"light": list(light)})
+
+
+def test_a_good_run_goes_on_with_its_usual_light():
+    one, other = (SceneNetwork(PRESETS["small"], 64, 32, PHOTOS, CAMVID, False, light) for light in (LIGHT, (9,) * 6))
+    assert one.going_on_from(json.loads(json.dumps(other.describe())), "abc") == other
+
+
 def test_missing_fields_are_refused():
-    for name in NETWORK.describe():
+    for name in set(NETWORK.describe()) - {"light"}:  # older checkpoints have none
         fields = NETWORK.describe()
         del fields[name]
         with pytest.raises(UserError):

@@ -5,7 +5,7 @@ uv run benchmarks/scene_light.py --data dataset --part validation --goodrun_ref 
 Of the part in the other light every other photo gives its light (not its label map); segmenters are tested on the
 others. "moved": the training photos are moved into that light (`gan.pix2pix.lights`). "generated": a run paints the
 label maps of the training scenes in that light. All segmenters make as many steps, with the classical augmentation,
-which changes the light already.
+which changes the light already, unless `--classical false`.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from gan.data.scenes import Scenes, load, open_scenes
 from gan.errors import UserError
 from gan.pix2pix.gan import pictures
 from gan.pix2pix.judge import Segmenter, scored, scored_maps
-from gan.pix2pix.lights import Lights, light_of, relit
+from gan.pix2pix.lights import Lights, relit
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.segmenter import PairSampler, SegmenterTrainer, class_weights
 from gan.scoring.segmentation import overlap
@@ -45,6 +45,7 @@ class SceneLightConfig(Config):
     height: int = option(96, "the same", ge=32, le=1024, multiple_of=32)
     share: int = option(50, "percent of the draws that are scenes in the other light", ge=1, le=99)
     steps: int = option(1_000, "updates of 8 scenes", ge=1, le=1_000_000)
+    classical: bool = option(True, "scenes are mirrored, zoomed, shifted and shown in another light, in all arms")
     seeds: int = option(3, "segmenters of each kind", ge=1, le=100)
     precision: str = option("bfloat16", "float32 or bfloat16", tuple(PRECISIONS))
 
@@ -58,7 +59,7 @@ def main(config: SceneLightConfig) -> None:
     lights, tested = Lights.of_scenes(part.take(range(0, len(part), 2))), part.take(range(1, len(part), 2))
     real = load(scenes.training, *size, edges=False)
     labels, shown = scored(palette)[real.labels], load(tested, *size, edges=False).photos
-    wanted = np.array([lights.drawn(0, number)[1] for number in range(len(labels))])
+    wanted = lights.drawn(0, range(len(labels)))[1]
     moved = np.array([relit(photo, light) for photo, light in zip(real.photos, wanted, strict=True)])
     arms = {"as they are": None, "moved": moved}
     if config.goodrun_ref:
@@ -69,11 +70,9 @@ def main(config: SceneLightConfig) -> None:
         if others is not None:
             photos, classes = np.concatenate([photos, others]), np.concatenate([labels, labels])
             drawn = odds(config.share, len(labels), len(labels))
-            apart = np.abs(np.mean([light_of(photo) for photo in others], axis=0) - wanted.mean(axis=0)).mean()
-            print(f"{name}: mean and deviation are {apart:.1f} grey levels from those that were wanted")
         sampler, values = PairSampler(photos, classes, len(palette.scored), drawn), []
         for seed in range(config.seeds):
-            trainer = SegmenterTrainer(sampler, config.steps, seed, config.precision, True, weights)
+            trainer = SegmenterTrainer(sampler, config.steps, seed, config.precision, config.classical, weights)
             fit(trainer, config.steps, f"{name}, seed {seed}")
             one = overlap(Segmenter(trainer.model).judge(shown, scored_maps(tested))[0])
             values.append((one.mean_iou, one.pixel_accuracy))
@@ -100,7 +99,8 @@ def generated(reference: str, scenes: Scenes, lights: np.ndarray, size: tuple[in
     model = restored_generator(network, goodrun.checkpoint)
     loaded = load(scenes, network.width, network.height, edges=network.edges)
     made = pictures(model, network, loaded.labels, loaded.edges, 0, "lights", lights=lights)
-    return np.array([Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS) for photo in made])
+    lit = [relit(photo, light) for photo, light in zip(made, lights, strict=True)]  # as `augment_scenes` does
+    return np.array([Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS) for photo in lit])
 
 
 if __name__ == "__main__":

@@ -101,8 +101,9 @@ class PairGenerator:
         answers: the segmenter; None where nothing judges: each label map is taken to be right.
         keep: the filter.
         paint: paints what is pasted anew; None: it keeps its pixels.
-        lights: each photo gets one of them; None: they keep their own.
-        lit: whether `photos` paints in them; others are moved into them, after the segmenter has looked.
+        lights: each photo gets one of them, after the segmenter has looked: light shall not decide what is kept.
+            None: photos keep their own.
+        own: those that `photos` paints in for the segmenter; None: no light enters it.
     """
 
     pool: Pool
@@ -113,7 +114,7 @@ class PairGenerator:
     keep: Filter
     paint: Paint | None = None
     lights: Lights | None = None
-    lit: bool = False
+    own: Lights | None = None
 
     @classmethod
     def restored(
@@ -131,8 +132,7 @@ class PairGenerator:
             say: prints a line for the user.
             named: the user named the classes: none is left out because the segmenter finds too little of it.
             way: how photos are made, one of `WAYS`; "paste" does not use the generator.
-            lights: that photos are to get; None: their own, or where a run paints in any light, those of training
-                scenes.
+            lights: that photos are to get; None: their own.
 
         Raises:
             UserError: there is nothing to put in, no segmenter can be trained, or it finds too little of what is
@@ -159,8 +159,7 @@ class PairGenerator:
             say(keep.blind_text())
         photos = good.photos(seed) if way == GENERATE else None
         paint = good.paint(seed) if way == INPAINT else None
-        own = good.lights(way)
-        return cls(pool, seed, good.size, photos, answers, keep, paint, lights or own, own is not None)
+        return cls(pool, seed, good.size, photos, answers, keep, paint, lights, good.lights(way))
 
     def fine(self, number: int) -> Edited | None:
         """Label map of a try as fine as it was edited, with its photo where that is a real one."""
@@ -168,7 +167,7 @@ class PairGenerator:
         new = self.paint(new, number) if new and self.paint else new
         if new is None or new.photo is None or self.lights is None:
             return new
-        return dataclasses.replace(new, photo=relit(new.photo, self.lights.drawn(self.seed, number)[1]))
+        return dataclasses.replace(new, photo=relit(new.photo, self.lights.drawn(self.seed, [number])[1][0]))
 
     def pairs(self, count: int, counts: Counts) -> Iterator[Pair]:
         """All pairs, rejected ones too, until so many are kept, or for `MOST_TRIES` times as many tries.
@@ -208,19 +207,24 @@ class PairGenerator:
         labels = np.array([self.pool.scenes.palette.indices(new.labels) for _, new in label_maps])
         instances = [new.instances for _, new in label_maps]
         edges = None if instances[0] is None else boundaries(np.array(instances))
-        lights = [self.lights.drawn(self.seed, number) for number, _ in label_maps] if self.lights else []
+        numbers = [number for number, _ in label_maps]
+        names, lights = self.own.drawn(self.seed, numbers) if self.own else ([], None)
         if self.photos is None:
             photos = np.array([new.photo for _, new in label_maps])
         else:
-            photos = self.photos(labels, edges, first, np.array([light for _, light in lights]) if self.lit else None)
+            photos = self.photos(labels, edges, first, lights)
         answers = [None] * len(photos) if self.answers is None else self.answers(photos)
+        if self.lights:
+            names, lights = self.lights.drawn(self.seed, numbers)
+            if self.own:  # the same noise: the same photos in another light
+                photos = self.photos(labels, edges, first, lights)
+            # A network comes near to a light that it has not learned; this reaches it.
+            photos = [relit(photo, light) for photo, light in zip(photos, lights, strict=True)]
         for k, ((number, new), photo, answer) in enumerate(zip(label_maps, photos, answers, strict=True)):
             seen = self.pool.scenes.palette.scored_indices(new.labels) if answer is None else answer
             check = self.keep.check(new.labels, new.added, seen)
-            if lights:
-                name, light = lights[k]
-                new = dataclasses.replace(new, edits=new.edits | {"light": name})
-                photo = photo if self.lit else relit(photo, light)
+            if names:
+                new = dataclasses.replace(new, edits=new.edits | {"light": names[k]})
             yield Pair(number, new, photo, answer, check)
 
 

@@ -79,10 +79,10 @@ class Lights:
         """16 hexadecimal digits that name these very lights."""
         return hashlib.sha256(repr(self.names).encode() + self.table.tobytes()).hexdigest()[:16]
 
-    def drawn(self, seed: int, number: int) -> tuple[str, np.ndarray]:
-        """Name and light, float32 (2, 3), that photo `number` gets: one of them, by `seed` and `number` alone."""
-        place = int(np.random.default_rng([seed, 3, number]).integers(len(self.names)))
-        return self.names[place], self.table[place]
+    def drawn(self, seed: int, numbers: Iterable[int]) -> tuple[list[str], np.ndarray]:
+        """Names and lights, float32 (M, 2, 3), that the photos of M numbers get: each by `seed` and number alone."""
+        places = [int(np.random.default_rng([seed, 3, number]).integers(len(self.names))) for number in numbers]
+        return [self.names[place] for place in places], self.table[places]
 
 
 def light_of(photo: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from gan.errors import UserError
 from gan.pix2pix import augment
 from gan.pix2pix.augment import Counts, PairGenerator
 from gan.pix2pix.cutouts import Pool, parse_classes, require_objects
-from gan.pix2pix.lights import Lights
+from gan.pix2pix.lights import Lights, relit
 from gan.pix2pix.pair_filter import Filter
 from tests.made_up_painter import painter, reader
 from tests.made_up_streets import BICYCLE, PERSON, RIDER, some_streets
@@ -109,21 +109,37 @@ def test_a_generator_gets_positions_in_the_palette_and_boundaries_of_instances(p
 
 
 def test_a_generator_that_light_enters_paints_each_pair_in_its_light(pool):
-    lights, asked = Lights(("a", "b", "c"), np.arange(18, dtype=np.float32).reshape(3, 2, 3)), []
+    day, dusk = (
+        Lights(names, np.arange(18, dtype=np.float32).reshape(3, 2, 3) + start)
+        for names, start in ((("a", "b", "c"), 100), (("d", "e", "f"), 0))
+    )
+    asked, judged = [], []
 
     def photos(labels, edges, first, lights):
-        asked.extend(lights)
-        return painter()(labels, edges, first)
+        asked.append(lights)
+        return painter()(labels, edges, first) // (1 if lights.min() >= 100 else 2)
 
-    pairs = made(pool, 8, photos, lights=lights, lit=True)
-    usual = made(pool, 8)
+    def answers(shown):
+        judged.extend(photo.copy() for photo in shown)
+        return reader()(shown)
+
+    pairs, usual = made(pool, 8, photos, own=day), made(pool, 8)
     assert [pair.photo.tobytes() for pair in pairs] == [pair.photo.tobytes() for pair in usual], "not moved besides"
     for pair in pairs:
-        name, light = lights.drawn(0, pair.number)
-        assert pair.label_map.edits["light"] == name and any(np.array_equal(light, one) for one in asked)
-    moved = made(pool, 8, lights=lights)
+        (name,), (light,) = day.drawn(0, [pair.number])
+        assert pair.label_map.edits["light"] == name and any((light == one).all() for one in np.concatenate(asked))
+    generator = PairGenerator(pool, 0, SIZE, photos, answers, Filter.even(CITYSCAPES, 0.5), lights=dusk, own=day)
+    dark = list(generator.pairs(8, Counts()))
+    assert [pair.number for pair in dark] == [pair.number for pair in usual], "judged in the light of day"
+    for pair, day_photo in zip(dark, usual, strict=True):
+        (name,), (light,) = dusk.drawn(0, [pair.number])
+        assert (
+            np.array_equal(pair.photo, relit(day_photo.photo // 2, light)) and pair.label_map.edits["light"] == name
+        )
+    assert np.array_equal(judged[0], usual[0].photo)
+    moved = made(pool, 8, lights=dusk)
     assert all(pair.photo.mean() < 20 for pair in moved) and [pair.number for pair in moved] == [
-        pair.number for pair in pairs
+        pair.number for pair in usual
     ]
 
 

@@ -50,8 +50,9 @@ def test_a_folder_of_photos_of_any_size(tmp_path):
     lights = Lights.of_folder(str(tmp_path / "dusk"))
     assert lights.names == ("a.jpg", "b.png") and lights.table.shape == (2, 2, 3)
     np.testing.assert_allclose(lights.table[:, 0, 0], [90, 60], atol=2)
-    drawn = [lights.drawn(0, number)[0] for number in range(40)]
-    assert set(drawn) == set(lights.names) and drawn == [lights.drawn(0, number)[0] for number in range(40)]
+    names, drawn = lights.drawn(0, range(40))
+    assert set(names) == set(lights.names) and drawn.shape == (40, 2, 3)
+    assert lights.drawn(0, [7, 3])[0] == [names[7], names[3]] and lights.drawn(1, range(40))[0] != names
 
 
 def test_the_digest_follows_the_photos(tmp_path):

@@ -36,7 +36,7 @@ class CityscapesConfig(Config):
     width: int = option(512, "that scenes are resized to, in pixels", ge=64, le=1024, multiple_of=32)
     height: int = option(256, "the same", ge=32, le=1024, multiple_of=32)
     iterations: int = option(200, "of the training, after the last import; 0: none", ge=0, le=1_000_000)
-    preset: str = option("averaged", "of the training")
+    preset: str = option("small", "of the training")
     precision: str = option("bfloat16", "of the training")
 
 
@@ -60,7 +60,7 @@ def main(config: CityscapesConfig) -> None:
             listed = [word for name, value in options.items() for word in (f"--{name}", value)]
             seconds, memory = timed([ROOT / "train_pix2pix.py", *listed], place)
             print(f"{config.iterations} iterations at {config.width}x{config.height}: {seconds:.0f} s with start and "
-                  f"end, {memory:.2f} GB; speed and waiting for data stand in the run")  # fmt: skip
+                  f"end, {memory:.2f} GB; speed and waiting for data stand in its last line")  # fmt: skip
 
 
 def copied(source: Path, place: Path, count: int) -> None:

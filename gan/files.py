@@ -207,6 +207,19 @@ def read_file(path: Path, limit: int = -1) -> bytes:
         return file.read(limit)
 
 
+def read_small_file(path: Path, most: int) -> bytes:
+    """All bytes of a file that a user named.
+
+    Raises:
+        UserError: there are more than `most`.
+        OSError: see `read_file`.
+    """
+    data = read_file(path, most + 1)
+    if len(data) > most:
+        raise UserError(f"{path} has more than {most:,} bytes; make it smaller.")
+    return data
+
+
 def exists(path: Path) -> bool:
     """Whether there is something at a path that a user gave, as far as this user may know."""
     try:

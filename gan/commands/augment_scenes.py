@@ -84,11 +84,8 @@ def main(config: AugmentConfig) -> None:
     if made_before(output, MANIFEST, origin):
         print(f"{output} holds these very pairs already.")
         return
-    real = len(scenes.validation) + len(scenes.test) + config.with_real * len(scenes.training)
-    scenes_on_disk = config.count + (1 + config.zipped) * (config.count + real)
     size = None if config.original_size else good.size
-    width, height = size or scenes.training.scene(0).size
-    require_writable(room(output), scenes_on_disk * width * height * PIXEL_BYTES)
+    require_writable(room(output), disk_bytes(config, scenes, size))
 
     make_deterministic()
     with unfinished(output) as part:
@@ -132,6 +129,14 @@ def opened(config: AugmentConfig):
     if config.photo == "paste" and config.data and not config.goodrun_ref:
         return Restored(None, None, open_scenes(config.data))
     return restore(config.goodrun_ref, config.data)
+
+
+def disk_bytes(config: AugmentConfig, scenes, size: tuple[int, int] | None) -> int:
+    """Room that pairs of a size, or each of that of its scene, take on the disk while they are written, at most."""
+    real = len(scenes.validation) + len(scenes.test) + config.with_real * len(scenes.training)
+    scenes_on_disk = config.count + (1 + config.zipped) * (config.count + real)
+    width, height = size or scenes.training.scene(0).size
+    return scenes_on_disk * width * height * PIXEL_BYTES
 
 
 def log(archived, good, numbers, sheet, folder: Path) -> None:

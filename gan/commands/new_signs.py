@@ -100,12 +100,9 @@ def opened(path: Path):
         UserError: it is damaged, too large, or shows nothing.
     """
     from gan.data.untrusted_images import open_image
-    from gan.files import read_file
+    from gan.files import read_small_file
 
-    data = read_file(path, MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise UserError(f"{path} has more than {MOST_BYTES:,} bytes; make it smaller.")
-    picture = open_image(data, str(path), lambda image: image.convert("RGBA"), ("PNG",))
+    picture = open_image(read_small_file(path, MOST_BYTES), str(path), lambda image: image.convert("RGBA"), ("PNG",))
     box = picture.getchannel("A").point(lambda alpha: 255 * (alpha > 127)).getbbox()
     if box is None:
         raise UserError(f"{path} is transparent everywhere; a pictogram is a PNG that shows a sign.")

@@ -17,7 +17,6 @@ from gan.errors import UserError
 from gan.pix2pix.evaluation_report import add_scores, page
 from gan.pix2pix.gan import AT_ONCE, pictures
 from gan.pix2pix.judge import segmenter_of
-from gan.pix2pix.lights import lights_of
 from gan.pix2pix.presets import SceneNetwork
 from gan.pix2pix.scores import SceneScorer
 from gan.pix2pix.windows import windowed
@@ -166,5 +165,4 @@ def generated_pictures(
         scenes = part.take(range(first, min(first + chunk, len(part))))
         loaded = load(scenes, network.width, network.height, edges=network.edges)
         given = loaded.labels if network.to_photos else loaded.photos
-        lights = lights_of(loaded.photos)
-        yield from pictures(model, network, given, loaded.edges, seed, purpose, first, loaded.photos, lights)
+        yield from pictures(model, network, given, loaded.edges, seed, purpose, first, loaded.photos)

@@ -87,9 +87,8 @@ class SceneGan(AveragedGan):
         """What the averaged generator makes of scenes' label maps, or of their photos; see `pictures`."""
         given = scenes.labels if self.network.to_photos else scenes.photos
         return pictures(
-            self.generating(), self.network, given, scenes.edges, self.seed, purpose, photos=scenes.photos,
-            lights=lights_of(scenes.photos),
-        )  # fmt: skip
+            self.generating(), self.network, given, scenes.edges, self.seed, purpose, photos=scenes.photos
+        )
 
     def example(self) -> np.ndarray | dict[str, np.ndarray]:
         """An example of the generator's input: what it starts from, with a latent where it takes one."""
@@ -187,14 +186,16 @@ def pictures(
         seed: of the noise.
         purpose: pictures of another purpose have other noise.
         number: of the first picture, a multiple of `AT_ONCE`: many scenes can be generated in chunks.
-        photos: uint8 (N, height, width, 3), what objects are painted into; others do not look at it.
+        photos: uint8 (N, height, width, 3), what objects are painted into, or in whose light; None: not needed.
         lights: float32 (N, 2, 3), what light to paint each in (see `gan.pix2pix.lights`), for a network that light
-            enters; None: in its usual one.
+            enters; None: in that of `photos`, or where there are none in its usual one.
 
     Returns:
         uint8: photos (N, height, width, 3), or label maps (N, height, width) of positions in the palette.
     """
     count = len(given)
+    if network.light and lights is None and photos is not None:
+        lights = lights_of(photos)
     made = np.empty((count, network.height, network.width, *((3,) if network.to_photos else ())), np.uint8)
     for first in range(0, count, AT_ONCE):
         chosen = np.minimum(np.arange(first, first + AT_ONCE), count - 1)  # the last ones are filled up

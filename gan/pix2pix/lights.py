@@ -18,7 +18,7 @@ from gan.data.scenes import Scenes, load
 from gan.data.spread import spread_over
 from gan.data.untrusted_images import read_image
 from gan.errors import UserError
-from gan.files import is_folder, read_file
+from gan.files import is_folder, read_small_file
 from gan.progress import progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm")
@@ -112,9 +112,6 @@ def relit(photo: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 
 def _of_file(file: Path) -> np.ndarray:
-    data = read_file(file, MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise UserError(f"{file} has more than {MOST_BYTES:,} bytes; make it smaller.")
-    photo = Image.fromarray(read_image(data, str(file)))
+    photo = Image.fromarray(read_image(read_small_file(file, MOST_BYTES), str(file)))
     photo.thumbnail((SEEN, SEEN), Image.Resampling.BOX)
     return light_of(np.asarray(photo))

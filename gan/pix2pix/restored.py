@@ -101,7 +101,7 @@ class Restored:
         Raises:
             UserError: the checkpoint is damaged or its network can't be built.
         """
-        network, model = self.network, self._model()
+        network, model = self.network, restored_generator(self.network, self.goodrun.checkpoint)
 
         def photos(labels: np.ndarray, edges: np.ndarray | None, number: int, lights=None) -> np.ndarray:
             edges = edges if network.edges else None
@@ -116,7 +116,7 @@ class Restored:
 
     def paint(self, seed: int) -> Paint:
         """The generator of objects; see `photos`. Those that are too large for its windows keep their own pixels."""
-        network, model = self.network, self._model()
+        network, model = self.network, restored_generator(self.network, self.goodrun.checkpoint)
 
         def paint(new: Edited, number: int) -> Edited:
             photo, windows = new.photo.copy(), []
@@ -136,9 +136,6 @@ class Restored:
             return dataclasses.replace(new, photo=photo)
 
         return paint
-
-    def _model(self):
-        return restored_generator(self.network, self.goodrun.checkpoint)
 
     def answers(self, training: Scenes, iterations: int, say) -> Answers:
         """The segmenter of these training scenes, from the archive or trained now.

@@ -22,7 +22,7 @@ class AveragedGan(Trainable):
 
     Args:
         network: sizes of the networks; its `build_generator` and `build_discriminator` take a precision, and
-            the portable generator is archived.
+            `build_generator(portable=True)` gives the generator that is archived.
         seed: of the initial weights and of every draw.
         precision: "float32" or "bfloat16"; the averaged generator is float32 always.
         optimizers: of generator and discriminator, not built yet.

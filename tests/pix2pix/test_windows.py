@@ -29,7 +29,7 @@ from gan.pix2pix.presets import LABELS, PHOTOS, PRESETS, SceneNetwork
 from gan.pix2pix.restored import GENERATE, INPAINT, PASTE, restore
 from gan.pix2pix.windows import Place, _even, around, cut, grown, hidden, put_back, windowed
 from gan.scoring.segmentation import IGNORED
-from gan.training.averaged_gan import weights
+from gan.training.averaged_gan import restored_generator, weights
 from tests.made_up_scene_run import DATA, good_run, narrow, quick
 from tests.made_up_streets import CAR, PERSON, some_streets
 from train_pix2pix import OBJECTS, TrainConfig
@@ -188,7 +188,8 @@ def test_training_evaluation_and_what_the_run_is_good_for(tmp_path, monkeypatch,
         assert (found.run_id, found.checkpoint.parent) == (run_id, shipped)
     with pytest.raises(UserError, match="holds no checkpoint"):  # of signs, where both are taken
         archive.resolve_any("pretrained", {"dcgan": "all", "pix2pix": ""})
-    whole, halved = (restore(name, "")._model().get_weights() for name in (run_id, "pretrained"))
+    runs = (restore(name, "") for name in (run_id, "pretrained"))
+    whole, halved = (restored_generator(run.network, run.goodrun.checkpoint).get_weights() for run in runs)
     assert all(np.allclose(one, other, atol=1e-3) for one, other in zip(whole, halved, strict=True))
 
 

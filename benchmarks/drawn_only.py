@@ -34,8 +34,8 @@ class DrawnOnlyConfig(Config):
     """Train a classifier on drawn signs, and test it on real ones."""
 
     data: str = option("traffic-signs-data", "real signs with a test part")
-    drawings: int = option(500, "drawn signs of each class", ge=1, le=20_000)
-    steps: int = option(2_500, "updates of 128 images", ge=1, le=1_000_000)
+    drawings: int = option(2_000, "drawn signs of each class", ge=1, le=20_000)
+    steps: int = option(6_000, "updates of 128 images", ge=1, le=1_000_000)
     seed: int = option(0, "of drawings, weights and draws", ge=0, le=2**31 - 1)
     policy: str = option(STRONG, "how drawn signs are varied", POLICIES)
     precision: str = option("bfloat16", "float32 or bfloat16", tuple(PRECISIONS))

@@ -183,7 +183,7 @@ def _square(image: Image.Image, size: int, fit: str, top: int) -> tuple[np.ndarr
     with contextlib.suppress(Exception):  # of the camera's notes, not of the image
         ImageOps.exif_transpose(image, in_place=True)
     rgb, see_through = _rgb(image, top)
-    return np.asarray(_fitted(rgb, size, fit)), image.size, see_through
+    return np.asarray(fitted(rgb, size, fit)), image.size, see_through
 
 
 def _rgb(image: Image.Image, top: int) -> tuple[Image.Image, bool]:
@@ -200,7 +200,14 @@ def _rgb(image: Image.Image, top: int) -> tuple[Image.Image, bool]:
     return flat, alpha.getextrema()[0] < 255
 
 
-def _fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
+def fitted(image: Image.Image, size: int, fit: str) -> Image.Image:
+    """An image in RGB as a square: bicubic, and averaged where it shrinks, so that no fine detail aliases.
+
+    Args:
+        image: of any width and height.
+        size: width and height in pixels; an image that has them stays as it is.
+        fit: "squeeze" the whole image, "crop" the square in its middle, or "pad" it to a square with its mean colour.
+    """
     width, height = image.size
     if fit == "crop":
         side = min(width, height)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan.data.decode import fitted
 from gan.data.labelled import MAX_PIXELS, LabelledImages, narrow
 from gan.data.signs import CLASSES, GTSRB, SIZE, TRAINING_COUNTS
 from gan.data.untrusted import Source, open_source
@@ -226,7 +227,7 @@ def _decode(source: Source, rows: list[Row], tracks: np.ndarray, what: str, note
     with progress(len(rows), what, "image") as bar:
         for i, row in enumerate(rows):
             image = read_image(source.read(row.image), source.where(row.image))
-            images[i] = resized(image)
+            images[i] = fitted(Image.fromarray(image), SIZE, "squeeze")
             differ += row.size not in (Row.size, image.shape[1::-1])
             bar.update()
     if differ:
@@ -249,17 +250,3 @@ def _decode(source: Source, rows: list[Row], tracks: np.ndarray, what: str, note
         narrow(np.array([row.box for row in rows])),
         GTSRB,
     )
-
-
-def resized(image: np.ndarray) -> np.ndarray:
-    """The whole image as 32x32: bicubic, and averaged first where it shrinks, so that no fine detail aliases.
-
-    Args:
-        image: uint8 (height, width, 3).
-
-    Returns:
-        uint8 (32, 32, 3); an image of 32x32 as it is.
-    """
-    if image.shape[:2] == (SIZE, SIZE):
-        return image
-    return np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.BICUBIC))

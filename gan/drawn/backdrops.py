@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-BACKDROPS = ("sky", "foliage", "house", "road")
+BACKDROPS = ("sky", "foliage", "house", "road", "plain")
 
 
 def smooth_noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
@@ -23,7 +23,7 @@ def backdrop(rng: np.random.Generator, kind: str, size: int) -> Image.Image:
     Returns:
         RGB picture, size by size, as under full light: the brightest places are near 255.
     """
-    image = {"sky": _sky, "foliage": _foliage, "house": _house, "road": _road}[kind](rng, size)
+    image = {"sky": _sky, "foliage": _foliage, "house": _house, "road": _road, "plain": _plain}[kind](rng, size)
     draw = ImageDraw.Draw(image)
     if rng.random() < 0.4:  # lamp posts and trunks
         for _ in range(rng.integers(1, 4)):
@@ -67,6 +67,12 @@ def _sky(rng: np.random.Generator, size: int) -> Image.Image:
             draw.line([x, y, *end], fill=_shade(rng, (70, 62, 55), 0.4, 1), width=int(rng.integers(1, 4)))
             x, y = (x + end[0]) / 2, (y + end[1]) / 2
     return image
+
+
+def _plain(rng: np.random.Generator, size: int) -> Image.Image:
+    """Any two colours that run into each other in spots: a wall, a bus, a poster."""
+    low, high = rng.uniform(0, 255, (2, 3))
+    return _blend(low, low + rng.random() * (high - low), smooth_noise(rng, int(rng.integers(2, 20)), size))
 
 
 def _foliage(rng: np.random.Generator, size: int) -> Image.Image:

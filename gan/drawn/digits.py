@@ -15,10 +15,11 @@ DIGITS = {
 }
 
 
-def draw_number(pen: Pen, text: str, colour: Colour) -> None:
-    """A speed limit; three digits are narrower."""
-    left, width, top, height = (20, 21, 30, 40) if len(text) > 2 else (23, 28.5, 28, 44)
+def draw_number(pen: Pen, text: str, colour: Colour, bold: float = 1.0, wide: float = 1.0, high: float = 1.0) -> None:
+    """A speed limit; three digits are narrower. `bold`, `wide` and `high` are factors."""
+    width, height, stroke = (21 * wide, 40 * high, 5.4) if len(text) > 2 else (28.5 * wide, 44 * high, 6)
+    left, top = 51.5 - width * len(text) / 2, 50 - height / 2
     for place, digit in enumerate(text):
         for line in DIGITS[digit]:
             points = [(left + (place + 0.03) * width + x / 64 * width, top + y / 100 * height) for x, y in line]
-            pen.stroke(points, 5.4 if len(text) > 2 else 6, colour)
+            pen.stroke(points, bold * stroke, colour)

@@ -28,7 +28,7 @@ from gan.dcgan.classifier import build_classifier, build_judge
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned
-from gan.drawn.signs import draw_more
+from gan.drawn.signs import LOOK, draw_more
 from gan.errors import UserError
 from gan.files import fill_folder, parse_json, read_file, replacing, sha256, unfinished
 from gan.progress import progress
@@ -253,7 +253,7 @@ def painted_pool(folder: Path, painter: tuple[GoodRun, float], rare: list[int]) 
 
 def drawn_pool(folder: Path, rare: list[int]) -> Source:
     """Drawn signs of rare classes."""
-    identity = {"drawn": POOL_SEED, "recipe": recipe()}
+    identity = {"drawn": POOL_SEED, "look": LOOK, "recipe": recipe()}
     return Source(_pool(folder, identity, rare, lambda k: draw_more(k, POOL, POOL_SEED), "drawing signs"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from gan.data.class_folders import Reading, read_class_folders
-from gan.data.decode import chosen_size
+from gan.data.decode import chosen_size, fitted
 from gan.errors import UserError
 from tests.made_up_classes import BLUE, GREY, OTHER, RED, SMALL, near, noted, plain, saved
 from tests.made_up_gtsrb import encoded
@@ -180,3 +180,23 @@ def test_a_reading_that_there_is_not():
             Reading(**given)
     config = {"image_size": 64, "fit": "pad", "seed": 3}
     assert Reading.of(config) == Reading(64, "pad")
+
+
+def squeezed(pixels):
+    """Pixels as a square of 32x32."""
+    return np.asarray(fitted(Image.fromarray(pixels), 32, "squeeze"))
+
+
+def test_a_fine_checkerboard_becomes_grey() -> None:
+    board = np.indices((250, 250)).sum(0) % 2 * 255
+    small = squeezed(np.repeat(board[..., None], 3, 2).astype(np.uint8))
+    assert small.shape == (32, 32, 3) and small.dtype == np.uint8
+    assert np.abs(small.astype(int) - 127).max() <= 4
+
+
+@pytest.mark.parametrize("shape", [(15, 15), (15, 250), (250, 15), (31, 33), (243, 225)])
+def test_resizing_keeps_the_mean_and_flat_colours(shape: tuple[int, int]) -> None:
+    flat = np.full((*shape, 3), (10, 128, 250), np.uint8)
+    assert (squeezed(flat) == (10, 128, 250)).all()
+    ramp = np.broadcast_to(np.linspace(0, 255, shape[1])[None, :, None], (*shape, 3)).astype(np.uint8)
+    assert abs(squeezed(ramp).mean() - ramp.mean()) < 1.5

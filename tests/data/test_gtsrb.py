@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan.data.gtsrb import read_signs, read_source, write_signs
-from gan.data.gtsrb_archives import FIRST_ZIP, TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP, resized
+from gan.data.gtsrb_archives import FIRST_ZIP, TEST_ZIP, TRAINING_ZIP, TRUTH_ZIP
 from gan.data.labelled import LabelledImages, join
 from gan.data.pickles import write_pickle
 from gan.data.signs import GTSRB, TRAINING_COUNTS
@@ -100,21 +100,6 @@ def test_images_that_are_resized_already_are_kept_as_they_are(tmp_path: Path) ->
     assert {image.tobytes() for image in found.train.images} == raw
     assert found.train.sizes[:3].tolist() == [[15, 250], [250, 15], [250, 250]]
     assert any(note.startswith("18 of 21 training images have another size than their table") for note in found.notes)
-
-
-def test_a_fine_checkerboard_becomes_grey() -> None:
-    board = np.indices((250, 250)).sum(0) % 2 * 255
-    small = resized(np.repeat(board[..., None], 3, 2).astype(np.uint8))
-    assert small.shape == (32, 32, 3) and small.dtype == np.uint8
-    assert np.abs(small.astype(int) - 127).max() <= 4
-
-
-@pytest.mark.parametrize("shape", [(15, 15), (15, 250), (250, 15), (31, 33), (243, 225)])
-def test_resizing_keeps_the_mean_and_flat_colours(shape: tuple[int, int]) -> None:
-    flat = np.full((*shape, 3), (10, 128, 250), np.uint8)
-    assert (resized(flat) == (10, 128, 250)).all()
-    ramp = np.broadcast_to(np.linspace(0, 255, shape[1])[None, :, None], (*shape, 3)).astype(np.uint8)
-    assert abs(resized(ramp).mean() - ramp.mean()) < 1.5
 
 
 def test_one_zip_gives_one_part_and_says_what_is_missing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from gan.data.signs import CLASSES, GTSRB, NAMES
-from gan.drawn.pictograms import pictogram
+from gan.drawn.pictograms import designs, pictogram
 
 MIRROR = {k: other for k, other in enumerate(GTSRB.mirror) if other >= 0}
 
@@ -62,7 +62,18 @@ def test_speed_limits_share_all_but_the_digits(on_grey):
         assert rows.min() >= 8 and rows.max() <= 23 and columns.min() >= 5 and columns.max() <= 26
 
 
-@pytest.mark.parametrize("class_id, size", [(43, 32), (-1, 32), (0, 0)])
-def test_impossible_arguments_are_refused(class_id, size):
-    with pytest.raises(ValueError, match=r"0 to 42|positive"):
-        pictogram(class_id, size)
+def test_other_designs_show_another_symbol_on_the_same_sign():
+    assert designs(8) > 2 and designs(20) == designs(19) == 2 and designs(17) == 1
+    for class_id in range(CLASSES):
+        pictures = [np.asarray(pictogram(class_id, 64, k)).astype(int) for k in range(designs(class_id))]
+        for picture in pictures[1:]:
+            np.testing.assert_array_equal(picture[..., 3], pictures[0][..., 3], err_msg=NAMES[class_id])
+            changed = (np.abs(picture - pictures[0]).max(2) > 60).mean()
+            assert 0.01 < changed < 0.25, NAMES[class_id]
+    np.testing.assert_array_equal(np.asarray(pictogram(20, 64, 1)), np.asarray(pictogram(19, 64, 1))[:, ::-1])
+
+
+@pytest.mark.parametrize("class_id, size, design", [(43, 32, 0), (-1, 32, 0), (0, 0, 0), (17, 32, 1), (8, 32, -1)])
+def test_impossible_arguments_are_refused(class_id, size, design):
+    with pytest.raises(ValueError, match=r"0 to 42|positive|has designs 0 to"):
+        pictogram(class_id, size, design)

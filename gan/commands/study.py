@@ -37,7 +37,7 @@ LEFT_OPEN = {
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000, "seeds": 5, "gan_iterations": 8_000},
 }
 # The same for images of the user's own: a study of half an hour, which says how small an effect it could have seen.
-LEFT_OPEN_OWN = {"regimes": signs_arms.FULL, "seeds": 3, "gan_iterations": 4_000}
+LEFT_OPEN_OWN = {"regimes": signs_arms.FULL, "steps": 600, "seeds": 3, "gan_iterations": 2_500}
 OWN = {
     "signs": ("batch_size", "draws", "first_draw", "primary", "policy", "quality", *READING),
     "scenes": ("count", "folds"),
@@ -79,7 +79,9 @@ class StudyConfig(Config):
         ge=1, le=100,
     )  # fmt: skip
     steps: int | None = option(
-        None, "updates of the network, the same in every arm; by default 1500 of signs, 2000 of scenes",
+        None,
+        "updates of the network, the same in every arm; by default 1500 of signs, 600 of your own images, 2000 of "
+        "scenes",
         ge=1, le=1_000_000,
     )  # fmt: skip
     batch_size: int = option(128, "signs: images an update; of scenes it is always 8", ge=2, le=4096)
@@ -89,7 +91,7 @@ class StudyConfig(Config):
     gan_iterations: int | None = option(
         None,
         "training of a generator: one for every regime of signs that is given none, or for every fold of scenes; by "
-        "default 8000, of your own images 4000",
+        "default 8000, of your own images 2500",
         ge=1, le=MOST_ITERATIONS,
     )  # fmt: skip
     draws: int = option(0, "signs: choices of tracks, taken in turns; 0: one for every seed", ge=0, le=100)

@@ -179,6 +179,7 @@ OTHERS: dict[int, list[list[tuple]]] = {
             ([(57, 76), (57, 60), (46, 64), (46, 44)], 6),
         )
     ],
+    28: [[(triangle,), (walker, 58, 79, 0.95), (walker, 38, 79, 0.7)]],
     29: [[(triangle,), (bicycle, 10.5, 1.9)]],
     30: [[(triangle,), (snowflake, 0.7, 3)]],
     35: [

@@ -45,13 +45,12 @@ class Scenes:
     """One part of a data set. Scenes are read (or drawn) when they are asked for, from several threads at once too.
 
     Args:
-        names: of the scenes: the stems of their files; an attribute, as are the next two.
+        names: of the scenes: the stems of their files; an attribute, as are the next two, and `hides`.
         palette: the classes of the label maps.
         has_instances: whether the scenes have instances.
         read: gives scene number k.
         fingerprints: gives a text for each scene that changes with its content; its pixels' digest by default.
-        outlines: what enters of a scene's instances beside its label map, uint8 (height, width) of 0 and 1; their
-            boundaries by default.
+        hides: whether they are windows of which a part is hidden from a generator: that of the instances.
     """
 
     def __init__(
@@ -61,12 +60,12 @@ class Scenes:
         has_instances: bool,
         read: Callable[[int], Scene],
         fingerprints: Callable[[], Sequence[str]] | None = None,
-        outlines: Callable[[Scene], np.ndarray] = lambda scene: boundaries(scene.instances),
+        hides: bool = False,
     ) -> None:
         self.names = tuple(names)
         self.palette = palette
         self.has_instances = has_instances
-        self._read, self.outlines = read, outlines
+        self.hides, self._read = hides, read
         self._fingerprints = fingerprints or (lambda: [self.scene(k).digest() for k in range(len(self))])
 
     @classmethod
@@ -92,7 +91,7 @@ class Scenes:
             all(part.has_instances for part in parts),
             lambda n: places[n][0].scene(places[n][1]),
             lambda: [fingerprint for part in parts for fingerprint in part._all_fingerprints],
-            parts[0].outlines,
+            parts[0].hides,
         )
 
     def __len__(self) -> int:
@@ -106,6 +105,13 @@ class Scenes:
         """
         return self._read(k)
 
+    def outlines(self, scene: Scene) -> np.ndarray:
+        """What enters of a scene's instances beside its label map, uint8 (height, width) of 0 and 1.
+
+        Their boundaries, or where a part is hidden that part.
+        """
+        return hidden(scene) if self.hides else boundaries(scene.instances)
+
     def take(self, chosen: Sequence[int]) -> "Scenes":
         """Some of the scenes, by number."""
         places = [int(k) for k in chosen]
@@ -115,7 +121,7 @@ class Scenes:
             self.has_instances,
             lambda k: self._read(places[k]),
             lambda: [self._all_fingerprints[k] for k in places],
-            self.outlines,
+            self.hides,
         )
 
     def digest(self) -> str:
@@ -179,6 +185,11 @@ def nearest(values: np.ndarray, width: int, height: int) -> np.ndarray:
         (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip((height, width), values.shape, strict=True)
     )
     return values[rows[:, None], columns]
+
+
+def hidden(scene: Scene) -> np.ndarray:
+    """uint8 (height, width): 1 where a window's photo is hidden; see `Scenes`."""
+    return (scene.instances > 0).astype(np.uint8)
 
 
 def boundaries(instances: np.ndarray) -> np.ndarray:

@@ -100,7 +100,7 @@ def _bent(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
         for grid in np.mgrid[:SIGN, :SIGN].astype(np.float32)
     ]
     bands = [ndimage.map_coordinates(band, places, order=1, mode="nearest") for band in np.moveaxis(pixels, 2, 0)]
-    return Image.fromarray(np.stack(bands, 2).round().astype(np.uint8), "RGBA")
+    return Image.fromarray(np.stack(bands, 2).round().astype(np.uint8))
 
 
 def _sprite(rng: np.random.Generator, picture: Image.Image, light: float) -> Image.Image:

@@ -14,7 +14,6 @@ from gan.data.scenes import Loaded, Scenes, SceneSet, load
 from gan.data.spread import spread_over
 from gan.pix2pix import segmenter
 from gan.pix2pix.segmenter import PairSampler, SegmenterTrainer, build_segmenter
-from gan.pix2pix.windows import hidden
 from gan.report import Report, judge_report
 from gan.scoring.segmentation import IGNORED, Overlap, confusions, label_map, overlap
 from gan.training.judge import answers, fit
@@ -179,7 +178,7 @@ def scored_maps(part: Scenes) -> Iterator[np.ndarray]:
     """
     for scene in map(part.scene, range(len(part))):
         found = part.palette.scored_indices(scene.labels)
-        yield np.where(hidden(scene), found, IGNORED) if part.outlines is hidden else found
+        yield np.where(part.outlines(scene), found, IGNORED) if part.hides else found
 
 
 def _numbers(overlaps: dict[str, Overlap]) -> dict[str, float]:

@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from gan import archive
 from gan.archive import GoodRun
-from gan.data.scenes import Scene, Scenes, SceneSet, open_scenes, resized
+from gan.data.scene import Scene, Scenes, SceneSet, hidden, resized
+from gan.data.scenes import open_scenes
 from gan.errors import UserError
 from gan.files import sha256
 from gan.pix2pix.edits import Edited
@@ -18,7 +19,7 @@ from gan.pix2pix.judge import segmenter_of
 from gan.pix2pix.lights import Lights
 from gan.pix2pix.pair_filter import Answers
 from gan.pix2pix.presets import PHOTOS, STEP, SceneNetwork
-from gan.pix2pix.windows import STRETCHED, around, cut, hidden, put_back
+from gan.pix2pix.windows import STRETCHED, around, cut, put_back
 from gan.scoring.segmentation import label_map
 from gan.training.averaged_gan import restored_generator
 

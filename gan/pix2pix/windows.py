@@ -87,7 +87,7 @@ def _windows(scenes: Scenes, evenly: bool) -> Scenes:
         return cut(scene, place, np.isin(numbers, place.numbers))
 
     names = [f"{scenes.names[place.scene]}-{number:05d}" for number, place in enumerate(places)]
-    return Scenes(names, scenes.palette, True, read, outlines=hidden)
+    return Scenes(names, scenes.palette, True, read, hides=True)
 
 
 def _places(scene: Scene, number: int, kinds: Kinds) -> list[Place]:
@@ -134,11 +134,6 @@ def cut(scene: Scene, place: Place, mask: np.ndarray) -> Scene:
 def grown(mask: np.ndarray) -> np.ndarray:
     """bool (side, side): what is hidden of a window, an object's pixels and those close to them."""
     return ndimage.distance_transform_edt(~mask) <= max(1.0, HIDDEN * len(mask)) if mask.any() else mask
-
-
-def hidden(scene: Scene) -> np.ndarray:
-    """uint8 (height, width): 1 where a window's photo is hidden."""
-    return (scene.instances > 0).astype(np.uint8)
 
 
 def put_back(photo: np.ndarray, place: Place, painted: np.ndarray, mask: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from gan.archive import goodruns
 from gan.commands import export
 from gan.commands.augment_scenes import AugmentConfig
 from gan.data.palettes import CAMVID, CITYSCAPES
-from gan.data.scene import Scene, Scenes, SceneSet
+from gan.data.scene import Scene, Scenes, SceneSet, hidden
 from gan.data.scenes import load
 from gan.errors import UserError
 from gan.pix2pix.augment import Counts, PairGenerator
@@ -27,7 +27,7 @@ from gan.pix2pix.judge import scored_maps
 from gan.pix2pix.pair_filter import NONE
 from gan.pix2pix.presets import LABELS, PHOTOS, PRESETS, SceneNetwork
 from gan.pix2pix.restored import GENERATE, INPAINT, PASTE, restore
-from gan.pix2pix.windows import Place, _even, around, cut, grown, hidden, put_back, windowed
+from gan.pix2pix.windows import Place, _even, around, cut, grown, put_back, windowed
 from gan.scoring.segmentation import IGNORED
 from gan.training.averaged_gan import restored_generator, weights
 from tests.made_up_scene_run import DATA, good_run, narrow, quick
@@ -64,7 +64,7 @@ def test_windows_show_objects_with_what_is_hidden_about_them(windows) -> None:
     assert {PERSON, CAR} <= classes
     loaded = load(windows.training, 64, 64)
     assert loaded.edges.max() == 1 and 0.02 < loaded.edges.mean() < 0.6
-    assert windows.training.take([1]).outlines is windows.training.outlines
+    assert windows.training.take([1]).hides and not Scenes.joined([some_streets(1)]).hides
 
 
 def test_every_class_is_as_frequent_as_any_other_up_to_a_bound() -> None:

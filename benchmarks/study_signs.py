@@ -32,7 +32,9 @@ class StudySignsConfig:
     """Print the tables of the study of rare signs."""
 
     answers: str = option("benchmarks/results/study_signs.csv.gz", "what was said of each image")
-    primary: str = option("painted,pasted", "the comparison that was chosen before")
+    primary: str = option(
+        "painted,pasted", "the comparison that was chosen before; regimes without its arms are left out"
+    )
 
 
 def results_of(answers: Answers, primary: tuple[str, ...]) -> Results:
@@ -85,9 +87,11 @@ def alike(answers: Answers) -> list[Answers]:
 
 def main(config: StudySignsConfig) -> None:
     """Answers -> tables."""
-    whole = Answers.read(Path(config.answers), rarest(np.array(TRAINING_COUNTS)))
-    for answers in alike(whole):
-        tell(answers, results_of(answers, tuple(config.primary.split(","))))
+    whole, primary = Answers.read(Path(config.answers), rarest(np.array(TRAINING_COUNTS))), config.primary.split(",")
+    groups = alike(whole)
+    compared = [answers for answers in groups if set(primary) <= set(answers.rows["arm"].unique())]
+    for answers in compared or groups:
+        tell(answers, results_of(answers, tuple(primary)))
 
 
 def tell(answers: Answers, results: Results) -> None:

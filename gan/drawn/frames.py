@@ -1,8 +1,4 @@
-"""Frames of one drawn sign: it is worn and lit, hangs in its street, and a camera drives up to it.
-
-Light, colours, sharpness and design vary as widely as in GTSRB's photos and more: what a classifier learns from
-drawings is the sign, if all else differs from one to the next (docs/experiments.md#drawings).
-"""
+"""Frames of one drawn sign: it is worn and lit, hangs in its street, and a camera drives up to it."""
 
 import dataclasses
 import math
@@ -23,8 +19,23 @@ SIGN = 96  # pixels of the pictogram that is warped into the frame
 SPRITE = 180  # pixels of the picture that holds the pictogram, its post and what else hangs there
 BACKDROP = 144  # pixels of a track's surroundings; a frame shows a part
 
-DARKEST, BRIGHTEST = 22.0, 450.0  # white of a sign in the light, in grey levels; what is above 255 is overexposed
-BENT = 2.5  # pixels of the pictogram that a piece of it is shifted by, at most
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How much signs and the photos of them differ from one to the next."""
+
+    light: tuple[float, float]  # darkest and lightest white of a sign in grey levels; above 255 it is overexposed
+    colour: tuple[float, float]  # palest and strongest: distance of colours from grey, 1 as they were painted
+    warmth: float  # standard deviation of the factors of red and blue
+    haze: float  # mean share of the sign's white that lies over everything
+    camera: float  # how much a cheap camera changes, from 0 to 1: colours guessed by neighbours, edges sharpened
+    bent: float  # pixels of the pictogram that a piece of it is shifted by, at most
+
+
+CLEAR = Look(light=(75.0, 330.0), colour=(0.8, 1.0), warmth=0.06, haze=0.02, camera=0.0, bent=0.0)
+# As GTSRB's photos and more: what a classifier learns from these is the sign, since all else differs from one to the
+# next (docs/experiments.md#drawings). Some can't be read, as some photos can't.
+WIDE = Look(light=(22.0, 450.0), colour=(0.15, 1.0), warmth=0.12, haze=0.12, camera=1.0, bent=2.5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,13 +60,14 @@ class Track:
     haze: float  # grey levels added to everything
 
 
-def choose_track(rng: np.random.Generator, designs: list[Image.Image]) -> Track:
+def choose_track(rng: np.random.Generator, designs: list[Image.Image], look: Look) -> Track:
     """Choose all that the frames of a track share; `designs` are RGBA pictograms of the class, SIGN by SIGN."""
-    picture = _bent(rng, designs[int(rng.integers(len(designs)))])
+    picture = designs[int(rng.integers(len(designs)))]
+    picture = _bent(rng, picture, look.bent) if look.bent else picture
     # Where the light comes from decides what stands out: white of the sign and of the street, in grey levels.
     light = rng.choice(["behind", "front", "even", "dusk"], p=[0.25, 0.33, 0.3, 0.12])
     kind = "sky" if light == "behind" else rng.choice(BACKDROPS, p=[0.1, 0.3, 0.2, 0.15, 0.25])
-    on_sign = math.exp(rng.uniform(math.log(DARKEST), math.log(BRIGHTEST)))
+    on_sign = math.exp(rng.uniform(*np.log(look.light)))
     low, high = {"behind": (1.3, 5.0), "front": (0.15, 0.8), "even": (0.6, 1.3), "dusk": (0.3, 0.8)}[light]
     on_street = on_sign * rng.uniform(low, high)
     brightest = max(on_sign, on_street)  # pictures hold 8 bits: the sensor's factor waits until they are blurred
@@ -66,7 +78,7 @@ def choose_track(rng: np.random.Generator, designs: list[Image.Image]) -> Track:
     outline = (np.argwhere(alpha & ~enclosed)[:, ::-1] + 0.5) / (SIGN / 2) - 1
 
     street = backdrop(rng, kind, BACKDROP)
-    warmth = rng.normal(0, 0.12) + (0.03 if light == "front" else -0.03)
+    warmth = rng.normal(0, look.warmth) + (0.03 if light == "front" else -0.03)
     far = rng.uniform(22, 38)
     return Track(
         sprite=_sprite(rng, picture, on_sign / brightest),
@@ -79,22 +91,22 @@ def choose_track(rng: np.random.Generator, designs: list[Image.Image]) -> Track:
         distances=(far, min(245, far * math.exp(rng.uniform(0.2, 1.4)))),
         blur=tuple(np.minimum(1.2, rng.uniform(0.2, 0.7) + rng.exponential(0.12, 2))),
         fringe=rng.uniform(0, 2.5),
-        mosaic=rng.random() < 0.5,
-        colour=rng.uniform(0.15, 1.0),
-        halo=max(0.0, rng.uniform(-1.5, 1.8)),
+        mosaic=rng.random() < look.camera / 2,
+        colour=rng.uniform(*look.colour),
+        halo=look.camera * max(0.0, rng.uniform(-1.5, 1.8)),
         noise=rng.uniform(0.5, 4) + 0.015 * on_sign,
         cast=np.array([1 + warmth, 1, 1 - warmth], np.float32) * rng.normal(1, 0.04, 3).astype(np.float32),
-        haze=min(rng.exponential(4) + rng.exponential(0.12) * on_sign, 120),
+        haze=min(rng.exponential(4) + rng.exponential(look.haze) * on_sign, 120),
     )
 
 
-def _bent(rng: np.random.Generator, picture: Image.Image) -> Image.Image:
+def _bent(rng: np.random.Generator, picture: Image.Image, most: float) -> Image.Image:
     """The pictogram with bolder or thinner lines, and unevenly shifted, as if by another hand."""
     pixels = np.array(picture, np.float32)
     change = rng.choice([None, ndimage.minimum_filter, ndimage.maximum_filter], p=[0.5, 0.25, 0.25])
     if change is not None:  # what is dark grows, or what is light
         pixels[..., :3] += rng.random() * (change(pixels[..., :3], (3, 3, 1)) - pixels[..., :3])
-    amount = rng.uniform(0, 2 * BENT)
+    amount = rng.uniform(0, 2 * most)
     places = [
         grid + amount * (smooth_noise(rng, int(rng.integers(3, 6)), SIGN) - 0.5)
         for grid in np.mgrid[:SIGN, :SIGN].astype(np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gan.data.labelled import ARRAYS, LabelledImages
 from gan.data.signs import CLASSES, GTSRB, SIZE, TRAINING_COUNTS
-from gan.drawn.frames import SIGN, choose_track, film
+from gan.drawn.frames import CLEAR, SIGN, WIDE, Look, choose_track, film
 from gan.drawn.pictograms import designs, pictogram
 from gan.errors import UserError
 
@@ -32,7 +32,8 @@ def draw_signs(
 
     Classes have shares as in GTSRB (`class_counts`). A class has one track for every 30 images begun and at
     least 7 (fewer only where it has fewer images), whose lengths differ by one frame at most. Images are in
-    order of class, track and frame; a track's frames near the sign. No physical sign is in both parts.
+    order of class, track and frame; a track's frames near the sign. No physical sign is in both parts. The look is
+    `CLEAR`: a short training shows something.
 
     Args:
         train_examples: images of all 43 classes in the training set, at least 43.
@@ -52,7 +53,7 @@ def draw_signs(
     if not set(wanted) <= set(range(CLASSES)):
         raise UserError(f"classes are {list(classes)}; give class ids from 0 to {CLASSES - 1}.")
     train, test = (
-        _draw_part(part, class_counts(examples), seed, wanted, track_lengths)
+        _draw_part(part, class_counts(examples), seed, wanted, track_lengths, CLEAR)
         for part, examples in ((TRAIN, train_examples), (TEST, test_examples))
     )
     return train, test
@@ -67,13 +68,13 @@ def draw_more(class_id: int, count: int, seed: int) -> np.ndarray:
         seed: 0 or more.
 
     Returns:
-        uint8 (count, 32, 32, 3). Image number n depends on the class, the seed and n alone; every `MORE_AT_ONCE`
-        images show tracks of their own, in random order.
+        uint8 (count, 32, 32, 3), of all designs and in the look `WIDE`. Image number n depends on the class, the seed
+        and n alone; every `MORE_AT_ONCE` images show tracks of their own, in random order.
     """
     counts = np.bincount([class_id], minlength=CLASSES) * MORE_AT_ONCE
     chunks = [np.empty((0, SIZE, SIZE, 3), np.uint8)]
     for chunk in range(math.ceil(count / MORE_AT_ONCE)):
-        images = _draw_part(MORE + chunk, counts, seed, [class_id], _short_tracks).images
+        images = _draw_part(MORE + chunk, counts, seed, [class_id], _short_tracks, WIDE).images
         chunks.append(images[np.random.default_rng([seed, MORE + chunk, class_id]).permutation(MORE_AT_ONCE)])
     return np.concatenate(chunks)[:count]
 
@@ -104,16 +105,19 @@ def _short_tracks(images: int) -> np.ndarray:
 
 
 def _draw_part(
-    part: int, counts: np.ndarray, seed: int, classes: list[int], lengths: Callable[[int], np.ndarray]
+    part: int, counts: np.ndarray, seed: int, classes: list[int], lengths: Callable[[int], np.ndarray], look: Look
 ) -> LabelledImages:
-    """The tracks of one part; `lengths` are the frames of each track of so many images."""
+    """The tracks of one part; `lengths` are the frames of each track of so many images.
+
+    In the wide look all designs of a class hang, in the other one the usual design alone.
+    """
     first_track = np.cumsum([0, *(len(lengths(count)) for count in counts)])
     fields = {name: [] for name in ARRAYS}
     for label in classes:
-        pictures = [pictogram(label, SIGN, design) for design in range(designs(label))]
+        pictures = [pictogram(label, SIGN, design) for design in range(designs(label) if look is WIDE else 1)]
         for number, frames in enumerate(lengths(counts[label])):
             # Seeds are five numbers; frame 0 stands for what all frames share.
-            track = choose_track(np.random.default_rng([seed, part, label, number, 0]), pictures)
+            track = choose_track(np.random.default_rng([seed, part, label, number, 0]), pictures, look)
             generators = [np.random.default_rng([seed, part, label, number, 1 + f]) for f in range(frames)]
             images, sizes, coords = film(track, generators)
             fields["images"].append(images)

@@ -149,7 +149,7 @@ def test_a_machine_learns_to_tell_the_classes(drawn):
     train, test = drawn
     model = SVC(kernel="linear").fit(normalised(cut_out(train)), train.labels)
     # Guessing the largest class would be right for 6 %.
-    assert (model.predict(normalised(cut_out(test))) == test.labels).mean() > 0.4
+    assert (model.predict(normalised(cut_out(test))) == test.labels).mean() > 0.6
     # What it learned are the signs and not their surroundings: it knows the clean ones, which it never saw.
     clean = []
     for label in range(CLASSES):
@@ -159,7 +159,7 @@ def test_a_machine_learns_to_tell_the_classes(drawn):
         box = sign.getchannel("A").getbbox()
         clean.append(np.asarray(ground.convert("RGB").resize((BOX, BOX), Image.Resampling.BOX, box)))
     known = model.predict(normalised(np.stack(clean))) == np.arange(CLASSES)
-    assert known.sum() >= 36, [name for name, right in zip(NAMES, known, strict=True) if not right]
+    assert known.sum() >= 38, [name for name, right in zip(NAMES, known, strict=True) if not right]
 
 
 @pytest.mark.parametrize(

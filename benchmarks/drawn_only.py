@@ -23,7 +23,7 @@ from gan.drawn.signs import draw_more
 from gan.errors import UserError
 from gan.progress import progress
 from gan.training.judge import answers, fit
-from gan.training.policies import POLICIES, STRONG
+from gan.training.policies import MILD, POLICIES
 from gan.training.sampling import Sampler
 
 BATCH = 256  # images that are recognised at a time
@@ -37,7 +37,7 @@ class DrawnOnlyConfig(Config):
     drawings: int = option(2_000, "drawn signs of each class", ge=1, le=20_000)
     steps: int = option(6_000, "updates of 128 images", ge=1, le=1_000_000)
     seed: int = option(0, "of drawings, weights and draws", ge=0, le=2**31 - 1)
-    policy: str = option(STRONG, "how drawn signs are varied", POLICIES)
+    policy: str = option(MILD, "how drawn signs are varied", POLICIES)
     precision: str = option("bfloat16", "float32 or bfloat16", tuple(PRECISIONS))
     listed: int = option(15, "classes that are listed", ge=0, le=CLASSES)
 

@@ -36,7 +36,7 @@ LEFT_OPEN = {
     "signs": {"data": "traffic-signs-data", "regimes": "2,0", "steps": 1_500, "seeds": 5, "gan_iterations": 8_000},
     "scenes": {"data": "dataset", "regimes": "full", "steps": 2_000, "seeds": 5, "gan_iterations": 8_000},
 }
-# The same for images of the user's own: a study of half an hour, which says how small an effect it could have seen.
+# The same for images of the user's own: less than an hour, and the report says how small an effect could be seen.
 LEFT_OPEN_OWN = {"regimes": signs_arms.FULL, "steps": 600, "seeds": 3, "gan_iterations": 2_500}
 OWN = {
     "signs": ("batch_size", "draws", "first_draw", "primary", "policy", "quality", *READING),

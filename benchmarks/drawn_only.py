@@ -71,4 +71,4 @@ def drawn_signs(each: int, seed: int) -> LabelledImages:
 
 
 if __name__ == "__main__":
-    sys.exit(run(DrawnOnlyConfig, main))
+    run(DrawnOnlyConfig, main)

@@ -106,4 +106,4 @@ def tell(answers: Answers, results: Results) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(StudySignsConfig, main))
+    run(StudySignsConfig, main)

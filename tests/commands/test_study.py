@@ -92,7 +92,7 @@ def test_own_images_are_read_as_the_good_run_read_them(monkeypatch, tmp_path):
     own = StudyConfig(data=str(tmp_path), goodrun_ref="4f00", groups="^(.)")
     config = settled(own)
     assert (config.image_size, config.fit, config.groups, config.regimes) == (64, "pad", "^(.)", "full")
-    assert (config.seeds, config.gan_iterations) == (3, 4_000)
+    assert (config.seeds, config.steps, config.gan_iterations) == (3, 600, 2_500)
     with pytest.raises(UserError, match=r"draws is from 0 to seeds \(3\), not 4"):
         StudyConfig(data=str(tmp_path), draws=4)
     assert settled(dataclasses.replace(own, goodrun_ref="")).image_size is None

@@ -30,12 +30,13 @@ class Look:
     haze: float  # mean share of the sign's white that lies over everything
     camera: float  # how much a cheap camera changes, from 0 to 1: colours guessed by neighbours, edges sharpened
     bent: float  # pixels of the pictogram that a piece of it is shifted by, at most
+    every_design: bool  # whether all designs of a class hang in the street, or the usual one alone
 
 
-CLEAR = Look(light=(75.0, 330.0), colour=(0.8, 1.0), warmth=0.06, haze=0.02, camera=0.0, bent=0.0)
+CLEAR = Look(light=(75.0, 330.0), colour=(0.8, 1.0), warmth=0.06, haze=0.02, camera=0.0, bent=0.0, every_design=False)
 # As GTSRB's photos and more: what a classifier learns from these is the sign, since all else differs from one to the
 # next (docs/experiments.md#drawings). Some can't be read, as some photos can't.
-WIDE = Look(light=(22.0, 450.0), colour=(0.15, 1.0), warmth=0.12, haze=0.12, camera=1.0, bent=2.5)
+WIDE = Look(light=(22.0, 450.0), colour=(0.15, 1.0), warmth=0.12, haze=0.12, camera=1.0, bent=2.5, every_design=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,9 +61,9 @@ class Track:
     haze: float  # grey levels added to everything
 
 
-def choose_track(rng: np.random.Generator, designs: list[Image.Image], look: Look) -> Track:
-    """Choose all that the frames of a track share; `designs` are RGBA pictograms of the class, SIGN by SIGN."""
-    picture = designs[int(rng.integers(len(designs)))]
+def choose_track(rng: np.random.Generator, pictures: list[Image.Image], look: Look) -> Track:
+    """Choose all that the frames of a track share; `pictures` are RGBA pictograms of the class, SIGN by SIGN."""
+    picture = pictures[int(rng.integers(len(pictures)))]
     picture = _bent(rng, picture, look.bent) if look.bent else picture
     # Where the light comes from decides what stands out: white of the sign and of the street, in grey levels.
     light = rng.choice(["behind", "front", "even", "dusk"], p=[0.25, 0.33, 0.3, 0.12])

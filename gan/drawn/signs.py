@@ -107,14 +107,11 @@ def _short_tracks(images: int) -> np.ndarray:
 def _draw_part(
     part: int, counts: np.ndarray, seed: int, classes: list[int], lengths: Callable[[int], np.ndarray], look: Look
 ) -> LabelledImages:
-    """The tracks of one part; `lengths` are the frames of each track of so many images.
-
-    In the wide look all designs of a class hang, in the other one the usual design alone.
-    """
+    """The tracks of one part; `lengths` are the frames of each track of so many images."""
     first_track = np.cumsum([0, *(len(lengths(count)) for count in counts)])
     fields = {name: [] for name in ARRAYS}
     for label in classes:
-        pictures = [pictogram(label, SIGN, design) for design in range(designs(label) if look is WIDE else 1)]
+        pictures = [pictogram(label, SIGN, design) for design in range(designs(label) if look.every_design else 1)]
         for number, frames in enumerate(lengths(counts[label])):
             # Seeds are five numbers; frame 0 stands for what all frames share.
             track = choose_track(np.random.default_rng([seed, part, label, number, 0]), pictures, look)

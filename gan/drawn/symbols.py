@@ -4,7 +4,7 @@ Every drawing works on a square of 100 by 100 units, x to the right and y down, 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gan.drawn.pen import Colour, Pen, Point, arc, bend, turn
 
@@ -67,6 +67,11 @@ def end_bars(pen: Pen) -> None:
 # Symbols that several signs share.
 
 
+def _placed(x: float, y: float, scale: float) -> Callable[..., list[Point]]:
+    """A function that takes points of a symbol, and puts them about (x, y) at a scale."""
+    return lambda *points: [(x + px * scale, y + py * scale) for px, py in points]
+
+
 def car_from_behind(pen: Pen, x: float, y: float, width: float, colour: Colour, degrees: float = 0.0) -> None:
     """A car around (x, y), seen from behind."""
 
@@ -95,10 +100,7 @@ def truck_and_car(pen: Pen, left: Colour, right: Colour) -> None:
 
 def walker(pen: Pen, x: float, y: float, scale: float) -> None:
     """A person who walks to the left; (x, y) is between the feet, the height is 44 units by `scale`."""
-
-    def at(*points: Point) -> list[Point]:
-        return [(x + px * scale, y + py * scale) for px, py in points]
-
+    at = _placed(x, y, scale)
     ((head_x, head_y),) = at((0, -40))
     pen.disc(head_x, head_y, 4.6 * scale, BLACK)
     pen.stroke(at((0, -31), (0, -19)), 8.5 * scale, BLACK)
@@ -110,10 +112,7 @@ def walker(pen: Pen, x: float, y: float, scale: float) -> None:
 
 def child(pen: Pen, x: float, y: float, scale: float) -> None:
     """A child that runs to the left; (x, y) is between the feet, the height is 44 units by `scale`."""
-
-    def at(*points: Point) -> list[Point]:
-        return [(x + px * scale, y + py * scale) for px, py in points]
-
+    at = _placed(x, y, scale)
     ((head_x, head_y),) = at((-3, -39))
     pen.disc(head_x, head_y, 5 * scale, BLACK)
     pen.stroke(at((-1, -31), (2, -19)), 8.5 * scale, BLACK)
@@ -127,10 +126,7 @@ def bicycle(pen: Pen, radius: float, line: float) -> None:
     """A bicycle that rides to the right, of wheels with this radius and lines of this width."""
     left, right, axis = 49.8 - 1.6 * radius, 49.2 + 1.6 * radius, 78 - radius
     scale = (right - left) / 25  # of the frame, which was drawn on an axis of 25
-
-    def at(*points: Point) -> list[Point]:
-        return [(left + px * scale, axis + py * scale) for px, py in points]
-
+    at = _placed(left, axis, scale)
     for x in (left, right):
         pen.ring(x, axis, radius, line, BLACK)
     pen.stroke(at((0, 0), (6, -11), (11, 0), (20, -13), (6, -11)), line, BLACK)

@@ -259,10 +259,6 @@ def test_size_of_a_pickle_is_foreseen(tmp_path):
         assert (tmp_path / name).stat().st_size == pytest.approx(pickled_size(images, 50), rel=0.02)
 
 
-def squeezed(pixels):
-    return np.asarray(fitted(Image.fromarray(pixels), SIZE, "squeeze"))
-
-
 def test_the_distance_of_a_copy_is_one_that_other_signs_hardly_have():
     archive = REAL_GTSRB / TRAINING_ZIP
     if not archive.is_file():
@@ -271,7 +267,8 @@ def test_the_distance_of_a_copy_is_one_that_other_signs_hardly_have():
     for folder in ("00016", "00032", "00041"):  # 32 is the class whose signs are most alike
         with open_source(archive) as source:
             names = [name for name in source.names() if f"/{folder}/" in name and name.endswith(".ppm")]
-            images = np.stack([squeezed(read_image(source.read(name), name)) for name in names])
+            photos = (Image.fromarray(read_image(source.read(name), name)) for name in names)
+            images = np.stack([np.asarray(fitted(photo, SIZE, "squeeze")) for photo in photos])
         tracks = np.array([int(name.rpartition("/")[2][:5]) for name in names])
         near.append((track_floor(images, tracks) < COPY).mean())
     assert max(near) < 0.01 and min(near) == 0

@@ -89,7 +89,7 @@ def test_the_box_holds_the_sign_with_a_margin_around(drawn):
     left, top, right, bottom = drawn[0].coords.astype(int).T
     width, height = drawn[0].sizes.astype(int).T
     share = np.maximum((right - left) / width, (bottom - top) / height)
-    assert share.min() > 0.5 and share.max() < 0.85
+    assert share.min() > 0.54 and share.max() < 0.85
     assert (np.minimum(left, top) >= 1).all() and (right < width).all() and (bottom < height).all()
 
 
@@ -139,9 +139,9 @@ def test_a_sensor_that_sees_one_colour_a_pixel_keeps_what_is_even_and_colours_wh
 
 def test_training_and_test_set_show_different_signs(drawn):
     for label in range(CLASSES):
-        train, test = (normalised(part.images[part.labels == label]) for part in drawn)
+        train, test = (part.images[part.labels == label] for part in drawn)
         # A sign drawn once more would be nearer, two dark streets are not.
-        assert ((test[:, None] - train) ** 2).mean(-1).min() > 0.05, NAMES[label]
+        assert distances(train, test).min() > 8, NAMES[label]
 
 
 @pytest.mark.slow
@@ -159,7 +159,7 @@ def test_a_machine_learns_to_tell_the_classes(drawn):
         box = sign.getchannel("A").getbbox()
         clean.append(np.asarray(ground.convert("RGB").resize((BOX, BOX), Image.Resampling.BOX, box)))
     known = model.predict(normalised(np.stack(clean))) == np.arange(CLASSES)
-    assert known.sum() >= 38, [name for name, right in zip(NAMES, known, strict=True) if not right]
+    assert known.sum() >= 39, [name for name, right in zip(NAMES, known, strict=True) if not right]
 
 
 @pytest.mark.parametrize(

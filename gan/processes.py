@@ -13,6 +13,7 @@ from typing import Any
 
 from gan.errors import UserError
 from gan.machine import cores
+from gan.progress import silence
 
 # What TensorFlow, NumPy's and scikit-learn's libraries read when a process loads them.
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -132,6 +133,7 @@ def _start(build: Callable[[], Any], steps: Any) -> None:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     _steps = steps
+    silence()  # what there is to say of the data is said once
     try:
         _study = build()
     except Exception as error:  # a process that fails to start would be taken for one that was killed

@@ -49,6 +49,12 @@ def say(text: str) -> None:
         Bar.write(text)
 
 
+def remark(text: str) -> None:
+    """The same on stderr: a sentence that the user should know beside the results."""
+    if not _silenced:
+        Bar.write(text, file=sys.stderr)
+
+
 def silence() -> None:
     """Show nothing from now on: another process speaks for this one."""
     _silenced.append(True)

@@ -23,6 +23,15 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_tensorflow_is_loaded_without_its_greetings_wherever_it_is_loaded_first():
+    for path in sorted((ROOT / "gan").rglob("*.py")):
+        loads = [line.split()[1] for line in path.read_text().splitlines() if re.match(r"(import|from) \w", line)]
+        heavy = [name for name in loads if name.partition(".")[0] in ("keras", "tensorflow")]
+        if heavy and path.parent.name != "training":
+            before = loads[: loads.index(heavy[0])]
+            assert any(name.startswith("gan.training") for name in before), path
+
+
 def test_the_sampler_is_offered_by_the_package():
     pytest.importorskip("imblearn", reason="imbalanced-learn is not installed")
     from gan import GANOverSampler

@@ -175,7 +175,7 @@ def show_images(config: PrepareConfig, reading: Reading) -> None:
     ]
     text = summary_text(found.train, found.test, config.source, (*found.notes, *notes))
     show(config, config.source, text, found.train, found.test)
-    given = "".join(f" --{name} {shlex.quote(str(value))}" for name, value in dataclasses.asdict(reading).items()
+    given = "".join(f" --{name} {shlex.quote(str(value))}" for name, value in reading.options().items()
                     if value != getattr(PrepareConfig, name))  # fmt: skip
     print(
         f"Next: train a generator of all classes with `{start('train_dcgan.py')} --class_val all "

@@ -56,7 +56,11 @@ class StudyConfig(Config):
         "signs: folder with train.p and test.p, or your own images, traffic-signs-data if empty; scenes: folder of "
         "scenes that `prepare` wrote, dataset if empty; either: `drawn` (`drawn:20000`) for what is drawn here",
     )
-    image_size: int | None = reading_option("image_size")
+    image_size: int | None = option(
+        None,
+        "own images: width and height, 32, 64, 128 or 256; by default what is nearest, at most 64: the classifier "
+        "averages larger ones",
+    )
     fit: str = reading_option("fit")
     groups: str = reading_option("groups")
     mirror: str = reading_option("mirror")
@@ -206,7 +210,7 @@ def read_as_learned(config: StudyConfig) -> StudyConfig:
         info = None
     if info is None:
         return config
-    learned = dataclasses.asdict(reading_of(info))
+    learned = reading_of(info).options()
     left_open = [name for name, (default, *_) in READING.items() if getattr(config, name) == default]
     return dataclasses.replace(config, **{name: learned[name] for name in left_open})
 
@@ -262,7 +266,7 @@ def train_generator(
     chosen = train_dcgan.TrainConfig(
         class_val="all", data=data, iterations=config.gan_iterations, seed=seed, use_held_out=use_held_out,
         precision=config.precision, pictograms=pictograms, goodrun_ref=goodrun_ref, keep_checkpoints=0,
-        sample_interval=max(1, config.gan_iterations // 8), judge_iterations=0, **dataclasses.asdict(reading),
+        sample_interval=max(1, config.gan_iterations // 8), judge_iterations=0, **reading.options(),
     )  # fmt: skip
     with archive.opened_set_aside():  # the run that `mlflow run` has opened is the study's
         return train_dcgan.train(chosen)

@@ -11,14 +11,15 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from gan.config import FITS
+from gan.config import FITS, READING
 from gan.data.class_layout import UNREAD, Layout, open_layout, quoted
 from gan.data.class_table import File
-from gan.data.decode import SIZES, decode_files
+from gan.data.decode import LARGEST_CHOSEN, SIZES, decode_files
 from gan.data.groups import numbered, objects
 from gan.data.labelled import GENERATED, GENERATED_LIST, Classes, LabelledImages, is_file_name, label_type, narrow
 from gan.data.untrusted import Source
@@ -35,7 +36,7 @@ class Reading:
 
     Attributes:
         image_size: width and height in pixels, 32, 64, 128 or 256; None: the power of two nearest to the median of
-            the originals, 32 to 128.
+            the originals, 32 to `largest`.
         fit: "squeeze" the whole image, "crop" the square in its middle, or "pad" it to a square with its mean colour.
         groups: what tells the images of one object: "" nothing; "folder" the folder within the class folder; "column"
             the table's `group`, which can have several classes; else a regular expression that is searched in a
@@ -44,6 +45,7 @@ class Reading:
             `class,class in the mirror`, each of which holds the other way round too.
         turned: images that are turned by quarters are of their class, as textures are.
         skip_damaged: go on without files that can't be read.
+        largest: size that is chosen where `image_size` is None; no option of a command.
 
     Raises:
         UserError: there is no such size or fit.
@@ -55,6 +57,7 @@ class Reading:
     mirror: str = ""
     turned: bool = False
     skip_damaged: bool = False
+    largest: int = LARGEST_CHOSEN
 
     def __post_init__(self) -> None:
         if self.image_size is not None and self.image_size not in SIZES:
@@ -68,6 +71,10 @@ class Reading:
         """The fields of that name of a configuration; what it lacks is as where the user gives nothing."""
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: config[name] for name in names if name in config})
+
+    def options(self) -> dict[str, Any]:
+        """The options of a command that say so."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name in READING}
 
     def mirrors(self, names: Sequence[str]) -> tuple[int, ...]:
         """The class id that the mirror images of each class are of; -1 where they are of none.
@@ -141,7 +148,12 @@ def read_class_folders(path: str | Path, reading: Reading = DEFAULT_READING, cla
         taken = _of_kinds_that_are_read(layout, reading.skip_damaged, notes)
         files = [layout.files[place] for place in taken]
         decoded = decode_files(
-            layout.source, [file.name for file in files], reading.image_size, reading.fit, reading.skip_damaged
+            layout.source,
+            [file.name for file in files],
+            reading.image_size,
+            reading.fit,
+            reading.skip_damaged,
+            reading.largest,
         )
         kept = [files[place] for place in decoded.kept]
         generated = _generated(layout.source)

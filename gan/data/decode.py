@@ -62,15 +62,23 @@ class Decoded:
     notes: tuple[str, ...]
 
 
-def decode_files(source: Source, files: Sequence[str], size: int | None, fit: str, skip_damaged: bool) -> Decoded:
+def decode_files(
+    source: Source,
+    files: Sequence[str],
+    size: int | None,
+    fit: str,
+    skip_damaged: bool,
+    largest: int,
+) -> Decoded:
     """Decode files as squares.
 
     Args:
         source: where they are.
         files: their names.
-        size: width and height; None: the power of two nearest to the median of the originals, 32 to 128.
+        size: width and height; None: that of `SIZES` up to `largest` that is nearest to the median of the originals.
         fit: "squeeze" the whole image, "crop" its middle, or "pad" it with its mean colour.
         skip_damaged: leave out what can't be read.
+        largest: size that is chosen.
 
     Raises:
         UserError: files can't be read and are not to be left out; or there are none left.
@@ -86,7 +94,7 @@ def decode_files(source: Source, files: Sequence[str], size: int | None, fit: st
     if size is None and sound:
         sides = sorted(header.side for header in sound)
         median = float(np.median(sides))
-        size = chosen_size(median)
+        size = chosen_size(median, largest)
         notes.append(
             f"Images are made {size}x{size}: their median is {median:.0f}x{median:.0f} pixels ({sides[0]:.0f} to "
             f"{sides[-1]:.0f}); image_size= changes it."
@@ -115,9 +123,9 @@ def decode_files(source: Source, files: Sequence[str], size: int | None, fit: st
     return Decoded(images[: len(kept)], np.array(sizes), kept, tuple(notes))
 
 
-def chosen_size(median: float) -> int:
-    """The size of `SIZES`, up to `LARGEST_CHOSEN`, that is nearest to a median side in pixels."""
-    return min((size for size in SIZES if size <= LARGEST_CHOSEN), key=lambda size: abs(size - median))
+def chosen_size(median: float, largest: int) -> int:
+    """The size of `SIZES`, up to `largest`, that is nearest to a median side in pixels."""
+    return min((size for size in SIZES if size <= largest), key=lambda size: abs(size - median))
 
 
 def _tried(source: Source, name: str, take: Callable[[Image.Image], _Result]) -> _Result | UserError:

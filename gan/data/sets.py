@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from gan.data.split import cut
 from gan.drawn.signs import draw_signs
 from gan.errors import UserError
 from gan.files import exists, is_folder
+from gan.progress import remark
 
 DRAWN = "drawn"
 
@@ -140,7 +140,7 @@ def open_images(
     else:
         raise _nothing(data)
     for note in notes:
-        print(note, file=sys.stderr)
+        remark(note)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import keras
 import numpy as np
 

@@ -4,6 +4,7 @@ A photo's sign is its pictogram with a gain and an offset of each colour. What i
 class without its own gain and offset, or the class's pictogram where there is no photo.
 """
 
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import numpy as np
 import scipy.ndimage
 import tensorflow as tf

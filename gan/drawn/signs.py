@@ -22,7 +22,7 @@ TRACKS_AT_LEAST = 7  # tracks of a class, as of the rarest in GTSRB; in a small 
 TRAIN, TEST, MORE = 0, 1, 2
 MORE_AT_ONCE = 300
 MORE_FRAMES = 2  # of a track of these: many signs teach more than many frames of one
-LOOK = 2  # number of the way that signs are drawn: what is kept of another is drawn anew
+DRAWING = 2  # number of the way that signs are drawn: what is kept of another is drawn anew
 
 
 def draw_signs(

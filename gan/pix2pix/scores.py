@@ -8,6 +8,7 @@ does not find there, no generator can show it.
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import gan.training  # noqa: F401  isort: skip  loads TensorFlow without its greetings
 import numpy as np
 import tensorflow as tf
 from PIL import Image

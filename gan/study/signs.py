@@ -41,6 +41,7 @@ KINDS = {
     "macro": "mean recall of all classes",
     "accuracy": "share of all images that are recognised",
 }
+SEEN = 64  # width and height of own images that the classifier sees: it averages larger ones
 
 
 class SignStudy(Experiment):
@@ -53,7 +54,8 @@ class SignStudy(Experiment):
     """
 
     def __init__(self, config, sources: dict[tuple[str, str, int], Source]):
-        signs = open_source(config.data, parameter="data", reading=Reading.of(dataclasses.asdict(config)))
+        reading = Reading.of(dataclasses.asdict(config) | {"largest": SEEN})
+        signs = open_source(config.data, parameter="data", reading=reading)
         super().__init__(config, arms_of(config, signs))
         self.sources, self.signs, self.fit = sources, signs, signs.parts.learned
         self.rare = signs_arms.rare_classes(signs.train)

@@ -28,7 +28,7 @@ from gan.dcgan.classifier import build_classifier, build_judge
 from gan.dcgan.generator import Generator
 from gan.dcgan.judge import train_judge
 from gan.dcgan.learned import learned
-from gan.drawn.signs import LOOK, draw_more
+from gan.drawn.signs import DRAWING, draw_more
 from gan.errors import UserError
 from gan.files import fill_folder, parse_json, read_file, replacing, sha256, unfinished
 from gan.progress import progress
@@ -122,6 +122,8 @@ class Generators:
         drawn_or_own = is_drawn(self._signs.name) or bool(self._signs.files)
         as_is = regime == FULL and (drawn_or_own or (Path(self._signs.name) / "train.p").is_file())
         data, reading = self._signs.name, Reading.of(dataclasses.asdict(self._config))
+        if self._signs.files:
+            reading = dataclasses.replace(reading, image_size=training.size)  # that the study chose
         if not as_is:
             data, reading, training = self._write(regime, draw, training, reading)
         digest = select(DataSet(data, training, None), None, False, True, pictograms).digest()
@@ -186,7 +188,7 @@ class Generators:
                 write_signs(folder / "train.p", training)
             return str(folder), reading, training
         groups = "folder" if (training.tracks >= 0).any() else ""
-        reading = dataclasses.replace(reading, image_size=training.size, fit="squeeze", groups=groups)
+        reading = dataclasses.replace(reading, fit="squeeze", groups=groups)
         if not folder.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             with unfinished(folder) as part:
@@ -253,7 +255,7 @@ def painted_pool(folder: Path, painter: tuple[GoodRun, float], rare: list[int]) 
 
 def drawn_pool(folder: Path, rare: list[int]) -> Source:
     """Drawn signs of rare classes."""
-    identity = {"drawn": POOL_SEED, "look": LOOK, "recipe": recipe()}
+    identity = {"drawn": POOL_SEED, "look": DRAWING, "recipe": recipe()}
     return Source(_pool(folder, identity, rare, lambda k: draw_more(k, POOL, POOL_SEED), "drawing signs"))
 
 

@@ -128,7 +128,7 @@ def test_the_first_of_several_pictures_is_taken(folder, form, name):
 
 @pytest.mark.parametrize(("median", "size"), [(1, 32), (47, 32), (50, 64), (95, 64), (100, 128), (5000, 128)])
 def test_the_size_that_is_nearest(median, size):
-    assert chosen_size(median) == size
+    assert chosen_size(median, 128) == size and chosen_size(median, 64) == min(size, 64)
 
 
 def test_the_median_gives_the_size(folder):

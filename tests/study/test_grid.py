@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gan.errors import UserError
+from gan.progress import remark
 from gan.study.grid import MARK, Cell, Store, conduct, digest, plain, require_own
 from tests import made_up_study
 from tests.made_up_study import MadeUp
@@ -147,6 +148,18 @@ def test_workers_share_cells_and_cores(tmp_path, monkeypatch) -> None:
     assert str(os.getpid()) not in {line.split()[-1] for line in ran}
     assert "TF_NUM_INTRAOP_THREADS" not in os.environ
     assert run(tmp_path, workers=2)[1] == []
+
+
+def reading_aloud(trace: str) -> MadeUp:
+    remark("images are made 64x64")
+    return MadeUp(trace=trace)
+
+
+def test_what_there_is_to_say_of_the_data_is_not_said_by_every_worker(tmp_path, capfd) -> None:
+    build = functools.partial(reading_aloud, str(tmp_path / "trace.txt"))
+    conduct(study := build(), build, Store(tmp_path, study), workers=2)
+    assert capfd.readouterr().err.count("images are made 64x64") == 1
+    assert len(lines(tmp_path / "trace.txt")) == 18
 
 
 def test_a_worker_gives_way_to_a_fresh_one_after_its_lifetime(tmp_path) -> None:

@@ -162,7 +162,7 @@ def test_class_folders_are_trained_on_where_they_are(world, class_folders) -> No
     signs = open_source(class_folders)
     assert len(signs.train) == 3 * CLASSES - 1 and signs.test is None
     world.of("full", 0, cut(signs.train)[0], signs)
-    assert world.calls[0] == (class_folders, Reading(), 0, "", False, False)
+    assert world.calls[0] == (class_folders, Reading(image_size=32), 0, "", False, False)
     assert world.asked[0]["data_digest"] == select(signs, None, False, False).digest()
 
 

@@ -1,18 +1,21 @@
 """What is done before the first cell of the study of signs: mistakes found, images made once for all regimes."""
 
 import dataclasses
+import itertools
 import types
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan.commands.study import StudyConfig, settled
 from gan.data.gtsrb import read_signs, write_signs
+from gan.dcgan.classifier import build_classifier
 from gan.drawn import signs as drawn
 from gan.errors import UserError
 from gan.study import signs_generators
 from gan.study.grid import Cell
-from gan.study.signs import SignStudy, prepare
+from gan.study.signs import SEEN, SignStudy, prepare
 from gan.study.signs_arms import OWN_ARMS
 from gan.study.signs_generators import Generators, Pool, Source
 from tests.made_up_classes import write_pets
@@ -50,6 +53,16 @@ def test_drawn_signs_are_made_once_for_all_regimes(config, tmp_path, monkeypatch
         cell = Cell(1, regime, "drawn")
         assert build().identity(cell) == study.identity(cell) and "drawn" in study.identity(cell)
     assert again.identity(Cell(1, "0", "drawn")) == study.identity(Cell(1, "0", "drawn"))
+
+
+@pytest.mark.parametrize(("given", "size"), [({}, 64), ({"image_size": 128}, 128)])
+def test_own_images_are_studied_no_larger_than_the_classifier_sees_them(tmp_path, given, size) -> None:
+    for name, k in itertools.product(("cat", "dog"), range(3)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.new("RGB", (120, 120), (70 * k, 0, 0)).save(tmp_path / name / f"{k}.png")
+    study = SignStudy(settled(StudyConfig(data=str(tmp_path), arms="real", **given)), {})
+    assert study.signs.train.size == size
+    assert build_classifier(2, 128).get_layer("averaged").output.shape[1] == SEEN
 
 
 def test_signs_are_pasted_into_the_photos_of_the_regime_and_no_others(config, tmp_path, monkeypatch) -> None:

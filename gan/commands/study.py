@@ -73,9 +73,10 @@ class StudyConfig(Config):
     )
     arms: str = option(
         "",
-        "signs: some of real, classical, adjusted, and of drawn, pasted, generated, painted, with + between several "
-        "and the percentage of a rare class behind a colon (drawn+painted:50); scenes: some of real, classical, "
-        "generated-25, both-25, pasted-25 (any percentage of pairs); if empty those that answer the question",
+        "signs: some of real, classical, adjusted, retrained, and of drawn, pasted, generated, painted, with + "
+        "between several and the percentage of a rare class behind a colon (drawn+painted:50); scenes: some of real, "
+        "classical, generated-25, both-25, pasted-25 (any percentage of pairs); if empty those that answer the "
+        "question",
     )
     seeds: int | None = option(
         None,
@@ -108,7 +109,7 @@ class StudyConfig(Config):
         "if empty the best of either kind, chosen by the held-out part", pattern=r"|[^,]+,[^,]+",
         wanted="two arms with a comma between them",
     )  # fmt: skip
-    policy: str = option("strong", "signs: how images are varied where they are", ("mild", "strong"))
+    policy: str = option("strong", "signs: how images are varied; wide: light further", ("mild", "strong", "wide"))
     quality: float = option(
         0.5, "signs: probability of the wanted class from which a generated image is taken; 0: take all",
         ge=0, lt=1,

@@ -49,7 +49,11 @@ class Experiment:
         """Train one network and test it."""
         trainer = self.trainer(cell)
         train_quietly(trainer, self.steps, tick)
+        self.finish(trainer.model, cell)
         return self.measure(trainer.model, cell)
+
+    def finish(self, model: Any, cell: Cell) -> None:
+        """What is done to a trained network before it is measured: nothing."""
 
     def answers(self, arrays: Callable[[Cell], dict[str, Any]]) -> Any:
         """See `gan.study.grid.Study`: none."""

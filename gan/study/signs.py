@@ -17,6 +17,7 @@ from gan.data.class_folders import Reading
 from gan.data.labelled import LabelledImages
 from gan.data.sets import DataSet
 from gan.data.signs import GTSRB, SIZE
+from gan.dcgan import last_layer
 from gan.dcgan.balance_files import open_source
 from gan.dcgan.classifier import ClassifierTrainer
 from gan.dcgan.judge import Judge
@@ -29,7 +30,7 @@ from gan.study.grid import CELLS, Cell, Design, Values
 from gan.study.results import Results
 from gan.study.signs_arms import FULL, GENERATED, OF_GTSRB, PAINTED, PASTED, Arm, mirrored_within, parse_arms
 from gan.study.signs_generators import Generators, Pool, Source, Train, drawn_pool, painted_pool, pasted_pool, recipe
-from gan.training.policies import NONE
+from gan.training import policies
 from gan.training.sampling import Sampler, Shares
 
 GROUPS = {
@@ -129,9 +130,10 @@ class SignStudy(Experiment):
         """See `Experiment`."""
         arm, config = self.arms[cell.arm], self.config
         identity = {
-            "recipe": recipe(), "training": self._training_digest(cell.regime, self.design.draw(cell.seed)),
+            "recipe": recipe(policies, last_layer),
+            "training": self._training_digest(cell.regime, self.design.draw(cell.seed)),
             "tests": self._digests, "rare": self.rare, "batch_size": config.batch_size,
-            "policy": config.policy if arm.varied else NONE,
+            "policy": config.policy if arm.varied else policies.NONE,
         }  # fmt: skip
         return identity | {source: pool.identity for source, pool in self._pools(cell).items()}
 
@@ -143,10 +145,17 @@ class SignStudy(Experiment):
         shares = shares_of(arm, signs.counts(), np.bincount(labels, minlength=len(signs.classes)), config.steps)
         priors = np.maximum(shares.classes, 0.1 / len(signs)) if arm.adjusted else None
         sampler = Sampler(real.images, real.labels, len(signs.classes), shares, images, labels)
-        policy = config.policy if arm.varied else NONE
+        policy = config.policy if arm.varied else policies.NONE
         return ClassifierTrainer(
             sampler, config.steps, cell.seed, config.precision, config.batch_size, policy, priors
         )
+
+    def finish(self, model, cell: Cell) -> None:
+        """See `Experiment`: the last layer is fitted anew, where the arm says so."""
+        if self.arms[cell.arm].retrained:
+            signs = self.training(cell.regime, self.design.draw(cell.seed))
+            real = mirrored_within(signs, cell.regime, self.rare)
+            last_layer.retrain(model, real.images, real.labels, self.config.policy, cell.seed)
 
     def measure(self, model, cell: Cell) -> Values:
         """See `Experiment`: the measures, and of each part `PART.given` and `PART.probability`."""

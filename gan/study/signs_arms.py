@@ -34,6 +34,7 @@ class Arm:
     even: bool = True  # classes are drawn evenly, and not as often as the data has them
     varied: bool = True  # images are varied by the study's policy, and mirrored where that is a sign
     adjusted: bool = False  # logits are adjusted by how often classes are seen
+    retrained: bool = False  # the last layer is fitted anew, all classes of the same weight
     sources: tuple[str, ...] = ()  # of further images of rare classes, as many of each
     share: float = 0.0  # of the images of a rare class that are further ones; all, where it has no others
 
@@ -50,6 +51,8 @@ ARMS = {
         Arm("classical", "real images, classes drawn evenly, varied"),
         Arm("adjusted", "real images as the data has them, varied; logits adjusted by how often classes are seen",
             even=False, adjusted=True),
+        Arm("retrained", "real images as the data has them, varied; the last layer fitted anew, of equal weights",
+            even=False, retrained=True),
     )
 }  # fmt: skip
 

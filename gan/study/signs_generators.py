@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from gan.files import fill_folder, parse_json, read_file, replacing, sha256, unf
 from gan.progress import progress
 from gan.study.grid import Stopped, cached_arrays
 from gan.study.signs_arms import FULL
-from gan.training import augment, policies
+from gan.training import augment
 
 RECORDS = "generators.json"  # minutes of training
 POOL = 1_000  # images of each rare class
@@ -205,10 +206,10 @@ class Generators:
 
 
 @functools.cache
-def recipe() -> str:
-    """A digest of the settings that decide cells and pools: those of another recipe are not taken."""
-    networks = build_classifier(CLASSES), build_judge(CLASSES)
-    return "-".join(judges.recipe(network, classifier, augment, balance, policies) for network in networks)
+def recipe(*more: ModuleType) -> str:
+    """A digest of the settings that decide pools, and of those of other modules: what has another is made anew."""
+    modules = classifier, augment, balance, *more
+    return "-".join(judges.recipe(network, *modules) for network in (build_classifier(CLASSES), build_judge(CLASSES)))
 
 
 def generated_pool(

@@ -1,7 +1,9 @@
-"""How a classifier's training images are varied: the mild way of `gan.training.augment`, and a strong one.
+"""How a classifier's training images are varied: the mild way of `gan.training.augment`, and two strong ones.
 
 The strong one covers what photos of small flat things differ in: view, light, colour, sharpness, noise, and what
-hides a part of them. It needs no gradient, so pixels may be cut off.
+hides a part of them. The other one, `WIDE`, takes light and colours further: where a class is known from two objects,
+that is what its other photos differ in most (docs/experiments.md#rivals). They need no gradient, so pixels may be cut
+off.
 """
 
 import math
@@ -10,7 +12,7 @@ import tensorflow as tf
 
 from gan.training.augment import augment, resampled
 
-NONE, MILD, STRONG = POLICIES = ("none", "mild", "strong")
+NONE, MILD, STRONG, WIDE = POLICIES = ("none", "mild", "strong", "wide")
 
 TURN = math.radians(15.0)  # either way, as the others
 SHIFT = 0.12  # of the width and height
@@ -25,6 +27,7 @@ GAMMA = 0.4  # natural logarithm of the exponent
 NOISE = 0.12  # largest standard deviation, on the scale of -1 to 1
 ERASED = 0.4  # largest side of what is hidden, as a share of the image
 SHARE = 0.4  # of the images that are blurred; of those with noise, and with something before them
+WIDER = 1.5  # times as far as the strong policy changes light and colours, the wide one does
 
 
 def varied(images, drawn_with, policy: str):
@@ -36,14 +39,19 @@ def varied(images, drawn_with, policy: str):
         policy: one of `POLICIES`.
 
     Returns:
-        float32 of the same shape; the strong policy keeps to [-1, 1].
+        float32 of the same shape; the strong policies keep to [-1, 1].
+
+    Raises:
+        ValueError: there is no such policy.
     """
+    if policy not in POLICIES:
+        raise ValueError(f"no policy {policy!r}")
     if policy == NONE:
         return images
     if policy == MILD:
         return augment(images, drawn_with)
     view, light, sharpness, noise, hidden = tf.unstack(tf.random.split(drawn_with, 5))
-    images = _lit(_seen_from_elsewhere(images, view), light)
+    images = _lit(_seen_from_elsewhere(images, view), light, WIDER if policy == WIDE else 1.0)
     return tf.clip_by_value(_hidden(_noisy(_blurred(images, sharpness), noise), hidden), -1.0, 1.0)
 
 
@@ -62,8 +70,8 @@ def _seen_from_elsewhere(images, drawn_with):
     return tf.reshape(resampled(images, rows, columns), images.shape)
 
 
-def _lit(images, drawn_with):
-    draws = tf.random.stateless_uniform((7, images.shape[0], 1, 1, 1), drawn_with, -1.0, 1.0)
+def _lit(images, drawn_with, far: float):
+    draws = far * tf.random.stateless_uniform((7, images.shape[0], 1, 1, 1), drawn_with, -1.0, 1.0)
     grey = tf.reduce_mean(images, axis=3, keepdims=True)
     images = grey + (images - grey) * (1 + GREY * draws[0])
     tint = 1 + TINT * tf.transpose(draws[1:4, :, 0, 0, 0])[:, None, None, :]

@@ -32,10 +32,12 @@ def cut_tracks(whole: LabelledImages, regime: str, rare: list[int], draw: int) -
 
 
 def test_an_arm_is_what_its_name_says() -> None:
-    found = {arm.name: (arm.even, arm.varied, arm.adjusted) for arm in parse_arms("adjusted, real,classical")}
-    assert found == {"adjusted": (False, True, True), "real": (False, False, False), "classical": (True, True, False)}
-    assert list(found) == ["adjusted", "real", "classical"]
-    assert not any(arm.sources or arm.share or arm.generated for arm in parse_arms("adjusted,real,classical"))
+    arms = parse_arms("adjusted, real,classical,retrained")
+    assert [(arm.name, arm.even, arm.varied, arm.adjusted, arm.retrained) for arm in arms] == [
+        ("adjusted", False, True, True, False), ("real", False, False, False, False),
+        ("classical", True, True, False, False), ("retrained", False, True, False, True),
+    ]  # fmt: skip
+    assert not any(arm.sources or arm.share or arm.generated for arm in arms)
 
 
 def test_arms_of_further_images_name_their_sources_and_their_share() -> None:
@@ -52,7 +54,7 @@ def test_arms_of_further_images_name_their_sources_and_their_share() -> None:
     ("text", "words"),
     [
         ("", "not ''"),
-        ("fake", "arms are some of real, classical, adjusted, or drawn, pasted, .* not 'fake'"),
+        ("fake", "arms are some of real, classical, adjusted, retrained, or drawn, pasted, .* not 'fake'"),
         ("real,", "not ''"),
         ("real:5", "not 'real:5'"),
         ("real+drawn", "not 'real.drawn'"),

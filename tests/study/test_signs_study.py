@@ -24,7 +24,9 @@ ALL = "real,classical,adjusted,drawn,pasted,generated,painted,drawn+painted:50"
 
 @pytest.fixture
 def config(signs_folder):
-    return StudyConfig(data=signs_folder, regimes="full,2", arms=ALL, seeds=4, steps=2, batch_size=4, draws=2)
+    return StudyConfig(
+        data=signs_folder, regimes="full,2", arms=ALL, seeds=4, steps=2, batch_size=4, draws=2, policy="strong"
+    )
 
 
 @pytest.fixture
@@ -121,6 +123,21 @@ def test_what_decides_the_numbers_of_a_cell(config, study) -> None:
         assert with_config(config, **changed).identity(cell) == first, changed
     real = Cell(0, "2", "real")  # it is not varied, whatever the policy
     assert with_config(config, policy="mild").identity(real) == study.identity(real)
+
+
+def test_the_last_layer_is_fitted_anew_where_the_arm_says_so(config, monkeypatch) -> None:
+    fitted = []
+    monkeypatch.setattr("gan.dcgan.last_layer.retrain", lambda *given: fitted.append(given))
+    study = with_config(config, arms="classical,retrained", policy="mild")
+    study.finish("a network", Cell(1, "2", "classical"))
+    assert not fitted
+    study.finish("a network", Cell(1, "2", "retrained"))
+    ((model, images, labels, policy, seed),) = fitted
+    learned = study.training("2", 1)
+    assert (model, policy, seed) == ("a network", "mild", 1) and len(images) == len(labels) > len(learned)
+    assert set(labels) == set(learned.labels)
+    kinds = {arm: study.identity(Cell(0, "2", arm))["arm"]["retrained"] for arm in study.arms}
+    assert kinds == {"classical": False, "retrained": True}
 
 
 def test_arms_depend_on_the_images_that_they_use_and_on_no_others(config, tmp_path) -> None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from gan.training import policies, sampling
 from gan.training.augment import augment
-from gan.training.policies import MILD, NONE, POLICIES, STRONG, varied
+from gan.training.policies import MILD, NONE, POLICIES, STRONG, WIDE, varied
 
 SIZE = 32
 
@@ -33,20 +33,20 @@ def test_none_changes_nothing_and_mild_is_that_of_the_generators() -> None:
     np.testing.assert_array_equal(changed(images, NONE), images)
     np.testing.assert_array_equal(changed(images, MILD), augment(tf.constant(images), key()))
     far = [np.abs(changed(images, policy) - images).mean() for policy in POLICIES]
-    assert far[0] == 0 < 1.2 * far[1] < far[2]
+    assert far[0] == 0 < 1.2 * far[1] < far[2] < far[3]
 
 
-@pytest.mark.parametrize("size", [32, 64])
-def test_strong_keeps_shape_and_range(size) -> None:
+@pytest.mark.parametrize(("size", "policy"), [(32, STRONG), (64, STRONG), (32, WIDE)])
+def test_strong_keeps_shape_and_range(size, policy) -> None:
     images = some(16, size)
     images[0], images[1] = 1, -1
     for number in range(5):
-        after = changed(images, STRONG, number)
+        after = changed(images, policy, number)
         assert after.shape == images.shape and after.dtype == np.float32
         assert np.isfinite(after).all() and np.abs(after).max() <= 1
 
 
-@pytest.mark.parametrize("policy", [MILD, STRONG])
+@pytest.mark.parametrize("policy", [MILD, STRONG, WIDE])
 def test_the_same_key_gives_the_same_images_and_each_image_has_its_own_draw(policy) -> None:
     copies = np.repeat(some(1), 6, axis=0)
     first = changed(copies, policy)
@@ -55,6 +55,19 @@ def test_the_same_key_gives_the_same_images_and_each_image_has_its_own_draw(poli
     np.testing.assert_allclose(compiled, first, atol=1e-5)
     for one, other in itertools.combinations([*first, *changed(copies, policy, 1)], 2):
         assert np.abs(one - other).mean() > 0.01
+
+
+def test_wide_differs_from_strong_in_light_and_colours_alone() -> None:
+    """The mean of a grey image tells its light; what lies before a part of it, and noise, are the same."""
+    grey = np.full((400, SIZE, SIZE, 3), 0.1, np.float32)
+    strong, wide = (changed(grey, policy).mean(axis=(1, 2)) for policy in (STRONG, WIDE))
+    assert 1.3 < wide.std(axis=0).mean() / strong.std(axis=0).mean() < 1.6
+    column = np.broadcast_to((np.arange(SIZE, dtype=np.float32) / SIZE - 0.5)[None, None, :, None], grey.shape)
+    steep = [changed(column.copy(), policy).mean(axis=(1, 3)) for policy in (STRONG, WIDE)]
+    likeness = [
+        np.corrcoef(one, other)[0, 1] for one, other in zip(*steep, strict=True) if min(one.std(), other.std()) > 0.1
+    ]
+    assert np.median(likeness) > 0.95
 
 
 def test_strong_hides_blurs_and_adds_noise_in_some_images_only() -> None:

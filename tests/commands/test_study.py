@@ -61,7 +61,7 @@ def newest(kind: str):
         ({"gan_iterations": 0}, "gan_iterations is from 1 to"),
         ({"draws": 6}, "draws is from 0 to seeds (5)"),
         ({"first_draw": -1}, "first_draw is"),
-        ({"policy": "wild"}, "policy is mild or strong"),
+        ({"policy": "wild"}, "policy is mild, strong or wide"),
         ({"primary": "painted"}, "primary is two arms with a comma between them"),
         ({"primary": "drawn,painted", "arms": "drawn,painted"}, "primary is an arm of `arms` with generated images"),
         ({"primary": "painted,real", "arms": "drawn,painted"}, "and one without, not 'painted,real'"),
